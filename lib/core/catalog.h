@@ -1,0 +1,13 @@
+/* The algorithms of this build, written by meson from -Dalgorithms. */
+#ifndef HONE_CORE_CATALOG_H
+#define HONE_CORE_CATALOG_H
+
+#include "hone/algorithm.h"
+
+/* NULL-terminated. */
+extern const hone_algorithm *const hone_catalog[];
+
+/* By name: first `more` (NULL-terminated, may be NULL), then the catalog; NULL: none. */
+const hone_algorithm *hone_catalog_find(const hone_algorithm *const *more, const char *name);
+
+#endif

@@ -1,0 +1,192 @@
+#include "core/trial.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "core/params.h"
+
+uint64_t hone_params_identity(const hone_algorithm *a, const void *params, hone_task task,
+                              uint64_t seed, bool with_selects)
+{
+    uint64_t h = hone_hash_text(seed, a->name);
+    for (const hone_param *p = a->params; p->name; p++) {
+        if (p->tasks && !(p->tasks & (unsigned)task))
+            continue;
+        if (with_selects || !p->selects)
+            h = hone_param_hash(p, params, h);
+    }
+    return h;
+}
+
+hone_fitted *hone_fitted_new(const hone_algorithm *a, const hone_shape *shape, const void *params,
+                             int64_t cap)
+{
+    hone_fitted *f = hone_alloc(sizeof *f);
+    if (!f)
+        return NULL;
+    f->algorithm = a;
+    f->shape = *shape;
+    f->account.cap = cap;
+    f->keep = hone_arena_open(&f->account);
+    int32_t *levels = NULL;
+    if (f->keep) {
+        f->params = hone_arena_alloc(f->keep, 1, 1, a->params_size);
+        f->state = hone_arena_alloc(f->keep, 1, 1, a->state_size);
+        levels = shape->levels ? HONE_NEW(f->keep, int32_t, shape->stored, 1) : NULL;
+    }
+    if (!f->params || !f->state || (shape->levels && !levels)) {
+        hone_fitted_free(f);
+        return NULL;
+    }
+    memcpy(f->params, params, a->params_size);
+    if (levels)
+        memcpy(levels, shape->levels, (size_t)shape->stored * sizeof *levels);
+    f->shape.levels = levels;
+    return f;
+}
+
+void hone_fitted_free(hone_fitted *f)
+{
+    if (!f)
+        return;
+    hone_arena_close(f->keep);
+    hone_free(f);
+}
+
+/* Labels, target and weights of the rows of a view. */
+typedef struct answers {
+    int32_t *label;
+    double *target, *weight;
+} answers;
+
+static bool gather(const hone_trial *t, const int64_t *rows, int64_t n, hone_arena *arena,
+                   answers *out)
+{
+    out->label = t->label ? HONE_RAW(arena, int32_t, n, 1) : NULL;
+    out->target = t->target ? HONE_RAW(arena, double, n, 1) : NULL;
+    out->weight = t->weight ? HONE_RAW(arena, double, n, 1) : NULL;
+    if ((t->label && !out->label) || (t->target && !out->target) || (t->weight && !out->weight))
+        return false;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t r = rows ? rows[i] : i;
+        if (t->label)
+            out->label[i] = t->label[r];
+        if (t->target)
+            out->target[i] = t->target[r];
+        if (t->weight)
+            out->weight[i] = t->weight[r];
+    }
+    return true;
+}
+
+/* A shared fit cannot depend on what its key leaves out. */
+static void reset_selects(const hone_algorithm *a, void *params)
+{
+    for (const hone_param *p = a->params; p->name; p++)
+        if (p->selects)
+            hone_param_default(p, params);
+}
+
+static hone_status fit(const hone_trial *t, hone_fitted *f, hone_shared *s, hone_arena *scratch,
+                       hone_error *error)
+{
+    const hone_algorithm *a = t->algorithm;
+    answers train, valid = {0};
+    void *family = hone_arena_alloc(scratch, 1, 1, a->params_size);
+    if (!family || !gather(t, t->rows, s->job.x.rows, scratch, &train) ||
+        (t->valid && !gather(t, t->valid, t->n_valid, scratch, &valid)))
+        return hone_no_memory(error);
+    memcpy(family, t->params, a->params_size);
+    reset_selects(a, family);
+    s->job.label = train.label, s->job.target = train.target, s->job.weight = train.weight;
+    s->job.params = family;
+    hone_fit_job job = s->job;
+    job.params = f->params, job.keep = f->keep, job.scratch = scratch, job.shared = s;
+    job.siblings = t->siblings > 1 ? t->siblings : 1;
+    job.warm_params = t->warm_params, job.warm_state = t->warm_state;
+    if (t->valid) {
+        job.valid_x = t->table;
+        job.valid_x.row = t->valid, job.valid_x.rows = t->n_valid;
+        job.valid_label = valid.label, job.valid_target = valid.target;
+        job.valid_weight = valid.weight;
+    }
+    HONE_TRY(a->fit(&job, f->state, error));
+    return a->prepare ? a->prepare(&f->shape, f->params, f->state, f->keep, error) : HONE_OK;
+}
+
+hone_status hone_trial_fit(const hone_trial *t, hone_cache *cache, hone_fitted **fitted,
+                           double *shared_seconds, hone_error *error)
+{
+    *fitted = NULL;
+    hone_account *account = t->run->account;
+    hone_fitted *f = hone_fitted_new(t->algorithm, &t->shape, t->params, 0);
+    if (!f)
+        return hone_no_memory(error);
+    f->seed = t->seed;
+    hone_matrix x = t->table;
+    if (t->rows)
+        x.rows = t->n_rows, x.row = t->rows;
+    hone_shared s = {.cache = cache, .table = t->table, .account = account};
+    s.job =
+        (hone_fit_job){.x = x, .shape = t->shape, .seed = t->seed, .siblings = 1, .run = t->run};
+    s.identity.table = t->table_id;
+    s.identity.rows =
+        t->rows ? hone_hash(t->table_id, t->rows, (size_t)t->n_rows * 8) : t->table_id;
+    const uint64_t rows_and_labels[] = {s.identity.rows, t->labels_id};
+    s.identity.fit =
+        hone_hash(hone_params_identity(t->algorithm, t->params, t->shape.task, t->seed, false),
+                  rows_and_labels, sizeof rows_and_labels);
+
+    /* The model's memory counts against the trial: its arena draws on the trial's account while
+     * the fit runs, and on its own afterwards. */
+    hone_arena *keep = f->keep;
+    f->keep = hone_arena_open(account);
+    hone_arena *scratch = hone_arena_open(account);
+    const hone_status status =
+        scratch && f->keep ? fit(t, f, &s, scratch, error) : hone_no_memory(error);
+    hone_arena_close(scratch);
+    hone_shared_release(&s);
+    if (f->keep) {
+        hone_arena_adopt(f->keep, &f->account, keep);
+    } else {
+        f->keep = keep;
+    }
+    if (shared_seconds)
+        *shared_seconds = s.seconds;
+    if (status)
+        hone_fitted_free(f);
+    else
+        *fitted = f;
+    return status;
+}
+
+hone_status hone_fitted_predict(const hone_fitted *f, const hone_matrix *x, const hone_run *run,
+                                hone_shared *shared, double *score, hone_error *error)
+{
+    hone_arena *own = run->call_scratch;
+    hone_arena *scratch = own ? own : hone_arena_open(run->account);
+    if (!scratch)
+        return hone_no_memory(error);
+    const hone_predict_job job = {*x, f->shape, f->params, f->state, score, run, shared, scratch};
+    const hone_status status = f->algorithm->predict(&job, error);
+    if (own)
+        hone_arena_reset(own);
+    else
+        hone_arena_close(scratch);
+    return status;
+}
+
+const hone_run *hone_run_simple(hone_simple_run *r, int threads)
+{
+    *r = (hone_simple_run){0};
+    hone_isa isa;
+    if (hone_isa_of(HONE_ISA_AUTO, &isa, NULL))
+        isa = HONE_ISA_PORTABLE;
+    r->run = (hone_run){.threads = hone_threads_of(threads),
+                        .isa = isa,
+                        .account = &r->account,
+                        .work = &r->work,
+                        .stop = &r->stop,
+                        .polled = &r->polled};
+    return &r->run;
+}

@@ -1,0 +1,78 @@
+/* What a dataset handle holds. Read-only after it was made, but for the cache. */
+#ifndef HONE_DATA_DATASET_H
+#define HONE_DATA_DATASET_H
+
+#include "base/arena.h"
+#include "data/cache.h"
+#include "hone/dataset.h"
+
+/* A set of distinct values in sorted order: the classes of a target, the levels of a column. The
+ * canonical kind decides equality: 3, 3.0 and "3" are one level of an HONE_I64 set. */
+typedef struct hone_values {
+    int64_t count;
+    hone_dtype kind;         /* HONE_I64, HONE_F64, HONE_BOOLEAN or HONE_TEXT */
+    const int64_t *integer;  /* I64, BOOLEAN */
+    const double *real;      /* F64 */
+    const char *const *text; /* always: the value as text, shortest round-trip for numbers */
+} hone_values;
+
+/* Code of a value given as text (numbers compared as numbers when the kind is numeric); -1: none.
+ */
+int64_t hone_values_find(const hone_values *values, const char *text);
+int64_t hone_values_find_number(const hone_values *values, double number);
+
+typedef struct hone_column_info {
+    const char *name;
+    hone_type type;     /* HONE_NUMERIC or HONE_CATEGORICAL */
+    hone_values levels; /* categorical */
+    int64_t missing;    /* cells */
+} hone_column_info;
+
+struct hone_dataset {
+    _Atomic int64_t references;
+    hone_arena *memory; /* everything that is not borrowed */
+    hone_matrix table;  /* all rows; dense (codes in categorical columns, NaN missing) or CSR */
+    const hone_column_info *column; /* cols; NULL when sparse without names: name is x<j> */
+    bool named;                     /* names were given: predict matches by name */
+    bool missing;                   /* any cell */
+    bool categories;                /* any categorical column */
+    hone_task task;                 /* 0: no target */
+    const char *target_name;
+    hone_values classes;  /* classification */
+    const int32_t *label; /* rows */
+    const double *target; /* rows; regression */
+    const double *weight; /* rows, or NULL */
+    uint64_t fingerprint; /* everything */
+    uint64_t table_id;    /* columns only */
+    uint64_t labels_id;   /* label or target, and weight */
+    hone_dataset *valid;  /* or NULL */
+    hone_cache *cache;
+};
+
+/* Name of column j into `buffer` when the dataset stores none. */
+const char *hone_column_name(const hone_dataset *dataset, int64_t j, char buffer[32]);
+
+/* The rows of `dataset` as a table with the columns, order and codes of another schema (the
+ * training data of a model, or of a dataset whose validation rows these are): matched by name when
+ * both have names, else by position. A level that the schema does not know becomes code L (one
+ * above the last); missing stays NaN. Borrows the dataset's memory when nothing changes, else
+ * writes into `arena`.
+ *
+ * @return HONE_BAD_DATA path data.<column>: missing column, number expected, wrong number of
+ * columns
+ */
+typedef struct hone_schema {
+    int64_t cols;
+    const hone_column_info *column; /* cols, or NULL: all numeric, unnamed (wide sparse data) */
+    bool named;
+    bool sparse;
+} hone_schema;
+hone_schema hone_dataset_schema(const hone_dataset *dataset);
+hone_status hone_dataset_align(const hone_dataset *dataset, const hone_schema *schema,
+                               hone_arena *arena, hone_matrix *table, hone_error *error);
+
+/* Labels of `dataset` in the code of other classes: -1 where the class is not among them.
+ * `label` has one element a row. */
+void hone_dataset_recode(const hone_dataset *dataset, const hone_values *classes, int32_t *label);
+
+#endif

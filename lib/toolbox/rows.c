@@ -1,0 +1,119 @@
+#include "toolbox/rows.h"
+
+#include <string.h>
+
+static inline double at(const hone_matrix *x, int64_t k)
+{
+    return x->dtype == HONE_F64 ? ((const double *)x->values)[k]
+                                : (double)((const float *)x->values)[k];
+}
+
+/* Logical column of a one-hot cell, or -1: nothing is set. */
+static inline int64_t hot(const hone_matrix *x, int64_t j, double code)
+{
+    return code >= 0 && code < x->levels[j] ? x->first[j] + (int64_t)code : -1;
+}
+
+#define ROWS(suffix, type)                                                                         \
+    static void expand_##suffix(const hone_matrix *x, int64_t r, type *out)                        \
+    {                                                                                              \
+        memset(out, 0, (size_t)x->cols * sizeof *out);                                             \
+        if (x->layout == HONE_CSR) {                                                               \
+            for (int64_t k = x->row_start[r]; k < x->row_start[r + 1]; k++)                        \
+                out[x->column[k]] = (type)at(x, k);                                                \
+            return;                                                                                \
+        }                                                                                          \
+        for (int64_t j = 0; j < x->stored_cols; j++) {                                             \
+            const double v = at(x, r * x->row_stride + j * x->col_stride);                         \
+            const int64_t to = x->levels[j] ? hot(x, j, v) : x->first[j];                          \
+            if (to >= 0)                                                                           \
+                out[to] = x->levels[j] ? 1 : (type)v;                                              \
+        }                                                                                          \
+    }                                                                                              \
+    static void copy_##suffix(const hone_matrix *x, int64_t r, type *out)                          \
+    {                                                                                              \
+        const int64_t base = r * x->row_stride, step = x->col_stride;                              \
+        if (x->dtype == HONE_F64)                                                                  \
+            for (int64_t j = 0; j < x->cols; j++)                                                  \
+                out[j] = (type)((const double *)x->values)[base + j * step];                       \
+        else                                                                                       \
+            for (int64_t j = 0; j < x->cols; j++)                                                  \
+                out[j] = (type)((const float *)x->values)[base + j * step];                        \
+    }                                                                                              \
+    void hone_rows_##suffix(const hone_matrix *x, int64_t first, int64_t count, type *out,         \
+                            int64_t stride)                                                        \
+    {                                                                                              \
+        for (int64_t i = 0; i < count; i++) {                                                      \
+            const int64_t r = hone_row_id(x, first + i);                                           \
+            if (x->layout == HONE_DENSE)                                                           \
+                copy_##suffix(x, r, out + i * stride);                                             \
+            else                                                                                   \
+                expand_##suffix(x, r, out + i * stride);                                           \
+        }                                                                                          \
+    }
+
+ROWS(f32, float)
+ROWS(f64, double)
+
+const double *hone_row_f64(const hone_matrix *x, int64_t i, double *buffer)
+{
+    if (x->layout == HONE_DENSE && x->dtype == HONE_F64 && x->col_stride == 1)
+        return (const double *)x->values + hone_row_id(x, i) * x->row_stride;
+    hone_rows_f64(x, i, 1, buffer, x->cols);
+    return buffer;
+}
+
+double hone_row_dot(const hone_matrix *x, int64_t i, const double *w)
+{
+    const int64_t r = hone_row_id(x, i);
+    double sum = 0;
+    if (x->layout == HONE_CSR) {
+        for (int64_t k = x->row_start[r]; k < x->row_start[r + 1]; k++)
+            sum += at(x, k) * w[x->column[k]];
+        return sum;
+    }
+    for (int64_t j = 0; j < x->stored_cols; j++) {
+        const double v = at(x, r * x->row_stride + j * x->col_stride);
+        if (x->layout == HONE_DENSE) {
+            sum += v * w[j];
+            continue;
+        }
+        const int64_t to = x->levels[j] ? hot(x, j, v) : x->first[j];
+        if (to >= 0)
+            sum += x->levels[j] ? w[to] : v * w[to];
+    }
+    return sum;
+}
+
+void hone_row_axpy(const hone_matrix *x, int64_t i, double scale, double *w)
+{
+    const int64_t r = hone_row_id(x, i);
+    if (x->layout == HONE_CSR) {
+        for (int64_t k = x->row_start[r]; k < x->row_start[r + 1]; k++)
+            w[x->column[k]] += scale * at(x, k);
+        return;
+    }
+    for (int64_t j = 0; j < x->stored_cols; j++) {
+        const double v = at(x, r * x->row_stride + j * x->col_stride);
+        if (x->layout == HONE_DENSE) {
+            w[j] += scale * v;
+            continue;
+        }
+        const int64_t to = x->levels[j] ? hot(x, j, v) : x->first[j];
+        if (to >= 0)
+            w[to] += x->levels[j] ? scale : scale * v;
+    }
+}
+
+double hone_element(const hone_matrix *x, int64_t i, int64_t j)
+{
+    return at(x, hone_row_id(x, i) * x->row_stride + j * x->col_stride);
+}
+
+int64_t hone_row_weight(const hone_matrix *x, int64_t i)
+{
+    if (x->layout != HONE_CSR)
+        return x->stored_cols;
+    const int64_t r = hone_row_id(x, i);
+    return x->row_start[r + 1] - x->row_start[r];
+}

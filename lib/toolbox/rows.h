@@ -1,0 +1,22 @@
+/* Rows of any view: the only place that knows layouts and element types. */
+#ifndef HONE_TOOLBOX_ROWS_H
+#define HONE_TOOLBOX_ROWS_H
+
+#include "hone/algorithm.h"
+
+/* Rows [first, first + count) as a dense row-major tile, `out` with `stride` >= x->cols elements a
+ * row; one-hot and sparse rows are expanded. */
+void hone_rows_f32(const hone_matrix *x, int64_t first, int64_t count, float *out, int64_t stride);
+void hone_rows_f64(const hone_matrix *x, int64_t first, int64_t count, double *out, int64_t stride);
+
+/* Row i times w (cols): sparse and one-hot rows cost their non-zeros. */
+double hone_row_dot(const hone_matrix *x, int64_t i, const double *w);
+/* w += scale * row i. */
+void hone_row_axpy(const hone_matrix *x, int64_t i, double scale, double *w);
+/* Element (i, j) of the stored matrix as it lies there: a code in a categorical column, NaN when
+ * missing. Dense and one-hot layouts; slow: for set-up, not for kernels. */
+double hone_element(const hone_matrix *x, int64_t i, int64_t j);
+/* Non-zeros that a pass over row i touches: cols when dense. */
+int64_t hone_row_weight(const hone_matrix *x, int64_t i);
+
+#endif

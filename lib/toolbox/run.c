@@ -1,0 +1,248 @@
+/* Threads, stop and messages of one run. The only file with a parallel region. */
+#define _GNU_SOURCE
+#include "toolbox/run.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+enum { POLL_NANOSECONDS = 50000000 };
+
+int64_t hone_clock(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+hone_stop hone_stopping(const hone_run *run)
+{
+    int stop = atomic_load_explicit(run->stop, memory_order_relaxed);
+    if (stop == HONE_ABANDON)
+        return HONE_ABANDON;
+    if (run->cancel && __atomic_load_n(run->cancel, __ATOMIC_RELAXED))
+        stop = HONE_ABANDON;
+    else if (!stop && run->deadline && hone_clock() > run->deadline)
+        stop = HONE_FINISH;
+    if (stop)
+        atomic_store_explicit(run->stop, stop, memory_order_relaxed);
+    return (hone_stop)stop;
+}
+
+/* On the calling thread only: Python's signals, a service's own flag. */
+static void poll_caller(const hone_run *run)
+{
+    const hone_listener *to = run->listener;
+    if (!to || !to->poll)
+        return;
+    const int64_t now = hone_clock();
+    if (now - atomic_load_explicit(run->polled, memory_order_relaxed) < POLL_NANOSECONDS)
+        return;
+    atomic_store_explicit(run->polled, now, memory_order_relaxed);
+    if (to->poll(to->context))
+        atomic_store_explicit(run->stop, HONE_ABANDON, memory_order_relaxed);
+}
+
+void hone_work(const hone_run *run, int64_t operations)
+{
+    const int64_t done = atomic_fetch_add_explicit(run->work, operations, memory_order_relaxed);
+    if (run->work_limit && done + operations >= run->work_limit &&
+        atomic_load_explicit(run->stop, memory_order_relaxed) == HONE_GO)
+        atomic_store_explicit(run->stop, HONE_FINISH, memory_order_relaxed);
+    poll_caller(run);
+}
+
+int hone_threads(const hone_run *run)
+{
+    return run->threads;
+}
+
+hone_isa hone_run_isa(const hone_run *run)
+{
+    return run->isa;
+}
+
+/* ---- messages ---- */
+
+void hone_log(const hone_run *run, hone_level level, const char *format, ...)
+{
+    const hone_listener *to = run->listener;
+    if (!to || !to->log)
+        return;
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    to->log(to->context, level, line);
+}
+
+void hone_progress(const hone_run *run, double fraction)
+{
+    const hone_listener *to = run->listener;
+    if (to && to->progress)
+        to->progress(to->context, fraction);
+    poll_caller(run);
+}
+
+hone_status hone_adjust(const hone_run *run, const char *name, double used, hone_error *error)
+{
+    const hone_listener *to = run->listener;
+    return to && to->adjust ? to->adjust(to->context, name, used, error) : HONE_OK;
+}
+
+/* ---- threads ---- */
+
+/* A cgroup's CPU quota, rounded up; 0: none. */
+static int quota(void)
+{
+    long long limit = 0, period = 0;
+    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
+    if (!f)
+        return 0;
+    const int found = fscanf(f, "%lld %lld", &limit, &period);
+    fclose(f);
+    return found == 2 && period > 0 ? (int)((limit + period - 1) / period) : 0;
+}
+
+static int affinity(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
+int hone_threads_of(int threads)
+{
+    if (omp_in_parallel())
+        return 1;
+    if (threads > 0)
+        return threads;
+    int n = omp_get_max_threads();
+    const int limits[] = {affinity(), quota()};
+    for (int i = 0; i < 2; i++)
+        if (limits[i] > 0 && limits[i] < n)
+            n = limits[i];
+    return n > 0 ? n : 1;
+}
+
+/* With libgomp a child of fork inherits a pool whose threads are gone and hangs in its first
+ * parallel region: the pool is dissolved before the fork, and parent and child make new ones.
+ * LLVM's runtime resets itself and must not get the call. */
+static void before_fork(void)
+{
+#if !defined(__clang__)
+    if (!omp_in_parallel())
+        omp_pause_resource_all(omp_pause_hard);
+#endif
+}
+
+static void survive_fork(void)
+{
+    pthread_atfork(before_fork, NULL, NULL);
+}
+
+/* libgomp ends the process when it cannot start a thread. So before a team larger than any before,
+ * that many plain threads are started and joined, and the team is as large as that went. */
+static _Atomic int proven = 1;
+
+static void *idle(void *go)
+{
+    while (!atomic_load((_Atomic int *)go))
+        sched_yield();
+    return NULL;
+}
+
+static int team(int wanted)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, survive_fork);
+    if (wanted <= atomic_load(&proven))
+        return wanted;
+    enum { MOST = 1024 };
+    pthread_t thread[MOST];
+    _Atomic int go = 0;
+    int started = 0;
+    const int more = wanted - 1 < MOST ? wanted - 1 : MOST;
+    while (started < more && !pthread_create(&thread[started], NULL, idle, &go))
+        started++;
+    atomic_store(&go, 1);
+    for (int i = 0; i < started; i++)
+        pthread_join(thread[i], NULL);
+    if (started == more)
+        atomic_store(&proven, wanted);
+    return started + 1;
+}
+
+/* ---- blocks ---- */
+
+/* A failure of the lowest block wins: every lower block has been started before it. */
+typedef struct outcome {
+    _Atomic int64_t next;
+    _Atomic bool failed;
+    pthread_mutex_t lock;
+    int64_t block;
+    hone_status status;
+    hone_error error;
+} outcome;
+
+static void note(outcome *o, int64_t block, hone_status status, const hone_error *error)
+{
+    pthread_mutex_lock(&o->lock);
+    if (!o->status || block < o->block) {
+        o->block = block;
+        o->status = status;
+        o->error = *error;
+    }
+    pthread_mutex_unlock(&o->lock);
+    atomic_store(&o->failed, true);
+}
+
+static void work(const hone_run *run, outcome *o, int64_t blocks, hone_block body, void *context,
+                 bool caller)
+{
+    hone_error error = {0};
+    hone_arena *own = caller ? run->block_scratch : NULL;
+    hone_arena *scratch = own ? own : hone_arena_open(run->account);
+    for (;;) {
+        if (atomic_load(&o->failed) || hone_stopping(run) == HONE_ABANDON)
+            break;
+        const int64_t b = atomic_fetch_add(&o->next, 1);
+        if (b >= blocks)
+            break;
+        const hone_status status =
+            scratch ? body(context, b, scratch, &error) : hone_no_memory(&error);
+        if (status)
+            note(o, b, status, &error);
+        else
+            hone_arena_reset(scratch);
+        if (caller)
+            poll_caller(run);
+    }
+    if (!own)
+        hone_arena_close(scratch);
+}
+
+hone_status hone_for_blocks(const hone_run *run, int64_t blocks, hone_block body, void *context,
+                            hone_error *error)
+{
+    outcome o = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    const int wanted = run->threads < blocks ? run->threads : (int)blocks;
+    const int threads = wanted > 1 ? team(wanted) : 1;
+    if (threads <= 1) {
+        work(run, &o, blocks, body, context, true);
+    } else {
+#pragma omp parallel num_threads(threads)
+        work(run, &o, blocks, body, context, omp_get_thread_num() == 0);
+    }
+    if (o.status) {
+        if (error)
+            *error = o.error;
+        return o.status;
+    }
+    if (hone_stopping(run) == HONE_ABANDON)
+        return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");
+    return HONE_OK;
+}

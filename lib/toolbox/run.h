@@ -1,0 +1,40 @@
+/* What hone_run is made of. Private to lib: modules see hone_stopping and hone_for_blocks. */
+#ifndef HONE_TOOLBOX_RUN_H
+#define HONE_TOOLBOX_RUN_H
+
+#include "base/arena.h"
+#include "toolbox/isa.h"
+
+/* What the run tells the caller. Called on the calling thread only. */
+typedef struct hone_listener {
+    void *context;
+    void (*log)(void *context, int level, const char *line);
+    void (*progress)(void *context, double fraction);
+    bool (*poll)(void *context);
+    /* HONE_OK, or the refusal of a strict run */
+    hone_status (*adjust)(void *context, const char *name, double used, hone_error *error);
+} hone_listener;
+
+struct hone_run {
+    int threads;
+    hone_isa isa;          /* resolved: never HONE_ISA_AUTO */
+    const int32_t *cancel; /* the caller's, read atomically; NULL: none */
+    int64_t deadline;      /* nanoseconds of the monotonic clock; 0: none */
+    int64_t work_limit;    /* 0: none */
+    hone_account *account;
+    _Atomic int64_t *work;         /* operations so far */
+    _Atomic int *stop;             /* hone_stop, sticky; the one mutable thing of a run */
+    _Atomic int64_t *polled;       /* time of the last poll */
+    const hone_listener *listener; /* NULL: silent */
+    /* Of a predictor, so that a call allocates nothing; NULL: opened when needed. The scratch of
+     * the predict call, and that of blocks on the calling thread. */
+    hone_arena *call_scratch, *block_scratch;
+};
+
+/* Nanoseconds of the monotonic clock. */
+int64_t hone_clock(void);
+
+/* `threads` of the options, resolved: 0 means min(omp_get_max_threads(), affinity, cgroup). */
+int hone_threads_of(int threads);
+
+#endif
