@@ -1,56 +1,72 @@
-/* Preprocessing: the steps between a dataset's table and what an algorithm takes. Each step is two
- * tables and two functions, like an algorithm. Fitted on training rows only; saved in the model. */
+/* Preprocessing: the steps between a dataset's table and what an algorithm takes.
+ *
+ * A step is a state table and three functions, and works column by column: each column that it
+ * gives comes from one column that it takes. So a chain of steps is applied in one pass, without a
+ * table between them. Fitted on training rows only; saved in the model.
+ */
 #ifndef HONE_CORE_PIPELINE_H
 #define HONE_CORE_PIPELINE_H
 
+#include "core/config.h"
 #include "data/dataset.h"
 #include "toolbox/run.h"
 
-typedef struct hone_transform_job {
-    hone_matrix x; /* fit: the training rows; apply: any rows */
-    const void *params;
+struct hone_pipeline;
+
+/* Training rows as columns: the values of one column as the steps before this one leave them. */
+typedef struct hone_step_job {
+    const struct hone_pipeline *before; /* its last shape is what this step takes */
+    hone_matrix x;                      /* training rows in the dataset's schema */
     const hone_run *run;
-    hone_arena *keep, *scratch; /* apply: what `out` views lives in keep */
-} hone_transform_job;
+    hone_arena *keep, *scratch;
+} hone_step_job;
 
 typedef struct hone_transform {
-    const char *name; /* "scale" */
-    size_t params_size, state_size;
-    const hone_param *params; /* prep:<name> */
-    const hone_field *state;
-    /* Whether the step would change anything: looks at params, column types and `missing` of the
-     * whole dataset, never at a fold: two folds must not differ in their steps. */
-    bool (*needed)(const hone_matrix *schema, bool missing, unsigned takes, const void *params);
-    /* NULL: the step learns nothing from rows; its table is then the same for all folds. */
-    hone_status (*fit)(const hone_transform_job *job, void *state, hone_error *error);
-    hone_status (*apply)(const hone_transform_job *job, const hone_shape *in, const void *state,
-                         hone_matrix *out, hone_error *error);
-    /* Shape of what apply gives; used before rows exist (load, predictor). Levels live in `keep`.
-     */
-    hone_status (*shape)(const hone_shape *in, const void *params, const void *state,
+    const char *name; /* "impute", "encode", "scale" */
+    size_t state_size;
+    const hone_field *state; /* lengths may name HONE_FEATURES: the stored columns it takes */
+    /* Whether the step is part of the chain for columns of this shape. */
+    bool (*present)(const hone_shape *in, bool sparse, unsigned takes,
+                    const hone_prep_params *params);
+    hone_status (*fit)(const hone_step_job *job, const hone_prep_params *params, void *state,
+                       hone_error *error);
+    /* Stored columns and levels that it gives; levels (never NULL) live in `keep`. */
+    hone_status (*shape)(const hone_shape *in, const hone_prep_params *params, const void *state,
                          hone_arena *keep, hone_shape *out, hone_error *error);
-    hone_status (*check)(const hone_shape *in, const void *params, const void *state,
+    /* The column that stored column `j` of the result comes from. */
+    int64_t (*source)(const hone_shape *in, const void *state, int64_t j);
+    /* Turns `n` values of that column into those of column `j`, in place. */
+    void (*apply)(const hone_shape *in, const hone_prep_params *params, const void *state,
+                  int64_t j, double *values, int64_t n);
+    /* After load: what the rows of the state table cannot say. May be NULL. */
+    hone_status (*check)(const hone_shape *in, const hone_prep_params *params, const void *state,
                          hone_error *error);
 } hone_transform;
 
 /* impute, encode, scale; NULL-terminated. */
 extern const hone_transform *const hone_transforms[];
+extern const hone_transform hone_impute, hone_encode, hone_scale;
 
-enum { HONE_STEPS = 4 };
+enum { HONE_STEPS = 3 };
 
-/* The steps that are in force for one table and algorithm, with their params and fitted state. */
+/* The steps that are in force for one table and algorithm, with their fitted state. */
 typedef struct hone_pipeline {
+    hone_prep_params prep;
+    bool sparse;
     int steps;
     const hone_transform *transform[HONE_STEPS];
-    void *params[HONE_STEPS], *state[HONE_STEPS];
-    hone_shape shape[HONE_STEPS + 1]; /* before each step, and after the last */
-    bool standard_target;             /* prep:target: prediction = mean + scale * score */
-    double target_mean, target_scale;
+    void *state[HONE_STEPS];
+    /* Before each step, and after the last. shape[0].features = shape[0].stored: raw columns;
+     * the last one's `features` are logical (one-hot expanded) and are what the algorithm sees. */
+    hone_shape shape[HONE_STEPS + 1];
+    bool one_hot;                     /* the result has HONE_ONE_HOT layout */
+    const int64_t *first;             /* one-hot: stored + 1 logical column numbers */
+    double target_mean, target_scale; /* prediction = mean + scale * score; 0 and 1: as it is */
 } hone_pipeline;
 
 /* A dataset's table as one algorithm takes it: every row, steps fitted on the training rows. */
 typedef struct hone_prepared {
-    hone_pipeline pipeline; /* params and states live in the shared objects */
+    hone_pipeline pipeline; /* states live in the shared objects */
     hone_matrix table;
     hone_shape shape;
     uint64_t
@@ -58,19 +74,20 @@ typedef struct hone_prepared {
 } hone_prepared;
 
 /* Prepares a dataset. What it makes are shared objects of the dataset's cache, pinned by `shared`
- * until the caller releases it. Steps that the data do not need leave no trace.
+ * until the caller releases it. A chain that changes nothing leaves the table as it is.
  *
  * @param rows    training rows, ascending; NULL: all
  * @param shared  with cache, account and job.run set; the rest is filled here
- * @return HONE_UNSUPPORTED path data: sparse data for a module that takes none */
-struct hone_prep_params;
+ * @return HONE_UNSUPPORTED path data: sparse data for a module that takes none, NaN in sparse data
+ */
 hone_status hone_prepare(const hone_dataset *dataset, const hone_algorithm *algorithm,
-                         const struct hone_prep_params *prep, const int64_t *rows, int64_t n_rows,
+                         const hone_prep_params *prep, const int64_t *rows, int64_t n_rows,
                          hone_shared *shared, hone_prepared *prepared, hone_error *error);
 
-/* Mean and scale of the target over the training rows when prep:target says so; then the model
- * learns (y - mean) / scale. `scaled` gets one value per row of the dataset. */
-hone_status hone_prepare_target(const hone_dataset *dataset, const struct hone_prep_params *prep,
+/* Fills target_mean and target_scale from the training rows when prep:target says so; then the
+ * model learns (y - mean) / scale: `scaled` gets one value per row of the dataset (the dataset's
+ * own memory when nothing is scaled). */
+hone_status hone_prepare_target(const hone_dataset *dataset, const hone_prep_params *prep,
                                 const int64_t *rows, int64_t n_rows, hone_arena *arena,
                                 hone_pipeline *pipeline, const double **scaled, hone_error *error);
 
@@ -78,12 +95,21 @@ hone_status hone_prepare_target(const hone_dataset *dataset, const struct hone_p
 hone_status hone_pipeline_copy(const hone_pipeline *from, hone_arena *keep, hone_pipeline *to,
                                hone_error *error);
 
-/* Rows in the dataset's schema -> rows as the algorithm takes them. `out` views `arena` or `in`. */
+/* Rows in the dataset's schema -> rows as the algorithm takes them, one copy at most, allocated
+ * from `arena` alone. `out` views `arena` or `in`.
+ *
+ * @return HONE_BAD_DATA path data.x[row,column]: a value that the algorithm cannot take */
 hone_status hone_pipeline_apply(const hone_pipeline *pipeline, const hone_matrix *in,
                                 const hone_run *run, hone_arena *arena, hone_matrix *out,
                                 hone_error *error);
 
-/* After load: runs each step's check and fills shape[1..steps] from shape[0]. */
+/* After load: with prep, sparse, steps, transform[], state[] and shape[0] set, runs each step's
+ * check and fills the rest. */
 hone_status hone_pipeline_reshape(hone_pipeline *pipeline, hone_arena *keep, hone_error *error);
+
+/* For steps: `count` values from row `first` of the job's training rows, of stored column `j` as
+ * the step takes it. */
+void hone_step_column(const hone_step_job *job, int64_t j, int64_t first, int64_t count,
+                      double *values);
 
 #endif
