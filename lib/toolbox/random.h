@@ -34,7 +34,7 @@ static inline uint64_t hone_next(hone_stream *s)
 static inline uint64_t hone_below(hone_stream *s, uint64_t n)
 {
     for (;;) {
-        const __extension__ unsigned __int128 product = (unsigned __int128)hone_next(s) * n;
+        __extension__ const unsigned __int128 product = (unsigned __int128)hone_next(s) * n;
         if ((uint64_t)product >= -n % n)
             return (uint64_t)(product >> 64);
     }
