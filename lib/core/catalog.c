@@ -12,6 +12,9 @@ static const hone_algorithm *find(const hone_algorithm *const *list, const char 
 
 const hone_algorithm *hone_catalog_find(const hone_algorithm *const *more, const char *name)
 {
-    const hone_algorithm *own = find(more, name);
-    return own ? own : find(hone_catalog, name);
+    const hone_algorithm *const constant[] = {&hone_constant, NULL};
+    const hone_algorithm *found = find(more, name);
+    if (!found)
+        found = find(hone_catalog, name);
+    return found ? found : find(constant, name);
 }

@@ -7,7 +7,12 @@
 /* NULL-terminated. */
 extern const hone_algorithm *const hone_catalog[];
 
-/* By name: first `more` (NULL-terminated, may be NULL), then the catalog; NULL: none. */
+/* What a run answers with that was stopped before its first state. Found by name, since model files
+ * hold it, but not in the catalog: nothing searches it. */
+extern const hone_algorithm hone_constant;
+
+/* By name: first `more` (NULL-terminated, may be NULL), then the catalog, then the constant model;
+ * NULL: none. */
 const hone_algorithm *hone_catalog_find(const hone_algorithm *const *more, const char *name);
 
 #endif

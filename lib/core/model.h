@@ -21,6 +21,17 @@ struct hone_model {
     const char *run;    /* JSON object: times, host, random part; not under "same bits" */
 };
 
+/* What a training hands over. Everything but `fitted` is copied. */
+typedef struct hone_model_parts {
+    const hone_dataset *dataset; /* its schema, classes and target name */
+    const hone_pipeline *pipeline;
+    hone_fitted *fitted;           /* belongs to the model on success, to the caller on failure */
+    const char *config;            /* canonical JSON of fitted->params and the preprocessing */
+    uint64_t config_hash;          /* of the configuration that was given */
+    const char *record, *run_part; /* JSON objects */
+} hone_model_parts;
+hone_status hone_model_new(const hone_model_parts *parts, hone_model **model, hone_error *error);
+
 /* Prepares rows (aligned to the schema) through the pipeline: `out` views `arena` or the input. */
 hone_status hone_model_transform(const hone_model *model, const hone_matrix *table,
                                  const hone_run *run, hone_arena *arena, hone_matrix *out,

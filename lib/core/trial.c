@@ -87,76 +87,115 @@ static void reset_selects(const hone_algorithm *a, void *params)
             hone_param_default(p, params);
 }
 
+/* What shared fits may see: labels of the training rows, params with each `selects` at default. */
+static hone_status open_door(const hone_trial *t, hone_cache *cache, hone_arena *arena,
+                             hone_shared *s, hone_error *error)
+{
+    hone_matrix x = t->table;
+    if (t->rows)
+        x.rows = t->n_rows, x.row = t->rows;
+    *s = (hone_shared){.cache = cache, .table = t->table, .account = t->run->account};
+    answers train;
+    void *family = hone_arena_alloc(arena, 1, 1, t->algorithm->params_size);
+    if (!family || !gather(t, t->rows, x.rows, arena, &train))
+        return hone_no_memory(error);
+    memcpy(family, t->params, t->algorithm->params_size);
+    reset_selects(t->algorithm, family);
+    s->job = (hone_fit_job){.x = x,
+                            .label = train.label,
+                            .target = train.target,
+                            .weight = train.weight,
+                            .shape = t->shape,
+                            .params = family,
+                            .seed = t->seed,
+                            .siblings = 1,
+                            .run = t->run};
+    s->identity.table = t->table_id;
+    s->identity.rows =
+        t->rows ? hone_hash(t->table_id, t->rows, (size_t)t->n_rows * 8) : t->table_id;
+    const uint64_t rows_and_labels[] = {s->identity.rows, t->labels_id};
+    s->identity.fit =
+        hone_hash(hone_params_identity(t->algorithm, t->params, t->shape.task, t->seed, false),
+                  rows_and_labels, sizeof rows_and_labels);
+    return HONE_OK;
+}
+
 static hone_status fit(const hone_trial *t, hone_fitted *f, hone_shared *s, hone_arena *scratch,
                        hone_error *error)
 {
     const hone_algorithm *a = t->algorithm;
-    answers train, valid = {0};
-    void *family = hone_arena_alloc(scratch, 1, 1, a->params_size);
-    if (!family || !gather(t, t->rows, s->job.x.rows, scratch, &train) ||
-        (t->valid && !gather(t, t->valid, t->n_valid, scratch, &valid)))
-        return hone_no_memory(error);
-    memcpy(family, t->params, a->params_size);
-    reset_selects(a, family);
-    s->job.label = train.label, s->job.target = train.target, s->job.weight = train.weight;
-    s->job.params = family;
     hone_fit_job job = s->job;
     job.params = f->params, job.keep = f->keep, job.scratch = scratch, job.shared = s;
     job.siblings = t->siblings > 1 ? t->siblings : 1;
     job.warm_params = t->warm_params, job.warm_state = t->warm_state;
     if (t->valid) {
+        answers valid;
+        if (!gather(t, t->valid, t->n_valid, scratch, &valid))
+            return hone_no_memory(error);
         job.valid_x = t->table;
         job.valid_x.row = t->valid, job.valid_x.rows = t->n_valid;
         job.valid_label = valid.label, job.valid_target = valid.target;
         job.valid_weight = valid.weight;
+    } else if (t->other.rows) {
+        job.valid_x = t->other, job.valid_label = t->other_label;
+        job.valid_target = t->other_target, job.valid_weight = t->other_weight;
     }
     HONE_TRY(a->fit(&job, f->state, error));
     return a->prepare ? a->prepare(&f->shape, f->params, f->state, f->keep, error) : HONE_OK;
+}
+
+/* The model's memory counts against the trial: its arena draws on the trial's account while the fit
+ * runs, and on its own afterwards. */
+static hone_status fit_in_account(const hone_trial *t, hone_fitted *f, hone_shared *s,
+                                  hone_error *error)
+{
+    hone_account *account = t->run->account;
+    hone_arena *keep = f->keep;
+    f->keep = hone_arena_open(account);
+    hone_arena *scratch = hone_arena_open(account);
+    const hone_status status =
+        scratch && f->keep ? fit(t, f, s, scratch, error) : hone_no_memory(error);
+    hone_arena_close(scratch);
+    if (f->keep)
+        hone_arena_adopt(f->keep, &f->account, keep);
+    else
+        f->keep = keep;
+    return status;
+}
+
+hone_status hone_trial_fit_open(const hone_trial *t, hone_cache *cache, hone_arena *arena,
+                                hone_shared *s, hone_fitted **fitted, hone_error *error)
+{
+    *fitted = NULL;
+    HONE_TRY(open_door(t, cache, arena, s, error));
+    hone_fitted *f = hone_fitted_new(t->algorithm, &t->shape, t->params, 0);
+    if (!f)
+        return hone_no_memory(error);
+    f->seed = t->seed;
+    const hone_status status = fit_in_account(t, f, s, error);
+    if (status) {
+        hone_shared_release(s);
+        hone_fitted_free(f);
+        return status;
+    }
+    *fitted = f;
+    return HONE_OK;
 }
 
 hone_status hone_trial_fit(const hone_trial *t, hone_cache *cache, hone_fitted **fitted,
                            double *shared_seconds, hone_error *error)
 {
     *fitted = NULL;
-    hone_account *account = t->run->account;
-    hone_fitted *f = hone_fitted_new(t->algorithm, &t->shape, t->params, 0);
-    if (!f)
+    hone_arena *arena = hone_arena_open(t->run->account);
+    if (!arena)
         return hone_no_memory(error);
-    f->seed = t->seed;
-    hone_matrix x = t->table;
-    if (t->rows)
-        x.rows = t->n_rows, x.row = t->rows;
-    hone_shared s = {.cache = cache, .table = t->table, .account = account};
-    s.job =
-        (hone_fit_job){.x = x, .shape = t->shape, .seed = t->seed, .siblings = 1, .run = t->run};
-    s.identity.table = t->table_id;
-    s.identity.rows =
-        t->rows ? hone_hash(t->table_id, t->rows, (size_t)t->n_rows * 8) : t->table_id;
-    const uint64_t rows_and_labels[] = {s.identity.rows, t->labels_id};
-    s.identity.fit =
-        hone_hash(hone_params_identity(t->algorithm, t->params, t->shape.task, t->seed, false),
-                  rows_and_labels, sizeof rows_and_labels);
-
-    /* The model's memory counts against the trial: its arena draws on the trial's account while
-     * the fit runs, and on its own afterwards. */
-    hone_arena *keep = f->keep;
-    f->keep = hone_arena_open(account);
-    hone_arena *scratch = hone_arena_open(account);
-    const hone_status status =
-        scratch && f->keep ? fit(t, f, &s, scratch, error) : hone_no_memory(error);
-    hone_arena_close(scratch);
-    hone_shared_release(&s);
-    if (f->keep) {
-        hone_arena_adopt(f->keep, &f->account, keep);
-    } else {
-        f->keep = keep;
-    }
+    hone_shared s = {0};
+    const hone_status status = hone_trial_fit_open(t, cache, arena, &s, fitted, error);
+    if (!status)
+        hone_shared_release(&s);
     if (shared_seconds)
         *shared_seconds = s.seconds;
-    if (status)
-        hone_fitted_free(f);
-    else
-        *fitted = f;
+    hone_arena_close(arena);
     return status;
 }
 

@@ -20,6 +20,9 @@ typedef struct hone_trial {
     uint64_t labels_id;   /* hash of label or target and weight */
     const int64_t *valid; /* validation rows of the table, for early stopping; NULL: none */
     int64_t n_valid;
+    hone_matrix other; /* or rows of another table, prepared alike; rows = 0: none */
+    const int32_t *other_label;
+    const double *other_target, *other_weight;
     int64_t siblings; /* 0 means 1 */
     uint64_t seed;
     const hone_run *run; /* its account pays */
@@ -39,6 +42,11 @@ typedef struct hone_fitted {
 /* `fitted` is NULL on failure. `shared_seconds` (may be NULL): time spent on what trials share. */
 hone_status hone_trial_fit(const hone_trial *trial, hone_cache *cache, hone_fitted **fitted,
                            double *shared_seconds, hone_error *error);
+
+/* The same, and the trial's door to the cache stays open, for predictions on rows of the table: the
+ * caller releases `shared`. What it refers to lives in `arena`. On failure it is closed. */
+hone_status hone_trial_fit_open(const hone_trial *trial, hone_cache *cache, hone_arena *arena,
+                                hone_shared *shared, hone_fitted **fitted, hone_error *error);
 
 /* An empty one around params (copied) with a zeroed state, for load. */
 hone_fitted *hone_fitted_new(const hone_algorithm *algorithm, const hone_shape *shape,
