@@ -8,14 +8,17 @@
 
 struct hone_model {
     _Atomic int64_t references;
-    hone_arena *memory; /* schema, classes, pipeline, record */
-    hone_schema schema; /* raw columns */
+    hone_account account; /* pays for `memory`; a load caps it */
+    hone_arena *memory;   /* schema, classes, pipeline, record */
+    hone_schema schema;   /* raw columns */
     hone_task task;
     hone_values classes;
     const char *target_name;
     hone_pipeline pipeline;
     hone_fitted *fitted;
-    const char *config; /* canonical JSON */
+    uint64_t fingerprint; /* of the dataset; 0: not known */
+    int64_t trained_rows; /* 0: not known */
+    const char *config;   /* canonical JSON */
     uint64_t config_hash;
     const char *record; /* JSON object, under "same bits" */
     const char *run;    /* JSON object: times, host, random part; not under "same bits" */
@@ -26,19 +29,33 @@ typedef struct hone_model_parts {
     const hone_dataset *dataset; /* its schema, classes and target name */
     const hone_pipeline *pipeline;
     hone_fitted *fitted;           /* belongs to the model on success, to the caller on failure */
+    int64_t trained_rows;          /* of the dataset, that `fitted` was fitted on */
     const char *config;            /* canonical JSON of fitted->params and the preprocessing */
     uint64_t config_hash;          /* of the configuration that was given */
-    const char *record, *run_part; /* JSON objects */
+    const char *record, *run_part; /* JSON objects; the first is "training" in the model's record */
 } hone_model_parts;
 hone_status hone_model_new(const hone_model_parts *parts, hone_model **model, hone_error *error);
+
+/* One without content, for load. `cap`: of its memory; 0: none. */
+hone_model *hone_model_empty(int64_t cap);
 
 /* Prepares rows (aligned to the schema) through the pipeline: `out` views `arena` or the input. */
 hone_status hone_model_transform(const hone_model *model, const hone_matrix *table,
                                  const hone_run *run, hone_arena *arena, hone_matrix *out,
                                  hone_error *error);
 
-/* Scores of a raw table in the model's schema, target scaling undone. */
+/* Scores of a raw table in the model's schema, target scaling undone. Rows are taken in chunks, so
+ * that memory is bounded whatever the number of rows. */
 hone_status hone_model_scores(const hone_model *model, const hone_matrix *table,
                               const hone_run *run, double *score, hone_error *error);
+
+/* Rows that are prepared and predicted at a time. */
+int64_t hone_model_chunk(const hone_model *model);
+
+/* score = mean + scale * score, where the target was scaled. */
+void hone_model_unscale(const hone_model *model, double *score, int64_t count);
+
+/* The first `count` rows from row `first` of a view. */
+hone_matrix hone_matrix_slice(const hone_matrix *x, int64_t first, int64_t count);
 
 #endif

@@ -6,6 +6,9 @@
 
 size_t hone_dtype_size(hone_dtype dtype);
 
+/* What an extent means for this state. */
+int64_t hone_extent_length(hone_extent extent, const hone_shape *shape, const void *state);
+
 /* Rows and columns of an array field under this state; 1 x 1 for a count or number. */
 int64_t hone_field_rows(const hone_field *field, const hone_shape *shape, const void *state);
 int64_t hone_field_cols(const hone_field *field, const hone_shape *shape, const void *state);

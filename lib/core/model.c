@@ -1,0 +1,193 @@
+/* Models: made once, shared by reference count, read by any number of threads. */
+#include "core/model.h"
+
+#include <string.h>
+
+#include "core/record.h"
+#include "core/schema.h"
+#include "core/state.h"
+
+/* ---- life ---- */
+
+hone_model *hone_model_empty(int64_t cap)
+{
+    hone_model *m = hone_alloc(sizeof *m);
+    if (!m)
+        return NULL;
+    atomic_init(&m->references, 1);
+    m->account.cap = cap;
+    m->memory = hone_arena_open(&m->account);
+    if (m->memory)
+        return m;
+    hone_free(m);
+    return NULL;
+}
+
+static hone_status fill(hone_model *m, const hone_model_parts *parts, hone_error *error)
+{
+    const hone_dataset *d = parts->dataset;
+    const hone_schema schema = hone_dataset_schema(d);
+    m->task = parts->fitted->shape.task;
+    m->fingerprint = d->fingerprint;
+    m->trained_rows = parts->trained_rows;
+    m->config_hash = parts->config_hash;
+    m->config = hone_arena_text(m->memory, parts->config);
+    m->run = hone_arena_text(m->memory, parts->run_part);
+    m->target_name = hone_arena_text(m->memory, d->target_name ? d->target_name : "target");
+    if (!m->config || !m->run || !m->target_name ||
+        !hone_schema_copy(&schema, m->memory, &m->schema) ||
+        (m->task == HONE_CLASSIFICATION && !hone_values_copy(&d->classes, m->memory, &m->classes)))
+        return hone_no_memory(error);
+    HONE_TRY(hone_pipeline_copy(parts->pipeline, m->memory, &m->pipeline, error));
+    m->fitted = parts->fitted;
+    return hone_record_write(m, parts->record, error);
+}
+
+hone_status hone_model_new(const hone_model_parts *parts, hone_model **model, hone_error *error)
+{
+    *model = NULL;
+    hone_model *m = hone_model_empty(0);
+    if (!m)
+        return hone_no_memory(error);
+    const hone_status status = fill(m, parts, error);
+    if (status) {
+        m->fitted = NULL;
+        hone_model_free(m);
+        return status;
+    }
+    *model = m;
+    return HONE_OK;
+}
+
+hone_model *hone_model_retain(const hone_model *model)
+{
+    hone_model *m = (hone_model *)(uintptr_t)model;
+    if (m)
+        atomic_fetch_add_explicit(&m->references, 1, memory_order_relaxed);
+    return m;
+}
+
+void hone_model_free(hone_model *m)
+{
+    if (!m || atomic_fetch_sub_explicit(&m->references, 1, memory_order_acq_rel) != 1)
+        return;
+    hone_fitted_free(m->fitted);
+    hone_arena_close(m->memory);
+    hone_free(m);
+}
+
+/* ---- what it is ---- */
+
+const char *hone_model_algorithm(const hone_model *m)
+{
+    return m->fitted->algorithm->name;
+}
+
+hone_task hone_model_task(const hone_model *m)
+{
+    return m->task;
+}
+
+int64_t hone_model_features(const hone_model *m)
+{
+    return m->schema.cols;
+}
+
+const char *hone_model_feature_name(const hone_model *m, int64_t j)
+{
+    return m->schema.column && j >= 0 && j < m->schema.cols ? m->schema.column[j].name : NULL;
+}
+
+int64_t hone_model_outputs(const hone_model *m)
+{
+    return m->fitted->shape.outputs;
+}
+
+const char *hone_model_class(const hone_model *m, int64_t k)
+{
+    return k >= 0 && k < m->classes.count ? m->classes.text[k] : NULL;
+}
+
+bool hone_model_has_probabilities(const hone_model *m)
+{
+    const hone_algorithm *a = m->fitted->algorithm;
+    return m->task == HONE_CLASSIFICATION &&
+           (!a->scores || a->scores(m->fitted->params) == HONE_PROBABILITY);
+}
+
+const char *hone_model_record(const hone_model *m)
+{
+    return m->record;
+}
+
+int64_t hone_model_level(const hone_model *m, int64_t j, const char *text)
+{
+    if (j < 0 || j >= m->schema.cols || !text || !hone_schema_levels(&m->schema, j))
+        return -1;
+    return hone_values_find(&m->schema.column[j].levels, text);
+}
+
+/* ---- scores ---- */
+
+hone_matrix hone_matrix_slice(const hone_matrix *x, int64_t first, int64_t count)
+{
+    hone_matrix part = *x;
+    part.rows = count;
+    if (x->row)
+        part.row = x->row + first;
+    else if (x->layout == HONE_CSR)
+        part.row_start = x->row_start + first;
+    else
+        part.values =
+            (const char *)x->values + first * x->row_stride * (int64_t)hone_dtype_size(x->dtype);
+    return part;
+}
+
+void hone_model_unscale(const hone_model *m, double *score, int64_t count)
+{
+    const double mean = m->pipeline.target_mean, scale = m->pipeline.target_scale;
+    if (m->task != HONE_REGRESSION || (mean == 0 && scale == 1))
+        return;
+    for (int64_t i = 0; i < count; i++)
+        score[i] = mean + scale * score[i];
+}
+
+hone_status hone_model_transform(const hone_model *m, const hone_matrix *table, const hone_run *run,
+                                 hone_arena *arena, hone_matrix *out, hone_error *error)
+{
+    return hone_pipeline_apply(&m->pipeline, table, run, arena, out, error);
+}
+
+/* Prepared rows of a chunk take 32 MiB at most: a function of the model alone, as bits must be. */
+int64_t hone_model_chunk(const hone_model *m)
+{
+    enum { BYTES = 1 << 25, LEAST = 1024, MOST = 1 << 16 };
+    const int64_t stored = m->pipeline.shape[m->pipeline.steps].stored;
+    int64_t rows = MOST;
+    while (rows > LEAST && rows * stored > BYTES / (int64_t)sizeof(double))
+        rows /= 2;
+    return rows;
+}
+
+hone_status hone_model_scores(const hone_model *m, const hone_matrix *table, const hone_run *run,
+                              double *score, hone_error *error)
+{
+    const int64_t chunk = hone_model_chunk(m), outputs = m->fitted->shape.outputs;
+    hone_arena *arena = hone_arena_open(run->account);
+    if (!arena)
+        return hone_no_memory(error);
+    hone_status status = HONE_OK;
+    for (int64_t i = 0; i < table->rows && !status; i += chunk) {
+        const int64_t count = i + chunk < table->rows ? chunk : table->rows - i;
+        const hone_matrix raw = hone_matrix_slice(table, i, count);
+        hone_matrix x;
+        status = hone_model_transform(m, &raw, run, arena, &x, error);
+        if (!status)
+            status = hone_fitted_predict(m->fitted, &x, run, NULL, score + i * outputs, error);
+        hone_arena_reset(arena);
+    }
+    hone_arena_close(arena);
+    if (!status)
+        hone_model_unscale(m, score, table->rows * outputs);
+    return status;
+}
