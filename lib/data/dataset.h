@@ -45,8 +45,11 @@ struct hone_dataset {
     uint64_t fingerprint; /* everything */
     uint64_t table_id;    /* columns only */
     uint64_t labels_id;   /* label or target, and weight */
-    hone_dataset *valid;  /* or NULL */
+    hone_dataset
+        *valid; /* or NULL; in the columns and codes of this one, label -1: another class */
+    hone_dataset *origin; /* whose memory this one borrows; NULL: none */
     hone_cache *cache;
+    _Atomic(char *) made_names; /* of a dataset without `column`, when somebody asked */
 };
 
 /* Name of column j into `buffer` when the dataset stores none. */
@@ -71,8 +74,12 @@ hone_schema hone_dataset_schema(const hone_dataset *dataset);
 hone_status hone_dataset_align(const hone_dataset *dataset, const hone_schema *schema,
                                hone_arena *arena, hone_matrix *table, hone_error *error);
 
-/* Labels of `dataset` in the code of other classes: -1 where the class is not among them.
- * `label` has one element a row. */
+/* The target of `dataset` in the code of other classes, -1 where it is not among them; it may have
+ * been taken for amounts. `label` has one element a row. */
 void hone_dataset_recode(const hone_dataset *dataset, const hone_values *classes, int32_t *label);
+/* The target as numbers, also where it was taken for classes. `amount` has one element a row.
+ *
+ * @return HONE_BAD_DATA path data.y: a class is no number */
+hone_status hone_dataset_amounts(const hone_dataset *dataset, double *amount, hone_error *error);
 
 #endif

@@ -1,0 +1,39 @@
+/* A dataset under construction: what the ways to make one have in common. */
+#ifndef HONE_DATA_DRAFT_H
+#define HONE_DATA_DRAFT_H
+
+#include "data/dataset.h"
+
+typedef struct hone_draft {
+    hone_dataset *dataset; /* the caller fills `table` and `column` */
+    hone_dataset_options options;
+    hone_column_info *column; /* = dataset->column, cols; NULL: no names and no types */
+    hone_arena *scratch;      /* gone when the dataset is made */
+} hone_draft;
+
+/* Checks size, options and names (`names`, or else those of the options); `described` asks for
+ * column infos also without names. */
+hone_status hone_draft_open(hone_draft *draft, int64_t rows, int64_t cols, bool described,
+                            const char *const *names, const hone_dataset_options *options,
+                            hone_error *error);
+/* Inspects the table, takes target, weights and validation rows, opens the cache, and hands the
+ * dataset over; or, when `status` or one of these steps failed, gives everything back. */
+hone_status hone_draft_close(hone_draft *draft, hone_status status, hone_vector y,
+                             hone_dataset **dataset, hone_error *error);
+
+HONE_PRINTF(3, 4)
+void hone_draft_log(const hone_draft *draft, hone_level level, const char *format, ...);
+
+/* Target, task, classes and weights (target.c). */
+hone_status hone_draft_target(hone_draft *draft, const hone_vector *y, hone_error *error);
+/* Validation rows in the columns and codes of the dataset (align.c). */
+hone_status hone_draft_valid(hone_draft *draft, hone_error *error);
+/* One pass over the table: refuses infinities, counts what is missing, and hashes (inspect.c). */
+hone_status hone_draft_inspect(hone_draft *draft, hone_error *error);
+
+/* "data.x[3,7]" and "data.y[3]", also into the path of an error that a callee made. */
+void hone_place_cell(char path[96], int64_t i, int64_t j);
+void hone_place_element(char path[96], const char *vector, int64_t i);
+hone_status hone_fail_at(hone_error *error, hone_status status, const char *path);
+
+#endif

@@ -1,0 +1,210 @@
+/* The target: task, classes or amounts, and weights. */
+#include <math.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "data/draft.h"
+#include "data/values.h"
+#include "data/vector.h"
+
+/* Whole numbers with at most so many distinct values are classes. */
+enum { FEW = 20 };
+/* With more, they are amounts when more than this share of the rows is distinct. */
+#define MANY 0.05
+
+enum { BLOCK = 1024 };
+
+/* What a numeric target says about itself. */
+typedef struct amounts {
+    bool whole;
+    double *value;
+} amounts;
+
+static hone_status read_amounts(hone_draft *draft, const hone_vector *y, amounts *a,
+                                hone_error *error)
+{
+    const int64_t n = draft->dataset->table.rows;
+    a->value = HONE_RAW(draft->scratch, double, n, 1);
+    if (!a->value)
+        return hone_no_memory(error);
+    a->whole = true;
+    for (int64_t first = 0; first < n; first += BLOCK)
+        hone_vector_numbers(y, first, n - first < BLOCK ? n - first : BLOCK, a->value + first);
+    for (int64_t i = 0; i < n; i++) {
+        if (!isfinite(a->value[i])) {
+            char path[96];
+            hone_place_element(path, "data.y", i);
+            return hone_fail(error, HONE_BAD_DATA, path,
+                             isnan(a->value[i]) ? "the target is missing"
+                                                : "the target is infinite");
+        }
+        a->value[i] += 0.0; /* -0 is 0 */
+        a->whole &= a->value[i] == nearbyint(a->value[i]) && fabs(a->value[i]) <= 0x1p53;
+    }
+    a->whole |= hone_dtype_whole(y->dtype);
+    return HONE_OK;
+}
+
+static hone_status encode(hone_draft *draft, const hone_vector *y, int64_t most, hone_values *out,
+                          int32_t **label, hone_error *error)
+{
+    hone_dataset *d = draft->dataset;
+    int64_t missing, at;
+    const hone_encoding encoding = {.values = y, .rows = d->table.rows, .most = most};
+    *label = HONE_RAW(d->memory, int32_t, d->table.rows, 1);
+    if (!*label)
+        return hone_no_memory(error);
+    const hone_status status =
+        hone_values_encode(&encoding, d->memory, *label, out, &missing, &at, error);
+    char path[96];
+    hone_place_element(path, "data.y", at);
+    if (status)
+        return at < 0 ? status : hone_fail_at(error, status, path);
+    for (int64_t i = 0; missing && i < d->table.rows; i++)
+        if ((*label)[i] < 0) {
+            hone_place_element(path, "data.y", i);
+            return hone_fail(error, HONE_BAD_DATA, path, "the target is missing");
+        }
+    return HONE_OK;
+}
+
+static hone_status classify(hone_draft *draft, const hone_vector *y, hone_error *error)
+{
+    int32_t *label;
+    HONE_TRY(encode(draft, y, 0, &draft->dataset->classes, &label, error));
+    draft->dataset->label = label;
+    draft->dataset->task = HONE_CLASSIFICATION;
+    return HONE_OK;
+}
+
+static hone_status regress(hone_draft *draft, const amounts *a, hone_error *error)
+{
+    hone_dataset *d = draft->dataset;
+    double *target = HONE_RAW(d->memory, double, d->table.rows, 1);
+    if (!target)
+        return hone_no_memory(error);
+    memcpy(target, a->value, (size_t)d->table.rows * sizeof *target);
+    d->target = target;
+    d->task = HONE_REGRESSION;
+    return HONE_OK;
+}
+
+/* Whole numbers without a task: by the number of distinct values. */
+static hone_status infer(hone_draft *draft, const hone_vector *y, const amounts *a,
+                         hone_error *error)
+{
+    hone_dataset *d = draft->dataset;
+    const int64_t n = d->table.rows, many = (int64_t)(MANY * (double)n);
+    hone_values classes;
+    int32_t *label;
+    HONE_TRY(encode(draft, y, many > FEW ? many : FEW, &classes, &label, error));
+    if (classes.count <= FEW) {
+        d->classes = classes;
+        d->label = label;
+        d->task = HONE_CLASSIFICATION;
+        return HONE_OK;
+    }
+    if ((double)classes.count > MANY * (double)n)
+        return regress(draft, a, error);
+    return hone_fail(error, HONE_BAD_DATA, "data.y",
+                     "%lld different whole numbers in %lld rows (%.2g %%) can be classes or "
+                     "amounts; set task to classification or regression",
+                     (long long)classes.count, (long long)n,
+                     100.0 * (double)classes.count / (double)n);
+}
+
+static hone_status numbers(hone_draft *draft, const hone_vector *y, hone_error *error)
+{
+    amounts a = {0};
+    HONE_TRY(read_amounts(draft, y, &a, error));
+    const hone_task asked = draft->options.task;
+    if (asked == HONE_REGRESSION || (!asked && !a.whole))
+        return regress(draft, &a, error);
+    if (a.whole)
+        return asked ? classify(draft, y, error) : infer(draft, y, &a, error);
+    int64_t i = 0;
+    while (a.value[i] == nearbyint(a.value[i]) && fabs(a.value[i]) <= 0x1p53)
+        i++;
+    char path[96];
+    hone_place_element(path, "data.y", i);
+    return hone_fail(error, HONE_BAD_DATA, path, "%.17g is no whole number, so it is no class",
+                     a.value[i]);
+}
+
+static hone_status read_target(hone_draft *draft, const hone_vector *y, hone_error *error)
+{
+    HONE_TRY(hone_vector_check(y, draft->dataset->table.rows, "data.y", error));
+    const hone_task asked = draft->options.task;
+    if (y->dtype == HONE_TEXT && asked == HONE_REGRESSION)
+        return hone_fail(error, HONE_BAD_DATA, "data.y",
+                         "the target is text, but regression needs numbers");
+    if (y->dtype == HONE_TEXT || (y->dtype == HONE_BOOLEAN && asked != HONE_REGRESSION))
+        return classify(draft, y, error);
+    return numbers(draft, y, error);
+}
+
+/* Weights that are all 1 say nothing and are not kept. */
+static hone_status read_weight(hone_draft *draft, hone_error *error)
+{
+    hone_dataset *d = draft->dataset;
+    const hone_vector *w = &draft->options.weight;
+    const int64_t n = d->table.rows;
+    if (!w->values)
+        return HONE_OK;
+    HONE_TRY(hone_vector_check(w, n, "data.weight", error));
+    if (w->dtype == HONE_TEXT)
+        return hone_fail(error, HONE_BAD_DATA, "data.weight", "weights are numbers, not text");
+    double *weight = HONE_RAW(d->memory, double, n, 1);
+    if (!weight)
+        return hone_no_memory(error);
+    hone_vector_numbers(w, 0, n, weight);
+    double sum = 0;
+    bool ones = true;
+    for (int64_t i = 0; i < n; i++) {
+        if (!(weight[i] >= 0) || isinf(weight[i])) {
+            char path[96];
+            hone_place_element(path, "data.weight", i);
+            return hone_fail(error, HONE_BAD_DATA, path,
+                             "%g is no weight: weights are finite and not negative", weight[i]);
+        }
+        weight[i] += 0.0;
+        ones &= weight[i] == 1;
+        sum += weight[i];
+    }
+    if (!(sum > 0) || isinf(sum))
+        return hone_fail(error, HONE_BAD_DATA, "data.weight",
+                         "the weights sum to %g; the sum must be positive and finite", sum);
+    d->weight = ones ? NULL : weight;
+    return HONE_OK;
+}
+
+static uint64_t hash_labels(const hone_dataset *d)
+{
+    const size_t n = (size_t)d->table.rows;
+    uint64_t h = hone_hash_text((uint64_t)d->task, d->target_name);
+    if (d->label) {
+        h = hone_values_hash(&d->classes, h);
+        h = hone_hash(h, d->label, n * sizeof *d->label);
+    }
+    if (d->target)
+        h = hone_hash(h, d->target, n * sizeof *d->target);
+    if (d->weight)
+        h = hone_hash(h + 1, d->weight, n * sizeof *d->weight);
+    return h;
+}
+
+hone_status hone_draft_target(hone_draft *draft, const hone_vector *y, hone_error *error)
+{
+    hone_dataset *d = draft->dataset;
+    if (y->values)
+        HONE_TRY(read_target(draft, y, error));
+    HONE_TRY(read_weight(draft, error));
+    d->labels_id = hash_labels(d);
+    if (d->task == HONE_CLASSIFICATION)
+        hone_draft_log(draft, HONE_INFO, "task: classification, %lld classes%s",
+                       (long long)d->classes.count, draft->options.task ? "" : " (inferred)");
+    else if (d->task)
+        hone_draft_log(draft, HONE_INFO, "task: regression%s",
+                       draft->options.task ? "" : " (inferred)");
+    return HONE_OK;
+}
