@@ -125,6 +125,8 @@ typedef struct hone_field {
 #define HONE_D {HONE_FEATURES, 0, 0}
 #define HONE_C {HONE_OUTPUTS, 0, 0}
 #define HONE_ONE {HONE_PLAIN, 0, 1}
+#define HONE_BELOW(n) {HONE_PLAIN, 0, n}
+#define HONE_D_PLUS(n) {HONE_FEATURES, 0, n}
 #define HONE_IS_FINITE {.kind = HONE_FINITE}
 #define HONE_IS_ANY {.kind = HONE_ANY}
 #define HONE_IN(low_, below_) {.kind = HONE_WITHIN, .low = low_, .below = below_}

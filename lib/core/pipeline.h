@@ -30,6 +30,10 @@ typedef struct hone_transform {
                     const hone_prep_params *params);
     hone_status (*fit)(const hone_step_job *job, const hone_prep_params *params, void *state,
                        hone_error *error);
+    /* Whether apply would change no value of the table it was fitted for (`missing`: any cell of
+     * the whole dataset, not of a fold: two folds must not differ in their steps). */
+    bool (*still)(const hone_shape *in, bool missing, const hone_prep_params *params,
+                  const void *state);
     /* Stored columns and levels that it gives; levels (never NULL) live in `keep`. */
     hone_status (*shape)(const hone_shape *in, const hone_prep_params *params, const void *state,
                          hone_arena *keep, hone_shape *out, hone_error *error);

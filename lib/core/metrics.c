@@ -1,0 +1,325 @@
+/* Metrics by name. Definitions are scikit-learn's, with sample weights; where one is not defined on
+ * the rows at hand, the worst finite value stands for it and `undefined` is set.
+ */
+#include "core/metrics.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/ranks.h"
+
+int32_t hone_argmax(const double *score, int64_t outputs)
+{
+    int32_t best = 0;
+    for (int64_t k = 1; k < outputs; k++)
+        if (score[k] > score[best])
+            best = (int32_t)k;
+    return best;
+}
+
+static double weight_of(const hone_judged *j, int64_t i)
+{
+    return j->weight ? j->weight[i] : 1;
+}
+
+static double finite(double v)
+{
+    return isfinite(v) ? v : v < 0 ? -DBL_MAX : DBL_MAX;
+}
+
+/* Weighted mean of term(i); the rows weigh something, or the mean is undefined and `worst`. */
+typedef double (*row_term)(const hone_judged *, int64_t);
+
+static double mean_of(const hone_judged *j, row_term term, double worst, bool *undefined)
+{
+    double sum = 0, mass = 0;
+    for (int64_t i = 0; i < j->rows; i++) {
+        const double w = weight_of(j, i);
+        if (w > 0) {
+            sum += w * term(j, i);
+            mass += w;
+        }
+    }
+    if (mass > 0)
+        return finite(sum / mass);
+    *undefined = true;
+    return worst;
+}
+
+/* ---- classification, by label ---- */
+
+static double hit(const hone_judged *j, int64_t i)
+{
+    return hone_argmax(j->score + i * j->outputs, j->outputs) == j->label[i];
+}
+
+static double accuracy(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
+{
+    (void)scratch, (void)no_memory;
+    return mean_of(j, hit, 0, undefined);
+}
+
+static double error_rate(const hone_judged *j, hone_arena *scratch, bool *undefined,
+                         bool *no_memory)
+{
+    return 1 - accuracy(j, scratch, undefined, no_memory);
+}
+
+/* Weighted counts by class; class `outputs` stands for labels that the model does not know. */
+typedef struct tally {
+    int64_t classes;
+    double *hits, *truth, *said; /* classes */
+    double mass;
+} tally;
+
+static bool count_classes(const hone_judged *j, hone_arena *scratch, tally *t)
+{
+    const int64_t c = j->outputs + 1;
+    *t = (tally){c, HONE_NEW(scratch, double, c, 1), HONE_NEW(scratch, double, c, 1),
+                 HONE_NEW(scratch, double, c, 1), 0};
+    if (!t->hits || !t->truth || !t->said)
+        return false;
+    for (int64_t i = 0; i < j->rows; i++) {
+        const double w = weight_of(j, i);
+        const int32_t said = hone_argmax(j->score + i * j->outputs, j->outputs);
+        const int64_t truth = j->label[i] < 0 ? j->outputs : j->label[i];
+        t->truth[truth] += w;
+        t->said[said] += w;
+        t->hits[said] += truth == said ? w : 0;
+        t->mass += w;
+    }
+    return true;
+}
+
+static double balanced_accuracy(const hone_judged *j, hone_arena *scratch, bool *undefined,
+                                bool *no_memory)
+{
+    tally t;
+    if ((*no_memory = !count_classes(j, scratch, &t)))
+        return 0;
+    double sum = 0, classes = 0;
+    for (int64_t k = 0; k < t.classes; k++)
+        if (t.truth[k] > 0) {
+            sum += t.hits[k] / t.truth[k];
+            classes++;
+        }
+    *undefined = classes == 0;
+    return classes > 0 ? sum / classes : 0;
+}
+
+static double f1(const hone_judged *j, hone_arena *scratch, bool weighted, bool *undefined,
+                 bool *no_memory)
+{
+    tally t;
+    if ((*no_memory = !count_classes(j, scratch, &t)))
+        return 0;
+    double sum = 0, mass = 0;
+    for (int64_t k = 0; k < t.classes; k++) {
+        const double both = t.truth[k] + t.said[k];
+        if (both <= 0)
+            continue;
+        const double w = weighted ? t.truth[k] : 1;
+        sum += w * 2 * t.hits[k] / both;
+        mass += w;
+    }
+    *undefined = mass == 0;
+    return mass > 0 ? sum / mass : 0;
+}
+
+static double f1_macro(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
+{
+    return f1(j, scratch, false, undefined, no_memory);
+}
+
+static double f1_weighted(const hone_judged *j, hone_arena *scratch, bool *undefined,
+                          bool *no_memory)
+{
+    return f1(j, scratch, true, undefined, no_memory);
+}
+
+/* Covariance of truth and prediction over their deviations (Gorodkin, 2004); 0 when one of them is
+ * constant, as in scikit-learn. */
+static double matthews(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
+{
+    tally t;
+    if ((*no_memory = !count_classes(j, scratch, &t)))
+        return 0;
+    double hits = 0, both = 0, truth = 0, said = 0;
+    for (int64_t k = 0; k < t.classes; k++) {
+        hits += t.hits[k];
+        both += t.truth[k] * t.said[k];
+        truth += t.truth[k] * t.truth[k];
+        said += t.said[k] * t.said[k];
+    }
+    const double square = t.mass * t.mass;
+    const double below = sqrt(square - truth) * sqrt(square - said);
+    *undefined = !(below > 0);
+    return below > 0 ? (hits * t.mass - both) / below : 0;
+}
+
+/* ---- classification, by probability and score ---- */
+
+static double surprise(const hone_judged *j, int64_t i)
+{
+    const double least = 1e-15, *p = j->score + i * j->outputs;
+    const double said = j->label[i] < 0 ? 0 : p[j->label[i]];
+    return -log(fmin(fmax(said, least), 1));
+}
+
+static double log_loss(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
+{
+    (void)scratch, (void)no_memory;
+    return mean_of(j, surprise, -log(1e-15), undefined);
+}
+
+static double roc_auc(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
+{
+    double *values = HONE_RAW(scratch, double, j->rows, 1);
+    int64_t *order = HONE_RAW(scratch, int64_t, j->rows, 1);
+    if ((*no_memory = !values || !order))
+        return 0.5;
+    double sum = 0, curves = 0;
+    for (int64_t k = j->outputs == 2 ? 1 : 0; k < j->outputs; k++) {
+        for (int64_t i = 0; i < j->rows; i++)
+            values[i] = j->score[i * j->outputs + k];
+        sum += hone_rank_area(values, j->label, (int32_t)k, j->weight, j->rows, order, undefined);
+        curves++;
+    }
+    return curves > 0 ? sum / curves : 0.5;
+}
+
+/* ---- regression ---- */
+
+static double square(const hone_judged *j, int64_t i)
+{
+    const double e = j->score[i] - j->target[i];
+    return e * e;
+}
+
+static double distance(const hone_judged *j, int64_t i)
+{
+    return fabs(j->score[i] - j->target[i]);
+}
+
+static double share(const hone_judged *j, int64_t i)
+{
+    return distance(j, i) / fmax(fabs(j->target[i]), DBL_EPSILON);
+}
+
+static double mse(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
+{
+    (void)scratch, (void)no_memory;
+    return mean_of(j, square, DBL_MAX, undefined);
+}
+
+static double rmse(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
+{
+    return sqrt(mse(j, scratch, undefined, no_memory));
+}
+
+static double mae(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
+{
+    (void)scratch, (void)no_memory;
+    return mean_of(j, distance, DBL_MAX, undefined);
+}
+
+static double mape(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
+{
+    (void)scratch, (void)no_memory;
+    for (int64_t i = 0; i < j->rows; i++)
+        *undefined |= fabs(j->target[i]) < DBL_EPSILON;
+    return mean_of(j, share, DBL_MAX, undefined);
+}
+
+static double own_target(const hone_judged *j, int64_t i)
+{
+    return j->target[i];
+}
+
+/* 1 - residual / total sum of squares; a constant target: 1 when met exactly, else 0. */
+static double r2(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
+{
+    (void)scratch, (void)no_memory;
+    const double mean = mean_of(j, own_target, 0, undefined);
+    double rest = 0, total = 0;
+    for (int64_t i = 0; i < j->rows; i++) {
+        const double e = j->target[i] - mean;
+        rest += weight_of(j, i) * square(j, i);
+        total += weight_of(j, i) * e * e;
+    }
+    if (total > 0)
+        return isfinite(rest / total) ? 1 - rest / total : -DBL_MAX;
+    *undefined = true;
+    return rest > 0 ? 0 : 1;
+}
+
+static double median_absolute_error(const hone_judged *j, hone_arena *scratch, bool *undefined,
+                                    bool *no_memory)
+{
+    double *values = HONE_RAW(scratch, double, j->rows, 1);
+    int64_t *order = HONE_RAW(scratch, int64_t, j->rows, 1);
+    if ((*no_memory = !values || !order))
+        return DBL_MAX;
+    for (int64_t i = 0; i < j->rows; i++)
+        values[i] = distance(j, i);
+    return finite(hone_weighted_median(values, j->weight, j->rows, order, undefined));
+}
+
+/* ---- the table ---- */
+
+#define CLASSES HONE_CLASSIFICATION
+#define AMOUNTS HONE_REGRESSION
+
+/* The first of a task is its default. */
+const hone_metric hone_metrics[] = {
+    {"accuracy", CLASSES, HONE_NEEDS_LABELS, true, "Share of rows with the right class.", accuracy},
+    {"error", CLASSES, HONE_NEEDS_LABELS, false, "Share of rows with a wrong class.", error_rate},
+    {"balanced_accuracy", CLASSES, HONE_NEEDS_LABELS, true,
+     "Mean over the classes of the share of their rows that are right.", balanced_accuracy},
+    {"f1_macro", CLASSES, HONE_NEEDS_LABELS, true, "Mean F1 of the classes.", f1_macro},
+    {"f1_weighted", CLASSES, HONE_NEEDS_LABELS, true,
+     "Mean F1 of the classes, weighted by their rows.", f1_weighted},
+    {"mcc", CLASSES, HONE_NEEDS_LABELS, true, "Matthews correlation coefficient.", matthews},
+    {"log_loss", CLASSES, HONE_NEEDS_PROBABILITIES, false,
+     "Mean negative logarithm of the right class's probability, clipped at 1e-15.", log_loss},
+    {"roc_auc", CLASSES, HONE_NEEDS_SCORES, true,
+     "Area under the ROC curve; more than two classes: mean of one against the rest.", roc_auc},
+    {"rmse", AMOUNTS, HONE_NEEDS_LABELS, false, "Root of the mean squared error.", rmse},
+    {"mse", AMOUNTS, HONE_NEEDS_LABELS, false, "Mean squared error.", mse},
+    {"mae", AMOUNTS, HONE_NEEDS_LABELS, false, "Mean absolute error.", mae},
+    {"median_absolute_error", AMOUNTS, HONE_NEEDS_LABELS, false, "Median absolute error.",
+     median_absolute_error},
+    {"r2", AMOUNTS, HONE_NEEDS_LABELS, true, "Coefficient of determination.", r2},
+    {"mape", AMOUNTS, HONE_NEEDS_LABELS, false, "Mean absolute error relative to the target.",
+     mape},
+    {0},
+};
+
+static hone_status unknown(const char *name, hone_task task, hone_error *error)
+{
+    char list[256] = "";
+    for (const hone_metric *m = hone_metrics; m->name; m++)
+        if (m->task == task) {
+            strncat(list, *list ? ", " : "", sizeof list - strlen(list) - 1);
+            strncat(list, m->name, sizeof list - strlen(list) - 1);
+        }
+    return hone_fail(error, HONE_BAD_ARGUMENT, "options.metric", "must be one of %s for %s, got %s",
+                     list, task == CLASSES ? "classification" : "regression", name);
+}
+
+hone_status hone_metric_find(const char *name, hone_task task, const hone_metric **metric,
+                             hone_error *error)
+{
+    for (const hone_metric *m = hone_metrics; m->name; m++)
+        if (m->task == task && (!name || !strcmp(m->name, name))) {
+            *metric = m;
+            return HONE_OK;
+        }
+    return unknown(name, task, error);
+}
+
+double hone_metric_loss(const hone_metric *metric, double value)
+{
+    return metric->greater_is_better ? -value : value;
+}

@@ -1,0 +1,23 @@
+/* What steps share: columns of training rows, order statistics, moments that do not overflow. */
+#ifndef HONE_CORE_PREP_COLUMNS_H
+#define HONE_CORE_PREP_COLUMNS_H
+
+#include "core/pipeline.h"
+
+/* Column `j` of the training rows into `values` (x.rows), without its missing cells; returns how
+ * many are left. */
+int64_t hone_present_values(const hone_step_job *job, int64_t j, double *values);
+
+void hone_sort_values(double *values, int64_t n);
+/* Linear interpolation between order statistics of sorted values, q in [0, 1] (NumPy's default). */
+double hone_sorted_quantile(const double *sorted, int64_t n, double q);
+
+typedef struct hone_moments {
+    double mean, deviation; /* population standard deviation; 0 for a constant column */
+    double low, high;
+} hone_moments;
+/* Of n >= 1 finite values plus `zeros` more that are 0. Rounding noise in a constant column counts
+ * as constant (scikit-learn's rule). */
+hone_moments hone_moments_of(const double *values, int64_t n, int64_t zeros);
+
+#endif
