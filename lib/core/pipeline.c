@@ -271,16 +271,16 @@ hone_status hone_pipeline_copy(const hone_pipeline *from, hone_arena *keep, hone
 /* ---- fitting, shared by trials ---- */
 
 /* What the builders of shared objects are told. */
-typedef struct plan {
+typedef struct prep_plan {
     const hone_dataset *dataset;
     unsigned takes;
     hone_prep_params prep;
     const int64_t *rows;
     int64_t n_rows;
     const hone_pipeline *pipeline; /* for the table */
-} plan;
+} prep_plan;
 
-static hone_matrix training_rows(const plan *p)
+static hone_matrix training_rows(const prep_plan *p)
 {
     hone_matrix x = p->dataset->table;
     if (p->rows) {
@@ -294,7 +294,7 @@ static hone_status fit_steps(const hone_fit_job *job, const int64_t key[HONE_KEY
                              hone_error *error)
 {
     (void)key;
-    const plan *plan = job->params;
+    const prep_plan *plan = job->params;
     const hone_matrix *table = &plan->dataset->table;
     hone_pipeline *p = object;
     *p =
@@ -329,7 +329,7 @@ static hone_status make_table(const hone_fit_job *job, const int64_t key[HONE_KE
                               hone_error *error)
 {
     (void)key;
-    const plan *plan = job->params;
+    const prep_plan *plan = job->params;
     return write_table(plan->pipeline, &plan->dataset->table, job->run, job->keep, object, error);
 }
 
@@ -398,7 +398,7 @@ hone_status hone_prepare(const hone_dataset *dataset, const hone_algorithm *algo
 {
     HONE_TRY(refuse_sparse(dataset, algorithm->takes, algorithm->name, error));
     static const int64_t no_key[HONE_KEY] = {0};
-    plan plan = {dataset, algorithm->takes, *prep, rows, n_rows, NULL};
+    prep_plan plan = {dataset, algorithm->takes, *prep, rows, n_rows, NULL};
     shared->table = dataset->table;
     shared->job.x = training_rows(&plan);
     uint64_t id = rows ? hone_hash(dataset->table_id, rows, (size_t)n_rows * sizeof *rows)

@@ -38,13 +38,14 @@ double hone_rank_area(const double *values, const int32_t *label, int32_t k, con
     for (int64_t i = 0; i < n;) {
         double rest = 0, own = 0;
         const double v = values[order[i]];
-        for (; i < n && values[order[i]] == v; i++) {
+        do {
             const double w = weight ? weight[order[i]] : 1;
             if (label[order[i]] == k)
                 own += w;
             else
                 rest += w;
-        }
+            i++;
+        } while (i < n && values[order[i]] == v);
         area += own * (below + rest / 2);
         below += rest;
         inside += own;

@@ -1,0 +1,147 @@
+/* Metrics against scikit-learn 1.9.1 (sklearn.metrics of the same rows, with and without weights).
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "core/metrics.h"
+#include "near.h"
+
+enum { N = 24 };
+static const double P[] = {
+    0.148, 0.534, 0.318, 0.734, 0.104, 0.162, 0.233, 0.562, 0.205, 0.163, 0.381, 0.456,
+    0.078, 0.588, 0.334, 0.609, 0.187, 0.204, 0.609, 0.187, 0.204, 0.16,  0.464, 0.376,
+    0.019, 0.308, 0.673, 0.541, 0.369, 0.09,  0.253, 0.259, 0.488, 0.753, 0.212, 0.035,
+    0.429, 0.02,  0.551, 0.531, 0.266, 0.203, 0.243, 0.204, 0.553, 0.131, 0.638, 0.231,
+    0.238, 0.536, 0.226, 0.071, 0.167, 0.762, 0.361, 0.02,  0.619, 0.008, 0.218, 0.774,
+    0.073, 0.824, 0.103, 0.032, 0.771, 0.197, 0.867, 0.077, 0.056, 0.563, 0.206, 0.231};
+static const int32_t Y[] = {2, 0, 1, 0, 0, 0, 1, 1, 2, 1, 1, 2, 1, 2, 0, 0, 0, 1, 2, 0, 2, 1, 2, 2};
+static const double W[] = {1, 3, 0, 0, 0, 0, 0, 3, 1, 3, 0, 0, 0, 0, 2, 0, 3, 0, 1, 2, 2, 0, 1, 0};
+static const double T[] = {3.82,  0.53,  -2.12, -1.9,  -0.4,  -4.08, -3.9,  0.03,
+                           -3.16, -2.76, 0.03,  3.04,  -5.61, 2.57,  -2.8,  0.81,
+                           -2.74, -2.62, -2.83, -2.55, 2.03,  -6.23, -3.29, -0.07};
+static const double Q[] = {3.45,  1,     -0.27, -2.16, 0.88,  -5.12, -3.17, 0.6,
+                           -2.58, -4.58, 0.99,  0.7,   -6.95, 3.62,  -2.81, 2.05,
+                           -1.71, -1.44, -2.47, -2.93, 1.4,   -6.55, -2.29, -1.07};
+
+typedef struct expected {
+    const char *name;
+    double plain, weighted;
+} expected;
+
+static const expected CLASSES[] = {
+    {"accuracy", 0.2916666666666667, 0.36363636363636365},
+    {"balanced_accuracy", 0.2916666666666667, 0.37777777777777777},
+    {"f1_macro", 0.2916666666666667, 0.36209150326797385},
+    {"f1_weighted", 0.2916666666666667, 0.360427807486631},
+    {"mcc", -0.0625, 0.05079595451729729},
+    {"log_loss", 1.6583700329367315, 1.4756598099820002},
+    {"roc_auc", 0.4348958333333333, 0.5465277777777778},
+};
+
+static const expected AMOUNTS[] = {
+    {"rmse", 1.063290882120222, 0.89042890584461409},
+    {"mse", 1.1305875000000001, 0.79286363636363655},
+    {"mae", 0.90875000000000006, 0.72818181818181837},
+    {"median_absolute_error", 0.97999999999999998, 0.56999999999999995},
+    {"r2", 0.83284090559063606, 0.8136800065565899},
+    {"mape", 3.1868195721260029, 2.927445907873734},
+};
+
+static double value_of(const char *name, hone_task task, const hone_judged *judged, bool *undefined)
+{
+    const hone_metric *metric = NULL;
+    assert_int_equal(hone_metric_find(name, task, &metric, NULL), HONE_OK);
+    hone_arena *scratch = hone_arena_open(NULL);
+    bool no_memory = false;
+    *undefined = false;
+    const double value = metric->value(judged, scratch, undefined, &no_memory);
+    assert_false(no_memory);
+    hone_arena_close(scratch);
+    return value;
+}
+
+static void compare(const expected *all, int count, hone_task task, hone_judged judged)
+{
+    bool undefined;
+    for (int i = 0; i < count; i++) {
+        judged.weight = NULL;
+        assert_near(value_of(all[i].name, task, &judged, &undefined), all[i].plain, 1e-12);
+        judged.weight = W;
+        assert_near(value_of(all[i].name, task, &judged, &undefined), all[i].weighted, 1e-12);
+    }
+}
+
+static void classification_metrics_are_those_of_scikit_learn(void **state)
+{
+    (void)state;
+    compare(CLASSES, sizeof CLASSES / sizeof *CLASSES, HONE_CLASSIFICATION,
+            (hone_judged){N, 3, P, Y, NULL, NULL});
+}
+
+static void regression_metrics_are_those_of_scikit_learn(void **state)
+{
+    (void)state;
+    compare(AMOUNTS, sizeof AMOUNTS / sizeof *AMOUNTS, HONE_REGRESSION,
+            (hone_judged){N, 1, Q, NULL, T, NULL});
+}
+
+/* One class among the rows, a constant target, a target of zero, values whose squares overflow. */
+static void a_metric_that_is_not_defined_is_finite_and_says_so(void **state)
+{
+    (void)state;
+    const int32_t one[] = {0, 0};
+    const double p[] = {0.9, 0.1, 0.2, 0.8}, constant[] = {2, 2}, zero[] = {0, 0}, q[] = {1, 3},
+                 huge[] = {1e300, -1e300};
+    bool undefined;
+    const hone_judged classes = {2, 2, p, one, NULL, NULL};
+    assert_near(value_of("roc_auc", HONE_CLASSIFICATION, &classes, &undefined), 0.5, 0);
+    assert_true(undefined);
+    const hone_judged same = {2, 1, q, NULL, constant, NULL};
+    assert_near(value_of("r2", HONE_REGRESSION, &same, &undefined), 0, 0);
+    assert_true(undefined);
+    const hone_judged nothing = {2, 1, q, NULL, zero, NULL};
+    assert_true(isfinite(value_of("mape", HONE_REGRESSION, &nothing, &undefined)));
+    assert_true(undefined);
+    for (const hone_metric *m = hone_metrics; m->name; m++)
+        if (m->task == HONE_REGRESSION) {
+            const hone_judged wide = {2, 1, huge, NULL, q, NULL};
+            assert_true(isfinite(value_of(m->name, HONE_REGRESSION, &wide, &undefined)));
+        }
+}
+
+static void a_class_that_the_model_does_not_know_counts_as_wrong(void **state)
+{
+    (void)state;
+    const int32_t label[] = {0, -1};
+    const double p[] = {0.9, 0.1, 0.2, 0.8};
+    bool undefined;
+    const hone_judged judged = {2, 2, p, label, NULL, NULL};
+    assert_near(value_of("accuracy", HONE_CLASSIFICATION, &judged, &undefined), 0.5, 0);
+    assert_near(value_of("balanced_accuracy", HONE_CLASSIFICATION, &judged, &undefined), 0.5, 0);
+    assert_true(value_of("log_loss", HONE_CLASSIFICATION, &judged, &undefined) > 17);
+}
+
+static void an_unknown_metric_is_refused_with_the_list(void **state)
+{
+    (void)state;
+    const hone_metric *metric;
+    hone_error error;
+    assert_int_equal(hone_metric_find("acuracy", HONE_CLASSIFICATION, &metric, &error),
+                     HONE_BAD_ARGUMENT);
+    assert_non_null(strstr(error.message, "balanced_accuracy"));
+    assert_non_null(strstr(error.message, "acuracy"));
+    assert_int_equal(hone_metric_find("rmse", HONE_CLASSIFICATION, &metric, &error),
+                     HONE_BAD_ARGUMENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(classification_metrics_are_those_of_scikit_learn),
+        cmocka_unit_test(regression_metrics_are_those_of_scikit_learn),
+        cmocka_unit_test(a_metric_that_is_not_defined_is_finite_and_says_so),
+        cmocka_unit_test(a_class_that_the_model_does_not_know_counts_as_wrong),
+        cmocka_unit_test(an_unknown_metric_is_refused_with_the_list),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

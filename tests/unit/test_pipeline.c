@@ -1,0 +1,358 @@
+/* Preprocessing: scalers and imputers against scikit-learn 1.9.1, categories, folds, copies. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "core/pipeline.h"
+#include "core/trial.h"
+#include "near.h"
+#include "toolbox/rows.h"
+
+enum { ROWS = 10 };
+/* Fitted on TRAIN, applied to all rows: sklearn.preprocessing of the same columns. */
+static const int64_t TRAIN[] = {0, 1, 2, 4, 5, 7, 9};
+enum { N_TRAIN = sizeof TRAIN / sizeof *TRAIN };
+static const double X[] = {14.37,   2.5, -2.328, 2.5, -0.697, 2.5, -4.511, 2.5, -2.328, 2.5,
+                           -13.111, 2.5, 15.214, 2.5, -2.328, 2.5, 5.233,  2.5, 1.254,  2.5};
+static const double STANDARD[] = {2.016624052261661,    0.0, -0.21219191412061272, 0.0,
+                                  0.005510735368516988, 0.0, -0.5035744302670078,  0.0,
+                                  -0.21219191412061272, 0.0, -1.6514853963041112,  0.0,
+                                  2.129279500556465,    0.0, -0.21219191412061272, 0.0,
+                                  0.7970353898568918,   0.0, 0.2659263510357715,   0.0};
+static const double MINMAX[] = {1.0,
+                                0.0,
+                                0.39238018994941964,
+                                0.0,
+                                0.45173028637968055,
+                                0.0,
+                                0.3129434882282305,
+                                0.0,
+                                0.39238018994941964,
+                                0.0,
+                                0.0,
+                                0.0,
+                                1.0307121283796077,
+                                0.0,
+                                0.39238018994941964,
+                                0.0,
+                                0.6675157381463557,
+                                0.0,
+                                0.5227247916742477,
+                                0.0};
+static const double ROBUST[] = {6.406291962401689,   0.0, 0.0, 0.0, 0.6257433339727604, 0.0,
+                                -0.8375215806637255, 0.0, 0.0, 0.0, -4.136965279109918, 0.0,
+                                6.730097832342223,   0.0, 0.0, 0.0, 2.900824860924612,  0.0,
+                                1.3742566660272397,  0.0};
+static const double QUANTILE[] = {1.0,
+                                  0.0,
+                                  0.41666666666666663,
+                                  0.0,
+                                  0.6666666666666667,
+                                  0.0,
+                                  0.13292528362545986,
+                                  0.0,
+                                  0.41666666666666663,
+                                  0.0,
+                                  0.0,
+                                  0.0,
+                                  1.0,
+                                  0.0,
+                                  0.41666666666666663,
+                                  0.0,
+                                  0.8838949883094439,
+                                  0.0,
+                                  0.8333333333333333,
+                                  0.0};
+
+typedef struct scene {
+    hone_dataset data;
+    hone_simple_run storage;
+    hone_account account;
+    hone_shared shared;
+    hone_algorithm algorithm;
+    hone_prep_params prep;
+    hone_prepared prepared;
+    hone_arena *arena;
+} scene;
+
+static hone_matrix dense(const void *values, hone_dtype dtype, int64_t rows, int64_t cols)
+{
+    return (hone_matrix){.values = values,
+                         .dtype = dtype,
+                         .rows = rows,
+                         .cols = cols,
+                         .stored_cols = cols,
+                         .row_stride = cols,
+                         .col_stride = 1};
+}
+
+static void open_scene(scene *s, hone_matrix table, bool missing, unsigned takes)
+{
+    *s = (scene){0};
+    s->data.table = table;
+    s->data.missing = missing;
+    s->data.task = HONE_CLASSIFICATION;
+    s->data.classes.count = 2;
+    s->data.table_id = 17;
+    s->data.cache = hone_cache_open(1 << 20);
+    s->algorithm = (hone_algorithm){.name = "toy", .takes = takes};
+    s->prep = (hone_prep_params){.impute = HONE_IMPUTE_MEDIAN, .indicator = true, .max_levels = 3};
+    const hone_run *run = hone_run_simple(&s->storage, 2);
+    s->shared = (hone_shared){.cache = s->data.cache, .account = &s->account};
+    s->shared.job.run = run;
+    s->arena = hone_arena_open(NULL);
+}
+
+static void close_scene(scene *s)
+{
+    hone_shared_release(&s->shared);
+    hone_cache_close(s->data.cache);
+    hone_arena_close(s->arena);
+}
+
+static hone_status prepare(scene *s, hone_error *error)
+{
+    return hone_prepare(&s->data, &s->algorithm, &s->prep, TRAIN, N_TRAIN, &s->shared, &s->prepared,
+                        error);
+}
+
+static double cell(const hone_matrix *x, int64_t i, int64_t j)
+{
+    return hone_element(x, i, j);
+}
+
+static void scalers_are_those_of_scikit_learn(void **state)
+{
+    (void)state;
+    const struct {
+        int method;
+        const double *expected;
+    } all[] = {{HONE_SCALE_STANDARD, STANDARD},
+               {HONE_SCALE_MINMAX, MINMAX},
+               {HONE_SCALE_ROBUST, ROBUST},
+               {HONE_SCALE_QUANTILE, QUANTILE}};
+    for (int m = 0; m < 4; m++) {
+        scene s;
+        open_scene(&s, dense(X, HONE_F64, ROWS, 2), false, 0);
+        s.prep.scale = all[m].method;
+        assert_int_equal(prepare(&s, NULL), HONE_OK);
+        for (int64_t i = 0; i < ROWS; i++)
+            for (int64_t j = 0; j < 2; j++)
+                assert_near(cell(&s.prepared.table, i, j), all[m].expected[i * 2 + j], 1e-12);
+        close_scene(&s);
+    }
+}
+
+static void a_chain_that_changes_nothing_leaves_the_table_alone(void **state)
+{
+    (void)state;
+    scene s;
+    open_scene(&s, dense(X, HONE_F64, ROWS, 2), false, 0);
+    assert_int_equal(prepare(&s, NULL), HONE_OK);
+    assert_ptr_equal(s.prepared.table.values, X);
+    assert_true(s.prepared.table_id == s.data.table_id);
+    close_scene(&s);
+}
+
+static const double NONE = NAN;
+
+static void missing_numbers_take_the_median_and_an_indicator(void **state)
+{
+    (void)state;
+    float x[ROWS * 2];
+    for (int i = 0; i < ROWS; i++) {
+        x[i * 2] = (float)i;
+        x[i * 2 + 1] = 1;
+    }
+    x[2 * 2] = (float)NONE;
+    x[3 * 2] = (float)NONE; /* not a training row */
+    scene s;
+    open_scene(&s, dense(x, HONE_F32, ROWS, 2), true, 0);
+    assert_int_equal(prepare(&s, NULL), HONE_OK);
+    const hone_matrix *t = &s.prepared.table;
+    assert_int_equal(t->stored_cols, 3);
+    assert_int_equal(t->cols, 3);
+    assert_int_equal(t->layout, HONE_ONE_HOT);
+    double row[3];
+    const double median = (4 + 5) / 2.0; /* of 0 1 4 5 7 9 */
+    const double *r = hone_row_f64(t, 2, row);
+    assert_near(r[0], median, 0);
+    assert_near(r[2], 1, 0);
+    r = hone_row_f64(t, 3, row);
+    assert_near(r[0], median, 0);
+    assert_near(r[2], 1, 0);
+    r = hone_row_f64(t, 4, row);
+    assert_near(r[0], 4, 0);
+    assert_near(r[2], 0, 0);
+    close_scene(&s);
+}
+
+/* Column 0: levels a..e, cut to the two most frequent of the training rows and "other"; column 1:
+ * levels p, q with a hole among the training rows. */
+static void categories_are_cut_and_missing_is_a_level(void **state)
+{
+    (void)state;
+    const float a[ROWS] = {0, 3, 3, 4, 3, 1, 1, 1, 1, 2}, hole = (float)NONE;
+    const float b[ROWS] = {0, 1, hole, 0, 1, 0, 1, 0, hole, 1};
+    float x[ROWS * 2];
+    for (int i = 0; i < ROWS; i++) {
+        x[2 * i] = a[i];
+        x[2 * i + 1] = b[i];
+    }
+    const int32_t levels[] = {5, 2};
+    scene s;
+    hone_matrix table = dense(x, HONE_F32, ROWS, 2);
+    table.levels = levels;
+    open_scene(&s, table, true, 0);
+    assert_int_equal(prepare(&s, NULL), HONE_OK);
+    const hone_matrix *t = &s.prepared.table;
+    assert_int_equal(t->levels[0], 3);
+    assert_int_equal(t->levels[1], 3);
+    assert_int_equal(t->cols, 6);
+    const double code[] = {2, 1, 1, 2, 1, 0, 0, 0, 0, 2}; /* b 0, d 1, the rest 2 */
+    for (int i = 0; i < ROWS; i++) {
+        assert_near(cell(t, i, 0), code[i], 0);
+        assert_near(cell(t, i, 1), isnan(b[i]) ? 2 : b[i], 0);
+    }
+    const float unknown[] = {5, 2};
+    hone_matrix row = dense(unknown, HONE_F32, 1, 2), out;
+    double expanded[6];
+    assert_int_equal(
+        hone_pipeline_apply(&s.prepared.pipeline, &row, &s.storage.run, s.arena, &out, NULL),
+        HONE_OK);
+    const double *r = hone_row_f64(&out, 0, expanded);
+    assert_near(r[2], 1, 0); /* other */
+    assert_near(r[3] + r[4] + r[5], 0, 0);
+    close_scene(&s);
+}
+
+static void modules_that_take_them_get_categories_and_holes_raw(void **state)
+{
+    (void)state;
+    const float x[] = {0, 1, 2, (float)NAN, 1, 0, 2, 1, 0, 2};
+    const int32_t levels[] = {3};
+    scene s;
+    hone_matrix table = dense(x, HONE_F32, ROWS, 1);
+    table.levels = levels;
+    open_scene(&s, table, true, HONE_TAKES_CATEGORIES | HONE_TAKES_MISSING);
+    assert_int_equal(prepare(&s, NULL), HONE_OK);
+    assert_ptr_equal(s.prepared.table.values, x);
+    assert_int_equal(s.prepared.table.layout, HONE_DENSE);
+    assert_int_equal(s.prepared.shape.levels[0], 3);
+    close_scene(&s);
+}
+
+static void sparse_data_stay_sparse_and_are_not_centred(void **state)
+{
+    (void)state;
+    const int64_t start[] = {0, 1, 2, 3, 3, 3, 3, 3, 3, 3, 4};
+    const int32_t column[] = {0, 0, 1, 1};
+    const double values[] = {2, 4, -3, 1};
+    hone_matrix x = {.values = values,
+                     .layout = HONE_CSR,
+                     .dtype = HONE_F64,
+                     .rows = ROWS,
+                     .cols = 2,
+                     .stored_cols = 2,
+                     .row_start = start,
+                     .column = column};
+    scene s;
+    open_scene(&s, x, false, HONE_TAKES_SPARSE);
+    s.prep.scale = HONE_SCALE_STANDARD;
+    assert_int_equal(prepare(&s, NULL), HONE_OK);
+    const double *out = s.prepared.table.values;
+    const double mean = 6.0 / N_TRAIN, deviation = sqrt(20.0 / N_TRAIN - mean * mean);
+    assert_near(out[0], 2 / deviation, 1e-12);
+    assert_near(out[1], 4 / deviation, 1e-12);
+    close_scene(&s);
+    hone_error error;
+    open_scene(&s, x, false, 0);
+    assert_int_equal(prepare(&s, &error), HONE_UNSUPPORTED);
+    close_scene(&s);
+}
+
+static void a_copy_does_the_same_without_the_cache(void **state)
+{
+    (void)state;
+    scene s;
+    open_scene(&s, dense(X, HONE_F64, ROWS, 2), false, 0);
+    s.prep.scale = HONE_SCALE_QUANTILE;
+    assert_int_equal(prepare(&s, NULL), HONE_OK);
+    hone_pipeline copy;
+    assert_int_equal(hone_pipeline_copy(&s.prepared.pipeline, s.arena, &copy, NULL), HONE_OK);
+    double expected[2 * ROWS];
+    for (int64_t i = 0; i < 2 * ROWS; i++)
+        expected[i] = cell(&s.prepared.table, i / 2, i % 2);
+    hone_shared_release(&s.shared);
+    hone_cache_close(s.data.cache);
+    s.data.cache = hone_cache_open(0);
+    s.shared.cache = s.data.cache;
+    const hone_matrix in = dense(X, HONE_F64, ROWS, 2);
+    hone_matrix out;
+    assert_int_equal(hone_pipeline_apply(&copy, &in, &s.storage.run, s.arena, &out, NULL), HONE_OK);
+    for (int64_t i = 0; i < 2 * ROWS; i++)
+        assert_near(cell(&out, i / 2, i % 2), expected[i], 0);
+    close_scene(&s);
+}
+
+/* Holes that training did not have are filled with the training median. */
+static void holes_at_predict_are_filled_though_training_had_none(void **state)
+{
+    (void)state;
+    scene s;
+    open_scene(&s, dense(X, HONE_F64, ROWS, 2), false, 0);
+    assert_int_equal(prepare(&s, NULL), HONE_OK);
+    const double row[] = {NAN, 1};
+    const hone_matrix in = dense(row, HONE_F64, 1, 2);
+    hone_matrix out;
+    assert_int_equal(
+        hone_pipeline_apply(&s.prepared.pipeline, &in, &s.storage.run, s.arena, &out, NULL),
+        HONE_OK);
+    assert_true(isfinite(cell(&out, 0, 0)));
+    hone_error error;
+    const double bad[] = {1, INFINITY};
+    const hone_matrix wrong = dense(bad, HONE_F64, 1, 2);
+    assert_int_equal(
+        hone_pipeline_apply(&s.prepared.pipeline, &wrong, &s.storage.run, s.arena, &out, &error),
+        HONE_BAD_DATA);
+    assert_string_equal(error.path, "data.x[0,1]");
+    close_scene(&s);
+}
+
+static void huge_and_constant_columns_stay_finite(void **state)
+{
+    (void)state;
+    double x[ROWS * 3];
+    for (int i = 0; i < ROWS; i++) {
+        x[3 * i] = i % 2 ? 1e308 : -1e308;
+        x[3 * i + 1] = 0.1;
+        x[3 * i + 2] = 1e30 * i;
+    }
+    for (int method = HONE_SCALE_STANDARD; method <= HONE_SCALE_QUANTILE; method++) {
+        scene s;
+        open_scene(&s, dense(x, HONE_F64, ROWS, 3), false, 0);
+        s.prep.scale = method;
+        assert_int_equal(prepare(&s, NULL), HONE_OK);
+        for (int64_t i = 0; i < ROWS; i++)
+            for (int64_t j = 0; j < 3; j++)
+                assert_true(isfinite(cell(&s.prepared.table, i, j)));
+        assert_near(cell(&s.prepared.table, 0, 1), 0, 1e-12);
+        close_scene(&s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scalers_are_those_of_scikit_learn),
+        cmocka_unit_test(a_chain_that_changes_nothing_leaves_the_table_alone),
+        cmocka_unit_test(missing_numbers_take_the_median_and_an_indicator),
+        cmocka_unit_test(categories_are_cut_and_missing_is_a_level),
+        cmocka_unit_test(modules_that_take_them_get_categories_and_holes_raw),
+        cmocka_unit_test(sparse_data_stay_sparse_and_are_not_centred),
+        cmocka_unit_test(a_copy_does_the_same_without_the_cache),
+        cmocka_unit_test(holes_at_predict_are_filled_though_training_had_none),
+        cmocka_unit_test(huge_and_constant_columns_stay_finite),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
