@@ -34,6 +34,8 @@ double hone_sorted_quantile(const double *sorted, int64_t n, double q)
         return sorted[n - 1];
     const double t = at - (double)below;
     const double a = sorted[below], b = sorted[below + 1];
+    if (isinf(b - a))
+        return a * (1 - t) + b * t;
     return t < 0.5 ? a + (b - a) * t : b - (b - a) * (1 - t);
 }
 

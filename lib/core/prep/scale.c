@@ -5,6 +5,7 @@
  * Sparse data are never centred: standard divides by the deviation (zeros counted), every other
  * method by the largest magnitude.
  */
+#include <float.h>
 #include <math.h>
 
 #include "core/prep/columns.h"
@@ -39,10 +40,10 @@ static bool numeric(const hone_shape *in, int64_t j)
     return !in->levels || !in->levels[j];
 }
 
-/* A spread that is nothing, or beyond what a double holds, stretches nothing. */
+/* A spread that is nothing stretches nothing; one beyond what a double holds is the largest. */
 static double stretch(double spread)
 {
-    return spread > 0 && isfinite(spread) ? spread : 1;
+    return spread > 0 ? fmin(spread, DBL_MAX) : 1;
 }
 
 static void fit_quantiles(double *values, int64_t n, int64_t count, double *quantile)
@@ -209,8 +210,10 @@ static void apply(const hone_shape *in, const hone_prep_params *params, const vo
         return;
     }
     const double center = s->center[j], scale = s->scale[j];
-    for (int64_t i = 0; i < n; i++)
-        v[i] = (v[i] - center) / scale;
+    for (int64_t i = 0; i < n; i++) {
+        const double distance = v[i] - center;
+        v[i] = isinf(distance) ? v[i] / scale - center / scale : distance / scale;
+    }
 }
 
 static hone_status check(const hone_shape *in, const hone_prep_params *params, const void *state,
