@@ -1,0 +1,230 @@
+/* A forest from its trees: grown fresh, or cut from full trees that trials share.
+ *
+ * Full trees are shared in chunks of CHUNK, so that a larger n_estimators builds only what is new.
+ * They cost more than trees under limits: worth it when siblings will cut them too or they are
+ * there. The answer has the same bits either way.
+ */
+#include "fit.h"
+
+enum { CHUNK = 8, SHARED_MOST = 128, WAVE = 32 };
+
+typedef struct chunk {
+    tree tree[CHUNK];
+} chunk;
+
+/* ---- growing ---- */
+
+typedef struct wave {
+    const problem *problem;
+    const limits *stop;
+    int64_t first;
+    tree *full; /* of the shared chunk; NULL: grow */
+    hone_arena *keep;
+    tree *grown;   /* where full trees go */
+    cut_tree *cut; /* where cut trees go */
+} wave;
+
+static hone_status grow_full(void *context, int64_t b, hone_arena *scratch, hone_error *error)
+{
+    const wave *w = context;
+    tree t;
+    HONE_TRY(forest_grow(w->problem, w->first + b, scratch, scratch, &t, error));
+    tree *to = &w->grown[b];
+    *to = t;
+    to->node = HONE_RAW(w->keep, grown_node, t.n_nodes + 1, 1);
+    to->entry = HONE_RAW(w->keep, entry, t.n_entries + 1, 1);
+    to->words = HONE_RAW(w->keep, uint32_t, t.n_words + 1, 1);
+    if (!to->node || !to->entry || !to->words)
+        return hone_no_memory(error);
+    memcpy(to->node, t.node, (size_t)t.n_nodes * sizeof *t.node);
+    if (t.n_entries)
+        memcpy(to->entry, t.entry, (size_t)t.n_entries * sizeof *t.entry);
+    if (t.n_words)
+        memcpy(to->words, t.words, (size_t)t.n_words * sizeof *t.words);
+    return HONE_OK;
+}
+
+static hone_status grow_and_cut(void *context, int64_t b, hone_arena *scratch, hone_error *error)
+{
+    const wave *w = context;
+    const problem *p = w->problem;
+    tree fresh;
+    const tree *full = w->full ? &w->full[b] : &fresh;
+    if (!w->full)
+        HONE_TRY(forest_grow(p, w->first + b, scratch, scratch, &fresh, error));
+    if (!full->n_nodes)
+        return HONE_OK;
+    return forest_cut(full, w->stop, p->panel, p->classes, w->keep, scratch, &w->cut[b], error);
+}
+
+static hone_status build_chunk(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
+                               hone_error *error)
+{
+    problem p; /* `selects` at their defaults: full trees */
+    HONE_TRY(forest_problem(job, job->params, job->scratch, &p, error));
+    wave w = {.problem = &p,
+              .first = key[0] * CHUNK,
+              .keep = job->keep,
+              .grown = ((chunk *)object)->tree};
+    HONE_TRY(hone_for_blocks(job->run, CHUNK, grow_full, &w, error));
+    for (int b = 0; b < CHUNK; b++)
+        if (!w.grown[b].n_nodes)
+            return hone_fail(error, HONE_STOPPED, "random_forest", "no time for all trees");
+    return HONE_OK;
+}
+
+static const hone_recipe TREES = {"forest.trees/1", HONE_OF_FIT, sizeof(chunk), build_chunk};
+
+/* Trees [first, first + count) of the forest; `whole` becomes false when a stop cut them short. */
+static hone_status make_trees(const problem *p, const limits *stop, int64_t first, int64_t count,
+                              bool share, cut_tree *out, hone_error *error)
+{
+    wave w = {.problem = p, .stop = stop, .first = first, .keep = p->job->scratch, .cut = out};
+    if (!share)
+        return hone_for_blocks(p->job->run, count, grow_and_cut, &w, error);
+    const void *object;
+    const int64_t key[HONE_KEY] = {first / CHUNK};
+    HONE_TRY(hone_derive(p->job->shared, &TREES, key, &object, error));
+    w.full = (tree *)(((const chunk *)object)->tree);
+    return hone_for_blocks(p->job->run, count, grow_and_cut, &w, error);
+}
+
+/* ---- from trees to state ---- */
+
+static bool allocate(forest_state *s, const hone_fit_job *job)
+{
+    s->tree_start = HONE_NEW(job->keep, int64_t, s->n_trees + 1, 1);
+    s->child = HONE_RAW(job->keep, int32_t, s->n_nodes, 1);
+    s->feature = HONE_RAW(job->keep, int32_t, s->n_nodes, 1);
+    s->threshold = HONE_RAW(job->keep, double, s->n_nodes, 1);
+    s->side = HONE_RAW(job->keep, uint8_t, s->n_nodes, 1);
+    s->payload = HONE_RAW(job->keep, int32_t, s->n_nodes, 1);
+    s->row_start = HONE_NEW(job->keep, int64_t, s->n_rows + 1, 1);
+    s->entry_class = HONE_RAW(job->keep, int32_t, s->n_entries, 1);
+    s->entry_share = HONE_RAW(job->keep, double, s->n_entries, 1);
+    s->set_start = HONE_NEW(job->keep, int64_t, s->n_sets + 1, 1);
+    s->words = HONE_RAW(job->keep, uint32_t, s->n_words, 1);
+    s->feature_importances = HONE_NEW(job->keep, double, job->shape.features, 1);
+    return s->tree_start && s->child && s->feature && s->threshold && s->side && s->payload &&
+           s->row_start && s->entry_class && s->entry_share && s->set_start && s->words &&
+           s->feature_importances;
+}
+
+/* Where the next tree goes. */
+typedef struct place {
+    int64_t node, row, entry, set, word;
+} place;
+
+static void append(forest_state *s, const cut_tree *t, place *at)
+{
+    memcpy(s->child + at->node, t->child, (size_t)t->n_nodes * sizeof *t->child);
+    memcpy(s->feature + at->node, t->feature, (size_t)t->n_nodes * sizeof *t->feature);
+    memcpy(s->threshold + at->node, t->threshold, (size_t)t->n_nodes * sizeof *t->threshold);
+    memcpy(s->side + at->node, t->side, (size_t)t->n_nodes);
+    for (int64_t i = 0; i < t->n_nodes; i++) {
+        const int64_t k = t->payload[i];
+        int64_t to = -1;
+        if (t->side[i] & BY_CATEGORY)
+            to = s->n_rows + at->set + k;
+        else if (!t->child[i] && s->n_rows)
+            to = k < 0 ? -1 - k : at->row + k;
+        s->payload[at->node + i] = (int32_t)to;
+    }
+    for (int64_t i = 0; i < t->n_rows; i++)
+        s->row_start[at->row + i + 1] = at->entry + t->row_end[i];
+    for (int64_t i = 0; i < t->n_entries; i++) {
+        s->entry_class[at->entry + i] = t->entry[i].class;
+        s->entry_share[at->entry + i] = t->entry[i].weight;
+    }
+    for (int64_t i = 0; i < t->n_sets; i++)
+        s->set_start[at->set + i + 1] = at->word + t->set_end[i];
+    if (t->n_words)
+        memcpy(s->words + at->word, t->words, (size_t)t->n_words * sizeof *t->words);
+    at->node += t->n_nodes, at->row += t->n_rows, at->entry += t->n_entries;
+    at->set += t->n_sets, at->word += t->n_words;
+}
+
+static void sum_importances(forest_state *s, const cut_tree *trees, int64_t d)
+{
+    double sum = 0;
+    for (int64_t t = 0; t < s->n_trees; t++)
+        for (int64_t j = 0; j < d; j++)
+            s->feature_importances[j] += trees[t].importance[j];
+    for (int64_t j = 0; j < d; j++)
+        sum += s->feature_importances[j];
+    for (int64_t j = 0; j < d && sum > 0; j++)
+        s->feature_importances[j] /= sum;
+}
+
+static hone_status assemble(const hone_fit_job *job, forest_state *s, const cut_tree *trees,
+                            hone_error *error)
+{
+    const int64_t c = job->label ? job->shape.outputs : 0;
+    s->n_rows = s->n_entries = c; /* the first rows: all of one class */
+    for (int64_t t = 0; t < s->n_trees; t++) {
+        s->n_nodes += trees[t].n_nodes, s->n_rows += trees[t].n_rows;
+        s->n_entries += trees[t].n_entries, s->n_sets += trees[t].n_sets;
+        s->n_words += trees[t].n_words;
+    }
+    s->n_payloads = s->n_rows + s->n_sets;
+    if (s->n_payloads > INT32_MAX)
+        return hone_fail(error, HONE_UNSUPPORTED, "random_forest",
+                         "the forest has %lld leaves and sets, the most is %d",
+                         (long long)s->n_payloads, INT32_MAX);
+    if (!allocate(s, job))
+        return hone_no_memory(error);
+    for (int64_t k = 0; k < c; k++) {
+        s->row_start[k + 1] = k + 1;
+        s->entry_class[k] = (int32_t)k, s->entry_share[k] = 1;
+    }
+    place at = {.row = c, .entry = c};
+    for (int64_t t = 0; t < s->n_trees; t++) {
+        append(s, &trees[t], &at);
+        s->tree_start[t + 1] = at.node;
+    }
+    sum_importances(s, trees, job->shape.features);
+    return HONE_OK;
+}
+
+/* ---- the fit ---- */
+
+static bool shares(const hone_fit_job *job, int64_t trees)
+{
+    const int64_t key[HONE_KEY] = {0};
+    return (trees + CHUNK - 1) / CHUNK <= SHARED_MOST &&
+           (job->siblings > 1 || hone_derive_ready(job->shared, &TREES, key));
+}
+
+hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
+{
+    const forest_params *params = job->params;
+    forest_state *s = state;
+    problem p;
+    limits stop;
+    HONE_TRY(forest_problem(job, params, job->scratch, &p, error));
+    forest_limits(params, job->x.rows, &stop);
+    const int64_t wanted = params->n_estimators;
+    cut_tree *trees = HONE_NEW(job->scratch, cut_tree, wanted, 1);
+    if (!trees)
+        return hone_no_memory(error);
+    const bool share = shares(job, wanted);
+    const int64_t step = share ? CHUNK : WAVE;
+    for (int64_t first = 0; first < wanted && s->n_trees == first; first += step) {
+        const int64_t count = wanted - first < step ? wanted - first : step;
+        const hone_status status =
+            hone_stopping(job->run) == HONE_FINISH
+                ? HONE_OK
+                : make_trees(&p, &stop, first, count, share, trees + first, error);
+        if (status == HONE_STOPPED && s->n_trees && hone_stopping(job->run) == HONE_FINISH)
+            break;
+        if (status)
+            return status;
+        while (s->n_trees < first + count && trees[s->n_trees].n_nodes)
+            s->n_trees++;
+        hone_work(job->run, count * p.rows * p.features);
+        hone_progress(job->run, (double)s->n_trees / (double)wanted);
+    }
+    if (!s->n_trees)
+        return hone_fail(error, HONE_STOPPED, "random_forest", "stopped before the first tree");
+    return assemble(job, s, trees, error);
+}

@@ -1,0 +1,29 @@
+/* Between the files that make and use a whole forest. */
+#ifndef HONE_RANDOM_FOREST_FIT_H
+#define HONE_RANDOM_FOREST_FIT_H
+
+#include "cut.h"
+
+/* What the table cannot say as integers: counts from amounts, weights and targets as integers. */
+hone_status forest_problem(const hone_fit_job *job, const forest_params *params, hone_arena *arena,
+                           problem *out, hone_error *error);
+void forest_limits(const forest_params *params, int64_t rows, limits *out);
+
+/* Draws of one bootstrap; 0: every row once. */
+int64_t forest_draws(const forest_params *params, int64_t rows);
+
+hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error);
+
+/* Packed nodes for the walk. */
+hone_status forest_prepare(const hone_shape *shape, const void *params, void *state,
+                           hone_arena *keep, hone_error *error);
+hone_status forest_predict(const hone_predict_job *job, hone_error *error);
+
+/* The leaf of tree `t` that a row reaches, counted from the forest's first node. */
+int64_t forest_leaf(const forest_state *s, int64_t t, const double *row);
+/* Adds the answer of leaf `i`: shares of classes, or the one value. */
+void forest_add_leaf(const forest_state *s, int64_t i, int64_t outputs, double *score);
+
+extern const hone_output forest_outputs[];
+
+#endif

@@ -1,0 +1,485 @@
+/* Growing a tree (Breiman 2001): depth first over a stack of segments of one array of rows.
+ *
+ * The randomness of a node is keyed by (seed, tree, path from the root), and a limit only decides
+ * whether a node splits. So a tree does not depend on the order of growth, and a tree under tighter
+ * limits is the full tree, cut. Features are drawn without replacement; as in scikit-learn,
+ * constant ones count, but drawing goes on until one that is not constant is found.
+ */
+#include <float.h>
+
+#include "grow.h"
+
+static const uint64_t GOLDEN = UINT64_C(0x9e3779b97f4a7c15);
+
+enum { ROOT, BAG };
+
+void forest_bag(uint64_t seed, int64_t number, int64_t rows, int64_t draws, uint32_t *count)
+{
+    if (!draws) {
+        for (int64_t i = 0; i < rows; i++)
+            count[i] = 1;
+        return;
+    }
+    memset(count, 0, (size_t)rows * sizeof *count);
+    hone_stream s = hone_stream_of(seed, (uint64_t)number, BAG);
+    for (int64_t i = 0; i < draws; i++)
+        count[hone_below(&s, (uint64_t)rows)]++;
+}
+
+typedef struct segment {
+    int64_t first, last, depth, id;
+    uint64_t path;
+} segment;
+
+typedef struct growth {
+    const problem *p;
+    search s;
+    hone_arena *keep;
+    uint32_t *row, *spare; /* row: the bag, grouped by node */
+    uint32_t *order;       /* features; a permutation that every node puts back */
+    uint32_t *swap;        /* what it exchanged */
+    segment *stack;
+    int64_t top;
+    tree *t;
+    int64_t room_entries, room_words;
+    double *weight, *moment;
+    uint8_t *goes; /* by row of the node: 1 left */
+} growth;
+
+/* ---- memory that grows: entries of leaves, words of category sets ---- */
+
+static void *enlarged(hone_arena *arena, const void *old, int64_t used, int64_t room, size_t size)
+{
+    char *more = hone_arena_alloc_raw(arena, room, 1, size);
+    if (more && used)
+        memcpy(more, old, (size_t)used * size);
+    return more;
+}
+
+static bool room_for_entries(growth *g, int64_t more)
+{
+    if (g->t->n_entries + more <= g->room_entries)
+        return true;
+    g->room_entries = 2 * g->room_entries + more;
+    g->t->entry =
+        enlarged(g->keep, g->t->entry, g->t->n_entries, g->room_entries, sizeof *g->t->entry);
+    return g->t->entry != NULL;
+}
+
+static bool room_for_words(growth *g, int64_t more)
+{
+    if (g->t->n_words + more <= g->room_words)
+        return true;
+    g->room_words = 2 * g->room_words + more;
+    g->t->words = enlarged(g->keep, g->t->words, g->t->n_words, g->room_words, sizeof *g->t->words);
+    return g->t->words != NULL;
+}
+
+/* ---- a node ---- */
+
+static bool counts_classes(const problem *p)
+{
+    return p->kind == COUNTS || p->kind == LOGS;
+}
+
+/* Gathers the rows' weights and targets and sums them. True: nothing left to separate. */
+static bool load_node(growth *g, const segment *at)
+{
+    search *s = &g->s;
+    const problem *p = g->p;
+    s->row = g->row + at->first, s->m = at->last - at->first, s->path = at->path;
+    memset(s->total, 0, (size_t)p->width * sizeof *s->total);
+    bool pure = true;
+    if (counts_classes(p)) {
+        for (int64_t i = 0; i < s->m; i++) {
+            const uint32_t r = s->row[i];
+            const int32_t k = p->job->label[r];
+            s->cell[2 * i] = g->weight[r];
+            s->label[i] = k;
+            s->total[0] += g->weight[r];
+            s->total[1 + k] += g->weight[r];
+            pure = pure && k == s->label[0];
+        }
+        return pure;
+    }
+    for (int64_t i = 0; i < s->m; i++) {
+        const uint32_t r = s->row[i];
+        const double w = g->weight[r], v = g->moment[r];
+        s->cell[2 * i] = w, s->cell[2 * i + 1] = v;
+        s->total[0] += w, s->total[1] += v;
+        pure = pure && v * s->cell[0] == s->cell[1] * w;
+    }
+    return pure;
+}
+
+/* The weighted median of the targets: the mean of both middle ones when the weight is even. */
+static double median(growth *g)
+{
+    const search *s = &g->s;
+    const double *target = g->p->job->target;
+    /* by target: a heap sort of row numbers in the search's keys */
+    uint64_t *a = s->key;
+    const int64_t m = s->m;
+    for (int64_t i = 0; i < m; i++)
+        a[i] = (uint64_t)i;
+    for (int64_t start = m / 2, end = m; end > 1;) {
+        if (start > 0) {
+            start--;
+        } else {
+            end--;
+            const uint64_t t = a[end];
+            a[end] = a[0], a[0] = t;
+        }
+        for (int64_t root = start; 2 * root + 1 < end;) {
+            int64_t child = 2 * root + 1;
+            if (child + 1 < end && target[s->row[a[child]]] < target[s->row[a[child + 1]]])
+                child++;
+            if (target[s->row[a[root]]] >= target[s->row[a[child]]])
+                break;
+            const uint64_t t = a[root];
+            a[root] = a[child], a[child] = t;
+            root = child;
+        }
+    }
+    double below = 0;
+    for (int64_t i = 0; i < m; i++) {
+        below += s->cell[2 * a[i]];
+        const double v = target[s->row[a[i]]];
+        if (2 * below > s->total[0])
+            return v;
+        if (2 * below == s->total[0] && i + 1 < m)
+            return v / 2 + target[s->row[a[i + 1]]] / 2;
+    }
+    return m ? target[s->row[a[m - 1]]] : 0;
+}
+
+static double answer(growth *g)
+{
+    const problem *p = g->p;
+    if (p->classes)
+        return 0;
+    if (p->kind == MEDIAN)
+        return median(g);
+    const double *t = g->s.total;
+    return p->centre + t[1] * p->target_unit / (t[0] * p->weight_unit);
+}
+
+static bool close_leaf(growth *g, grown_node *node)
+{
+    const problem *p = g->p;
+    const double *t = g->s.total;
+    node->child = 0, node->feature = 0, node->payload = -1;
+    if (!p->classes)
+        return true;
+    if (!room_for_entries(g, p->classes))
+        return false;
+    node->payload = (int32_t)g->t->n_entries;
+    for (int32_t k = 0; k < p->classes; k++) {
+        const double w = counts_classes(p) ? t[1 + k] : k ? t[1] : t[0] - t[1];
+        if (w > 0)
+            g->t->entry[g->t->n_entries++] = (entry){k, w};
+    }
+    node->feature = (int32_t)(g->t->n_entries - node->payload);
+    return true;
+}
+
+static bool may_split(const growth *g, const segment *at)
+{
+    const problem *p = g->p;
+    const search *s = &g->s;
+    return at->depth < p->max_depth && s->m >= p->min_split && s->m >= 2 * p->min_leaf &&
+           s->total[0] >= 2 * s->min_leaf_weight;
+}
+
+/* Draws features and keeps the best split of them. */
+static split find_split(growth *g, const segment *at)
+{
+    const problem *p = g->p;
+    const int64_t d = p->panel->features;
+    hone_stream r = hone_stream_of(at->path, 0, 0);
+    split best = {0};
+    bool varies = false;
+    int64_t drawn = 0;
+    while (drawn < d &&
+           (drawn < p->features || (!varies && p->params->constant_features == CONSTANT_REDRAW))) {
+        const int64_t j = drawn + (int64_t)hone_below(&r, (uint64_t)(d - drawn));
+        const uint32_t t = g->order[j];
+        g->order[j] = g->order[drawn], g->order[drawn] = t;
+        g->swap[drawn++] = (uint32_t)j;
+        varies |= forest_try_feature(&g->s, (int32_t)t, &best);
+    }
+    while (drawn > 0) {
+        const uint32_t j = g->swap[--drawn], t = g->order[j];
+        g->order[j] = g->order[drawn], g->order[drawn] = t;
+    }
+    return best;
+}
+
+/* ---- parting the rows ---- */
+
+/* `low` < `high`, adjacent among the node's rows: the middle, which must go left. */
+static double middle(double low, double high, bool single)
+{
+    double t = low / 2 + high / 2;
+    if (single)
+        t = (double)(float)t;
+    return t >= low && t < high ? t : low;
+}
+
+static int64_t mark_numeric(growth *g, const split *best, grown_node *node)
+{
+    const panel *x = g->p->panel;
+    const feature_codes *f = &x->feature[best->feature];
+    const int64_t m = g->s.m;
+    int64_t left = 0;
+    uint32_t below = 0, above = CODE_MISSING;
+    for (int64_t i = 0; i < m; i++) {
+        const int64_t r = g->s.row[i];
+        const uint32_t coarse = x->coarse[r * x->coarse_stride + best->feature];
+        uint32_t code = f->fine >= 0                  ? x->fine[r * x->fine_stride + f->fine]
+                        : coarse == (uint32_t)f->bins ? CODE_MISSING
+                                                      : coarse;
+        if (code == CODE_MISSING) {
+            g->goes[i] = best->missing_left;
+        } else {
+            g->goes[i] = (best->coarse ? coarse : code) <= best->cut;
+            if (g->goes[i])
+                below = code > below ? code : below;
+            else
+                above = code < above ? code : above;
+        }
+        left += g->goes[i];
+    }
+    if (above == CODE_MISSING)
+        node->threshold = DBL_MAX; /* what is missing against the rest */
+    else if (best->random)
+        node->threshold = best->threshold;
+    else
+        node->threshold = middle(f->high[below], f->low[above], g->p->job->x.dtype == HONE_F32);
+    return left;
+}
+
+static int64_t mark_categories(growth *g, const split *best, const grown_node *node)
+{
+    const panel *x = g->p->panel;
+    const feature_codes *f = &x->feature[best->feature];
+    const uint32_t *word = g->t->words + node->payload;
+    int64_t left = 0;
+    for (int64_t i = 0; i < g->s.m; i++) {
+        const int64_t r = g->s.row[i];
+        uint32_t code = f->fine >= 0 ? x->fine[r * x->fine_stride + f->fine]
+                                     : x->coarse[r * x->coarse_stride + best->feature];
+        const bool missing = code == CODE_MISSING || (int32_t)code == f->codes;
+        g->goes[i] = missing ? best->missing_left : word[code / 32] >> (code % 32) & 1;
+        left += g->goes[i];
+    }
+    return left;
+}
+
+/* Writes the set of a category split: first what was seen in the node and goes left. */
+static bool write_set(growth *g, const split *best, grown_node *node)
+{
+    const int64_t n = (g->p->panel->feature[best->feature].levels + 31) / 32;
+    if (!room_for_words(g, n))
+        return false;
+    node->payload = (int32_t)g->t->n_words;
+    node->side |= BY_CATEGORY;
+    uint32_t *word = g->t->words + g->t->n_words;
+    memset(word, 0, (size_t)n * sizeof *word);
+    for (int64_t i = 0; i < best->n_left; i++)
+        word[best->left[i] / 32] |= UINT32_C(1) << (best->left[i] % 32);
+    g->t->n_words += n;
+    return true;
+}
+
+/* Levels that no row of the node has go where most rows go. */
+static void place_absent(growth *g, const grown_node *node)
+{
+    const feature_codes *f = &g->p->panel->feature[node->feature];
+    uint32_t *word = g->t->words + node->payload;
+    uint8_t *seen = (uint8_t *)g->spare;
+    memset(seen, 0, (size_t)f->codes);
+    for (int64_t i = 0; i < g->s.m; i++) {
+        const int64_t r = g->s.row[i];
+        const panel *x = g->p->panel;
+        const uint32_t code = f->fine >= 0 ? x->fine[r * x->fine_stride + f->fine]
+                                           : x->coarse[r * x->coarse_stride + node->feature];
+        if (code < (uint32_t)f->codes)
+            seen[code] = 1;
+    }
+    for (int32_t k = 0; k < f->codes; k++)
+        if (!seen[k])
+            word[k / 32] |= UINT32_C(1) << (k % 32);
+}
+
+/* Stable: left rows first. */
+static void part_rows(growth *g, const segment *at)
+{
+    uint32_t *row = g->row + at->first;
+    int64_t left = 0, right = 0;
+    for (int64_t i = 0; i < g->s.m; i++) {
+        const uint32_t r = row[i];
+        row[left] = r;
+        g->spare[right] = r;
+        left += g->goes[i];
+        right += !g->goes[i];
+    }
+    memcpy(row + left, g->spare, (size_t)right * sizeof *row);
+}
+
+/* The score of both sides, from the rows as they are marked. */
+static double score_of_sides(growth *g)
+{
+    search *s = &g->s;
+    memset(s->left, 0, (size_t)g->p->width * sizeof *s->left);
+    for (int64_t i = 0; i < s->m; i++)
+        if (g->goes[i]) {
+            s->left[0] += s->cell[2 * i];
+            if (counts_classes(g->p))
+                s->left[1 + s->label[i]] += s->cell[2 * i];
+            else
+                s->left[1] += s->cell[2 * i + 1];
+        }
+    for (int64_t k = 0; k < g->p->width; k++)
+        s->right[k] = s->total[k] - s->left[k];
+    return forest_score(g->p, s->left) + forest_score(g->p, s->right);
+}
+
+/* In units of the criterion: what sklearn calls the improvement. */
+static double gain_of(growth *g)
+{
+    const problem *p = g->p;
+    const double parent = forest_score(p, g->s.total);
+    double gain = (score_of_sides(g) - parent) / g->s.tree_weight;
+    if (p->kind == MOMENT && p->classes)
+        gain *= 2;
+    if (p->kind == MOMENT && !p->classes) /* moment^2 / weight, in their units */
+        gain *= p->target_unit * p->target_unit / (p->weight_unit * p->weight_unit);
+    if (p->kind == RATE) /* log2 to natural, target units */
+        gain *= p->target_unit / p->weight_unit * 0.6931471805599453;
+    return gain > 0 ? gain : 0;
+}
+
+static bool split_node(growth *g, const segment *at, const split *best)
+{
+    grown_node *node = &g->t->node[at->id];
+    node->feature = best->feature, node->side = 0, node->payload = -1, node->threshold = 0;
+    const bool by_category = g->p->panel->feature[best->feature].levels > 0;
+    if (by_category && !write_set(g, best, node))
+        return false;
+    const int64_t left = by_category ? mark_categories(g, best, node) : mark_numeric(g, best, node);
+    const bool heavier = 2 * left > g->s.m;
+    if (best->saw_missing ? best->missing_left : heavier)
+        node->side |= MISSING_LEFT;
+    if (by_category && heavier)
+        place_absent(g, node);
+    node->gain = gain_of(g);
+    node->child = -1;
+    if (node->gain + DBL_EPSILON < g->p->min_gain)
+        return true;
+    node->child = (int32_t)g->t->n_nodes;
+    g->t->n_nodes += 2;
+    part_rows(g, at);
+    g->stack[g->top++] = (segment){at->first + left, at->last, at->depth + 1, node->child + 1,
+                                   hone_mix(at->path + 2 * GOLDEN)};
+    g->stack[g->top++] = (segment){at->first, at->first + left, at->depth + 1, node->child,
+                                   hone_mix(at->path + GOLDEN)};
+    return true;
+}
+
+static bool grow_node(growth *g, const segment *at)
+{
+    grown_node *node = &g->t->node[at->id];
+    *node = (grown_node){.payload = -1};
+    const bool pure = load_node(g, at);
+    node->rows = (uint32_t)g->s.m;
+    node->value = answer(g);
+    if (!pure && may_split(g, at)) {
+        const split best = find_split(g, at);
+        if (best.found && !split_node(g, at, &best))
+            return false;
+        if (best.found && g->t->node[at->id].child > 0)
+            return true;
+    }
+    return close_leaf(g, &g->t->node[at->id]);
+}
+
+/* ---- a tree ---- */
+
+/* Weights of the bag: draws x weight, for balanced_subsample x factor of the class in the bag. */
+static int64_t fill_bag(growth *g, const uint32_t *count)
+{
+    const problem *p = g->p;
+    int64_t m = 0;
+    for (int64_t i = 0; i < p->rows; i++) {
+        g->weight[i] = count[i] * p->weight[i];
+        if (g->moment)
+            g->moment[i] = count[i] * p->moment[i];
+    }
+    for (int64_t i = 0; i < p->rows; i++)
+        if (g->weight[i] > 0)
+            g->row[m++] = (uint32_t)i;
+    return m;
+}
+
+static hone_status open_growth(growth *g, hone_arena *scratch, hone_error *error)
+{
+    const problem *p = g->p;
+    const int64_t n = p->rows, d = p->panel->features;
+    const bool moments = !counts_classes(p);
+    int64_t levels = 0;
+    for (int64_t j = 0; j < d; j++)
+        if (p->panel->feature[j].levels && p->panel->feature[j].codes > levels)
+            levels = p->panel->feature[j].codes;
+    g->row = HONE_RAW(scratch, uint32_t, n, 1);
+    g->spare = HONE_RAW(scratch, uint32_t, n + levels / 4 + 1, 1);
+    g->order = HONE_RAW(scratch, uint32_t, d, 1);
+    g->swap = HONE_RAW(scratch, uint32_t, d, 1);
+    g->weight = HONE_RAW(scratch, double, n, 1);
+    g->moment = moments ? HONE_RAW(scratch, double, n, 1) : NULL;
+    g->goes = HONE_RAW(scratch, uint8_t, n, 1);
+    if (!g->row || !g->spare || !g->order || !g->swap || !g->weight || (moments && !g->moment) ||
+        !g->goes)
+        return hone_no_memory(error);
+    for (int64_t j = 0; j < d; j++)
+        g->order[j] = (uint32_t)j;
+    return forest_search_open(&g->s, p, scratch, error);
+}
+
+hone_status forest_grow(const problem *p, int64_t number, hone_arena *keep, hone_arena *scratch,
+                        tree *out, hone_error *error)
+{
+    *out = (tree){0};
+    growth g = {.p = p, .keep = keep, .t = out};
+    HONE_TRY(open_growth(&g, scratch, error));
+    uint32_t *count = HONE_RAW(scratch, uint32_t, p->rows, 1);
+    if (!count)
+        return hone_no_memory(error);
+    forest_bag(p->job->seed, number, p->rows, p->draws, count);
+    const int64_t m = fill_bag(&g, count);
+    g.s.weight = g.weight, g.s.moment = g.moment;
+    for (int64_t i = 0; i < m; i++)
+        g.s.tree_weight += g.weight[g.row[i]];
+    g.s.min_leaf_weight = p->min_leaf_share * g.s.tree_weight;
+    out->node = HONE_RAW(keep, grown_node, 2 * m + 1, 1);
+    g.stack = HONE_RAW(scratch, segment, m + 2, 1);
+    if (!out->node || !g.stack)
+        return hone_no_memory(error);
+    const hone_stream root = hone_stream_of(p->job->seed, (uint64_t)number, ROOT);
+    out->n_nodes = 1;
+    g.stack[g.top++] = (segment){0, m, 0, 0, root.state};
+    for (int64_t work = 0; g.top > 0;) {
+        const segment at = g.stack[--g.top];
+        if (!grow_node(&g, &at))
+            return hone_no_memory(error);
+        work += (at.last - at.first) * p->features;
+        if (work > 200000) {
+            work = 0;
+            if (hone_stopping(p->job->run) != HONE_GO) {
+                out->n_nodes = 0;
+                return HONE_OK;
+            }
+        }
+    }
+    return HONE_OK;
+}

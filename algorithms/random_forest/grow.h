@@ -1,0 +1,124 @@
+/* Growing one tree: the problem, the limits, the search for a split, the grown tree. */
+#ifndef HONE_RANDOM_FOREST_GROW_H
+#define HONE_RANDOM_FOREST_GROW_H
+
+#include "forest.h"
+
+/* What the scores of a split are made of. Every statistic is an integer in a double, below 2^53, so
+ * sums are exact and do not depend on the order of rows.
+ *
+ * MOMENT  (weight, weight x target): squared error; Gini of two classes, whose target is 0 or 1
+ * COUNTS  (weight, weight of each class): Gini of any number of classes
+ * LOGS    the same, entropy
+ * RATE    (weight, weight x target): Poisson deviance
+ * MEDIAN  (weight, weight x target): absolute error, scored over the ranks of targets */
+typedef enum statistic { MOMENT, COUNTS, LOGS, RATE, MEDIAN } statistic;
+
+/* One fit, prepared: what all its trees share. */
+typedef struct problem {
+    const hone_fit_job *job;
+    const forest_params *params;
+    const panel *panel;
+    statistic kind;
+    int64_t rows, classes, width;            /* width: numbers of a statistic */
+    const double *weight;                    /* rows, integers */
+    const double *moment;                    /* rows, integers; MOMENT, RATE, MEDIAN */
+    const double *raw_weight;                /* rows or NULL: for balanced_subsample */
+    double weight_unit, target_unit, centre; /* weight = weight_unit x integer, ... */
+    int64_t draws;                           /* of the bootstrap; 0: every row once */
+    int64_t features;                        /* drawn per node */
+    int64_t min_leaf;                        /* rows */
+    double min_leaf_share;                   /* of the tree's weight */
+    /* limits that `selects` hyperparameters set */
+    int64_t max_depth, min_split;
+    double min_gain;
+} problem;
+
+/* A node. Both sides of a split stand next to each other, after their parent. */
+typedef struct grown_node {
+    double threshold;
+    double gain;  /* decrease of impurity times the share of the weight */
+    double value; /* regression: the answer of this node */
+    int32_t child, feature;
+    uint32_t rows;
+    int32_t payload; /* leaf: its first entry, `feature` of them; by category: first word */
+    uint8_t side;
+} grown_node;
+
+/* Weight of a class in a leaf. */
+typedef struct entry {
+    int32_t class;
+    double weight;
+} entry;
+
+typedef struct tree {
+    int64_t n_nodes, n_entries, n_words;
+    grown_node *node;
+    entry *entry;
+    uint32_t *words;
+} tree;
+
+/* In how many draws each row of the bag is; all 1 without bootstrap. */
+void forest_bag(uint64_t seed, int64_t number, int64_t rows, int64_t draws, uint32_t *count);
+
+/* Grows tree `number` in `keep`. n_nodes = 0: stopped before it was whole. */
+hone_status forest_grow(const problem *p, int64_t number, hone_arena *keep, hone_arena *scratch,
+                        tree *out, hone_error *error);
+
+/* ---- the search for a split, between grow.c and search.c ---- */
+
+/* Rows with one code, by ascending code or in the order of categories. */
+typedef struct groups {
+    int64_t n;
+    uint32_t *code; /* CODE_MISSING: missing */
+    uint32_t *rows;
+    double *stat; /* n x width */
+} groups;
+
+typedef struct split {
+    bool found;
+    double score;
+    int32_t feature;
+    bool coarse;      /* `cut` is a coarse code */
+    uint32_t cut;     /* numeric: codes up to this go left */
+    double threshold; /* numeric with random cut: where; otherwise computed when rows part */
+    bool random;
+    bool missing_left, saw_missing;
+    int64_t n_left; /* categories that go left: `left` */
+    uint16_t *left;
+} split;
+
+/* Working memory of one tree and the node that is searched. */
+typedef struct search {
+    const problem *p;
+    const double *weight; /* of this tree, by row */
+    const double *moment; /* of this tree, by row; NULL when classes are counted */
+    double tree_weight;
+    double min_leaf_weight;
+    /* the node */
+    const uint32_t *row;
+    int64_t m;
+    uint64_t path;
+    double *total;  /* width */
+    double *cell;   /* m x 2: weight and moment */
+    int32_t *label; /* m, when classes are counted */
+    /* scratch */
+    double *left, *right;  /* width */
+    uint64_t *key, *spare; /* n */
+    double *bins;          /* (BINS + 1) x width */
+    uint32_t *bin_rows;    /* BINS + 1 */
+    groups by_code, ordered;
+    double *mean;
+    uint16_t *best_left;
+    uint32_t *bucket; /* 256 */
+} search;
+
+hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch, hone_error *error);
+
+/* The score of a whole node, on the scale of split scores. */
+double forest_score(const problem *p, const double *stat);
+
+/* Looks at feature `j`; takes it when it beats `best`. False: constant in the node. */
+bool forest_try_feature(search *s, int32_t j, split *best);
+
+#endif

@@ -1,0 +1,224 @@
+/* Hyperparameters and data turned into what growing needs.
+ *
+ * Weights and targets become integers in doubles, so that every sum is exact: weights that are
+ * whole numbers stay as they are, others are rounded to weight_unit; targets, taken from the middle
+ * of their range, to target_unit. The units are powers of two, as small as sums below 2^52 allow:
+ * the rounding error of a sum of n terms is below n^2 2^-52 of the largest term.
+ */
+#include <math.h>
+
+#include "fit.h"
+
+static const double MOST = 0x1p52;
+
+static int64_t limit_of(hone_amount a)
+{
+    return a.word < 0 ? (int64_t)a.number : INT64_MAX;
+}
+
+/* A count, or a fraction of `rows` rounded up. */
+static int64_t rows_of(hone_amount a, int64_t rows)
+{
+    return a.integral ? (int64_t)a.number : (int64_t)ceil(a.number * (double)rows);
+}
+
+int64_t forest_draws(const forest_params *p, int64_t rows)
+{
+    if (!p->bootstrap)
+        return 0;
+    if (p->max_samples.word >= 0)
+        return rows;
+    if (p->max_samples.integral)
+        return p->max_samples.number < (double)rows ? (int64_t)p->max_samples.number : rows;
+    const int64_t draws = (int64_t)round(p->max_samples.number * (double)rows);
+    return draws > 1 ? draws : 1;
+}
+
+void forest_limits(const forest_params *p, int64_t rows, limits *out)
+{
+    const int64_t rows_to_split = rows_of(p->min_samples_split, rows);
+    *out = (limits){.max_depth = limit_of(p->max_depth),
+                    .min_split = rows_to_split > 2 ? rows_to_split : 2,
+                    .max_leaves = p->max_leaf_nodes.word < 0 ? limit_of(p->max_leaf_nodes) : 0,
+                    .min_gain = p->min_impurity_decrease,
+                    .ccp_alpha = p->ccp_alpha};
+}
+
+static int64_t features_of(const forest_params *p, int64_t d)
+{
+    const double all = (double)d, count = p->max_features.number;
+    double wanted = all;
+    switch (p->max_features.word) {
+    case FEATURES_AUTO:
+        wanted = floor(pow(all, p->max_features_exponent) + 1e-9);
+        break;
+    case FEATURES_SQRT:
+        wanted = floor(sqrt(all));
+        break;
+    case FEATURES_LOG2:
+        wanted = floor(log2(all));
+        break;
+    case FEATURES_ALL:
+        break;
+    default:
+        wanted = p->max_features.integral ? count : floor(count * all);
+    }
+    return wanted < 1 ? 1 : wanted > all ? d : (int64_t)wanted;
+}
+
+/* ---- integers ---- */
+
+/* The power of two by which terms of at most `most` may be multiplied when `sum` of them add up. */
+static double scale_for(double sum)
+{
+    int e;
+    frexp(MOST / sum, &e);
+    return ldexp(1, e - 1 > 1000 ? 1000 : e - 1);
+}
+
+static bool whole(const double *w, int64_t n, double draws)
+{
+    double sum = 0, most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (w[i] != floor(w[i]))
+            return false;
+        sum += w[i], most = w[i] > most ? w[i] : most;
+    }
+    return sum < MOST && most * draws < MOST;
+}
+
+/* Weights of rows, with the factors of balanced classes. */
+static const double *real_weights(const hone_fit_job *job, const forest_params *p,
+                                  hone_arena *arena, bool *failed)
+{
+    const int64_t n = job->x.rows, c = job->shape.outputs;
+    if (!job->label || p->class_weight == WEIGHTS_NONE)
+        return job->weight;
+    double *w = HONE_RAW(arena, double, n, 1);
+    int64_t *count = HONE_NEW(arena, int64_t, c, 1);
+    *failed = !w || !count;
+    if (*failed)
+        return NULL;
+    for (int64_t i = 0; i < n; i++)
+        count[job->label[i]]++;
+    for (int64_t i = 0; i < n; i++)
+        w[i] = (job->weight ? job->weight[i] : 1) * (double)n /
+               ((double)c * (double)count[job->label[i]]);
+    return w;
+}
+
+static hone_status quantise_weights(problem *o, const double *w, hone_arena *arena, double *weights,
+                                    hone_error *error)
+{
+    const int64_t n = o->rows;
+    double *to = HONE_RAW(arena, double, n, 1), most = 1, draws = o->draws ? (double)o->draws : 1;
+    if (!to)
+        return hone_no_memory(error);
+    o->weight_unit = 1;
+    if (w && !whole(w, n, draws)) {
+        for (int64_t i = 0; i < n; i++)
+            most = i && most > w[i] ? most : w[i];
+        const double scale = scale_for(most * (o->draws > n ? draws : (double)n));
+        o->weight_unit = 1 / scale;
+    }
+    double sum = 0;
+    most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        to[i] = w ? rint(w[i] / o->weight_unit) : 1;
+        sum += to[i], most = to[i] > most ? to[i] : most;
+    }
+    *weights = o->draws ? most * draws : sum;
+    o->weight = to;
+    return HONE_OK;
+}
+
+/* weight x target, from targets rounded where weights are whole, else rounded as a product. */
+static hone_status quantise_targets(problem *o, double weights, hone_arena *arena,
+                                    hone_error *error)
+{
+    const hone_fit_job *job = o->job;
+    const int64_t n = o->rows;
+    double *to = HONE_RAW(arena, double, n, 1);
+    if (!to)
+        return hone_no_memory(error);
+    o->moment = to;
+    o->target_unit = o->weight_unit;
+    if (job->label) {
+        for (int64_t i = 0; i < n; i++)
+            to[i] = o->weight[i] * job->label[i];
+        return HONE_OK;
+    }
+    double low = INFINITY, high = -INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        low = job->target[i] < low ? job->target[i] : low;
+        high = job->target[i] > high ? job->target[i] : high;
+    }
+    o->centre = o->kind == RATE ? 0 : low / 2 + high / 2;
+    const double reach = o->kind == RATE ? high : high / 2 - low / 2;
+    const double scale = reach > 0 ? scale_for(reach * weights * o->weight_unit) : 1;
+    o->target_unit = 1 / scale;
+    for (int64_t i = 0; i < n; i++) {
+        const double y = job->target[i] - o->centre;
+        to[i] = o->weight_unit == 1 ? o->weight[i] * rint(y * scale)
+                                    : rint(o->weight[i] * o->weight_unit * y * scale);
+    }
+    return HONE_OK;
+}
+
+static statistic kind_of(const hone_fit_job *job, const forest_params *p)
+{
+    if (job->label)
+        return p->criterion != GINI ? LOGS : job->shape.outputs == 2 ? MOMENT : COUNTS;
+    return p->criterion == ABSOLUTE_ERROR ? MEDIAN : p->criterion == POISSON ? RATE : MOMENT;
+}
+
+static hone_status check_rates(const hone_fit_job *job, hone_error *error)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < job->x.rows; i++) {
+        if (job->target[i] < 0)
+            return hone_fail(error, HONE_BAD_DATA, "data.target",
+                             "criterion poisson needs targets >= 0, row %lld is %g", (long long)i,
+                             job->target[i]);
+        sum += job->target[i];
+    }
+    return sum > 0 ? HONE_OK
+                   : hone_fail(error, HONE_BAD_DATA, "data.target",
+                               "criterion poisson needs a target above 0");
+}
+
+hone_status forest_problem(const hone_fit_job *job, const forest_params *p, hone_arena *arena,
+                           problem *o, hone_error *error)
+{
+    const int64_t n = job->x.rows;
+    limits stop;
+    forest_limits(p, n, &stop);
+    *o = (problem){.job = job,
+                   .params = p,
+                   .kind = kind_of(job, p),
+                   .rows = n,
+                   .classes = job->label ? job->shape.outputs : 0,
+                   .width = 2,
+                   .draws = forest_draws(p, n),
+                   .features = features_of(p, job->x.cols),
+                   .min_leaf = rows_of(p->min_samples_leaf, n),
+                   .min_leaf_share = p->min_weight_fraction_leaf,
+                   .max_depth = stop.max_depth,
+                   .min_split = stop.min_split,
+                   .min_gain = stop.min_gain};
+    if (o->kind == COUNTS || o->kind == LOGS)
+        o->width = 1 + o->classes;
+    if (o->kind == RATE)
+        HONE_TRY(check_rates(job, error));
+    const int64_t bins = p->max_bins.word < 0 ? (int64_t)p->max_bins.number : 0;
+    HONE_TRY(forest_panel(job->shared, bins, &o->panel, error));
+    bool failed = false;
+    const double *w = real_weights(job, p, arena, &failed);
+    double weights = 0;
+    if (failed)
+        return hone_no_memory(error);
+    HONE_TRY(quantise_weights(o, w, arena, &weights, error));
+    return o->width == 2 && o->kind != COUNTS && o->kind != LOGS
+               ? quantise_targets(o, weights, arena, error)
+               : HONE_OK;
+}

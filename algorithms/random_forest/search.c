@@ -1,0 +1,429 @@
+/* The best split of a node: rows gathered into groups of equal code, one pass over the groups.
+ *
+ * A score is larger for better: the sum over both sides of S^2 / W (MOMENT), of sum_k C_k^2 / W
+ * (COUNTS), of sum_k C_k log C_k - W log W (LOGS), of S log(S / W) (RATE). Equal scores: the
+ * feature drawn first, then the lower cut. Cost per feature and node: O(m) + groups x width.
+ * Categories are ordered by mean target (two classes, regression: the best split of all subsets is
+ * a prefix of that order; Fisher 1958, Breiman et al. 1984), with more classes by the share of each
+ * of the MOST frequent classes in turn.
+ */
+#include <float.h>
+
+#include "grow.h"
+#include "logarithm.h"
+
+enum { SORT_MOST = 128, MOST = 8 };
+
+hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch, hone_error *error)
+{
+    const int64_t n = p->rows, q = p->width;
+    int64_t most = BINS + 1; /* groups */
+    for (int64_t j = 0; j < p->panel->features; j++) {
+        const feature_codes *f = &p->panel->feature[j];
+        if ((!f->bins || p->params->splitter == SPLIT_RANDOM) && f->codes > most)
+            most = f->codes;
+    }
+    most = most < n ? most : n;
+    *s = (search){.p = p,
+                  .total = HONE_NEW(scratch, double, q, 3),
+                  .cell = HONE_RAW(scratch, double, n, 2),
+                  .label = HONE_RAW(scratch, int32_t, n, 1),
+                  .key = HONE_RAW(scratch, uint64_t, n, 1),
+                  .spare = HONE_RAW(scratch, uint64_t, n, 1),
+                  .bins = HONE_NEW(scratch, double, BINS + 1, q),
+                  .bin_rows = HONE_NEW(scratch, uint32_t, BINS + 1, 1),
+                  .mean = HONE_RAW(scratch, double, most + 1, 1),
+                  .best_left = HONE_RAW(scratch, uint16_t, most + 1, 1),
+                  .bucket = HONE_RAW(scratch, uint32_t, 256, 1)};
+    bool ok = s->total && s->cell && s->label && s->key && s->spare && s->bins && s->bin_rows &&
+              s->mean && s->best_left && s->bucket;
+    groups *const all[] = {&s->by_code, &s->ordered};
+    for (int i = 0; i < 2; i++) {
+        *all[i] = (groups){.code = HONE_RAW(scratch, uint32_t, most + 1, 1),
+                           .rows = HONE_RAW(scratch, uint32_t, most + 1, 1),
+                           .stat = HONE_RAW(scratch, double, most + 1, q)};
+        ok = ok && all[i]->code && all[i]->rows && all[i]->stat;
+    }
+    if (!ok)
+        return hone_no_memory(error);
+    s->left = s->total + q, s->right = s->total + 2 * q;
+    return HONE_OK;
+}
+
+/* ---- scores ---- */
+
+static double x_log_x(double x)
+{
+    return x > 0 ? x * forest_log2(x) : 0;
+}
+
+static double score_side(statistic kind, const double *t, int64_t classes)
+{
+    const double w = t[0];
+    double sum = 0;
+    switch (kind) {
+    case MOMENT:
+    case MEDIAN:
+        return t[1] * t[1] / w;
+    case COUNTS:
+        for (int64_t k = 1; k <= classes; k++)
+            sum += t[k] * t[k];
+        return sum / w;
+    case LOGS:
+        for (int64_t k = 1; k <= classes; k++)
+            sum += x_log_x(t[k]);
+        return sum - x_log_x(w);
+    case RATE:
+        return t[1] > 0 ? t[1] * forest_log2(t[1] / w) : -INFINITY;
+    }
+    return 0;
+}
+
+double forest_score(const problem *p, const double *stat)
+{
+    return score_side(p->kind, stat, p->classes);
+}
+
+/* ---- groups ---- */
+
+static void add(const search *s, double *stat, int64_t i)
+{
+    stat[0] += s->cell[2 * i];
+    if (s->p->kind == COUNTS || s->p->kind == LOGS)
+        stat[1 + s->label[i]] += s->cell[2 * i];
+    else
+        stat[1] += s->cell[2 * i + 1];
+}
+
+static uint32_t code_at(const panel *x, const feature_codes *f, int32_t j, uint32_t row,
+                        bool coarse)
+{
+    if (!coarse && f->fine >= 0)
+        return x->fine[(int64_t)row * x->fine_stride + f->fine];
+    const uint32_t c = x->coarse[(int64_t)row * x->coarse_stride + j];
+    return c == (uint32_t)f->bins ? CODE_MISSING : c;
+}
+
+static void sort_keys(search *s, int64_t m)
+{
+    uint64_t *a = s->key, *b = s->spare;
+    if (m <= 64) {
+        for (int64_t i = 1; i < m; i++) {
+            const uint64_t v = a[i];
+            int64_t k = i;
+            for (; k > 0 && a[k - 1] > v; k--)
+                a[k] = a[k - 1];
+            a[k] = v;
+        }
+        return;
+    }
+    for (int shift = 32; shift < 48; shift += 8) {
+        memset(s->bucket, 0, 256 * sizeof *s->bucket);
+        for (int64_t i = 0; i < m; i++)
+            s->bucket[a[i] >> shift & 255]++;
+        uint32_t at = 0;
+        for (int k = 0; k < 256; k++) {
+            const uint32_t size = s->bucket[k];
+            s->bucket[k] = at;
+            at += size;
+        }
+        for (int64_t i = 0; i < m; i++)
+            b[s->bucket[a[i] >> shift & 255]++] = a[i];
+        uint64_t *t = a;
+        a = b, b = t;
+    }
+}
+
+static void group_sorted(search *s, const feature_codes *f, int32_t j, bool coarse)
+{
+    const int64_t q = s->p->width;
+    groups *g = &s->by_code;
+    for (int64_t i = 0; i < s->m; i++)
+        s->key[i] = (uint64_t)code_at(s->p->panel, f, j, s->row[i], coarse) << 32 | (uint64_t)i;
+    sort_keys(s, s->m);
+    g->n = 0;
+    for (int64_t i = 0; i < s->m; i++) {
+        const uint32_t code = (uint32_t)(s->key[i] >> 32);
+        if (!i || code != g->code[g->n - 1]) {
+            g->code[g->n] = code;
+            g->rows[g->n] = 0;
+            memset(g->stat + g->n * q, 0, (size_t)q * sizeof *g->stat);
+            g->n++;
+        }
+        g->rows[g->n - 1]++;
+        add(s, g->stat + (g->n - 1) * q, (int64_t)(uint32_t)s->key[i]);
+    }
+}
+
+static void group_bins(search *s, const feature_codes *f, int32_t j)
+{
+    const int64_t q = s->p->width, bins = f->bins;
+    const uint8_t *code = s->p->panel->coarse + j;
+    const int64_t stride = s->p->panel->coarse_stride;
+    groups *g = &s->by_code;
+    memset(s->bins, 0, (size_t)((bins + 1) * q) * sizeof *s->bins);
+    memset(s->bin_rows, 0, (size_t)(bins + 1) * sizeof *s->bin_rows);
+    for (int64_t i = 0; i < s->m; i++) {
+        const int64_t c = code[s->row[i] * stride];
+        s->bin_rows[c]++;
+        add(s, s->bins + c * q, i);
+    }
+    g->n = 0;
+    for (int64_t c = 0; c <= bins; c++) {
+        if (!s->bin_rows[c])
+            continue;
+        g->code[g->n] = c == bins ? CODE_MISSING : (uint32_t)c;
+        g->rows[g->n] = s->bin_rows[c];
+        memcpy(g->stat + g->n * q, s->bins + c * q, (size_t)q * sizeof *g->stat);
+        g->n++;
+    }
+}
+
+/* ---- passes over groups ---- */
+
+/* Where the best boundary of one pass is: groups [0, at] go left. */
+typedef struct boundary {
+    int64_t at;
+    double score;
+} boundary;
+
+/* `left` and `rows` hold what goes left from the start; `n` groups follow, of which at least one
+ * stays right unless something else does. */
+static boundary scan(search *s, const groups *g, int64_t n, uint32_t rows)
+{
+    const problem *p = s->p;
+    const int64_t q = p->width;
+    boundary best = {-1, -INFINITY};
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t k = 0; k < q; k++) {
+            s->left[k] += g->stat[i * q + k];
+            s->right[k] = s->total[k] - s->left[k];
+        }
+        rows += g->rows[i];
+        if (rows < p->min_leaf || s->left[0] < s->min_leaf_weight)
+            continue;
+        if (s->m - rows < p->min_leaf || s->right[0] < s->min_leaf_weight)
+            break;
+        const double score =
+            score_side(p->kind, s->left, p->classes) + score_side(p->kind, s->right, p->classes);
+        if (score > best.score)
+            best = (boundary){i, score};
+    }
+    return best;
+}
+
+static void clear_left(search *s)
+{
+    memset(s->left, 0, (size_t)s->p->width * sizeof *s->left);
+}
+
+static bool better(const split *best, double score)
+{
+    return score > -INFINITY && (!best->found || score > best->score);
+}
+
+static void scan_numeric(search *s, int32_t j, bool coarse, split *best)
+{
+    const groups *g = &s->by_code;
+    const bool missing = g->code[g->n - 1] == CODE_MISSING;
+    clear_left(s);
+    boundary b = scan(s, g, g->n - 1, 0);
+    if (better(best, b.score))
+        *best = (split){.found = true,
+                        .score = b.score,
+                        .feature = j,
+                        .coarse = coarse,
+                        .cut = g->code[b.at],
+                        .saw_missing = missing};
+    if (!missing || g->n < 3)
+        return;
+    memcpy(s->left, g->stat + (g->n - 1) * s->p->width, (size_t)s->p->width * sizeof *s->left);
+    b = scan(s, g, g->n - 2, g->rows[g->n - 1]);
+    if (better(best, b.score))
+        *best = (split){.found = true,
+                        .score = b.score,
+                        .feature = j,
+                        .coarse = coarse,
+                        .cut = g->code[b.at],
+                        .missing_left = true,
+                        .saw_missing = true};
+}
+
+/* ---- categories ---- */
+
+/* Groups by s->mean ascending, equal means by code: a merge sort of their numbers in s->key. */
+static void order_groups(search *s)
+{
+    const groups *from = &s->by_code;
+    groups *to = &s->ordered;
+    const int64_t q = s->p->width;
+    uint64_t *a = s->key, *b = s->spare;
+    for (int64_t i = 0; i < from->n; i++)
+        a[i] = (uint64_t)i;
+    for (int64_t half = 1; half < from->n; half *= 2) {
+        for (int64_t first = 0; first < from->n; first += 2 * half) {
+            const int64_t mid = first + half < from->n ? first + half : from->n;
+            const int64_t end = mid + half < from->n ? mid + half : from->n;
+            int64_t x = first, y = mid;
+            for (int64_t k = first; k < end; k++)
+                b[k] = y == end || (x < mid && s->mean[a[x]] <= s->mean[a[y]]) ? a[x++] : a[y++];
+        }
+        uint64_t *t = a;
+        a = b, b = t;
+    }
+    to->n = from->n;
+    for (int64_t i = 0; i < from->n; i++) {
+        const int64_t k = (int64_t)a[i];
+        to->code[i] = from->code[k], to->rows[i] = from->rows[k];
+        memcpy(to->stat + i * q, from->stat + k * q, (size_t)q * sizeof *to->stat);
+    }
+}
+
+static void take_categories(search *s, int32_t j, int64_t last, double score, split *best)
+{
+    *best = (split){.found = true, .score = score, .feature = j, .left = s->best_left};
+    for (int64_t i = 0; i < s->ordered.n; i++) {
+        const uint32_t code = s->ordered.code[i];
+        best->saw_missing = best->saw_missing || code == CODE_MISSING;
+        if (i > last)
+            continue;
+        if (code == CODE_MISSING)
+            best->missing_left = true;
+        else
+            best->left[best->n_left++] = (uint16_t)code;
+    }
+}
+
+/* Orders the groups by component `k` of their statistic and scans. */
+static void scan_categories(search *s, int32_t j, int64_t k, split *best)
+{
+    const int64_t q = s->p->width;
+    for (int64_t i = 0; i < s->by_code.n; i++)
+        s->mean[i] = s->by_code.stat[i * q + k] / s->by_code.stat[i * q];
+    order_groups(s);
+    clear_left(s);
+    const boundary b = scan(s, &s->ordered, s->ordered.n - 1, 0);
+    if (better(best, b.score))
+        take_categories(s, j, b.at, b.score, best);
+}
+
+static void try_categories(search *s, int32_t j, split *best)
+{
+    const problem *p = s->p;
+    if (p->kind != COUNTS && p->kind != LOGS) {
+        scan_categories(s, j, 1, best);
+        return;
+    }
+    if (p->classes == 2) {
+        scan_categories(s, j, 2, best);
+        return;
+    }
+    double below = INFINITY;
+    for (int64_t done = 0, last = 0; done < MOST; done++) {
+        int64_t next = 0; /* the next class by (weight descending, number) */
+        for (int64_t k = 1; k <= p->classes; k++)
+            if (s->total[k] > 0 && (s->total[k] < below || (s->total[k] == below && k > last)) &&
+                (!next || s->total[k] > s->total[next]))
+                next = k;
+        if (!next)
+            break;
+        scan_categories(s, j, next, best);
+        below = s->total[next], last = next;
+    }
+}
+
+/* ---- one random cut (extremely randomised trees; Geurts, Ernst and Wehenkel, 2006) ---- */
+
+static void random_numeric(search *s, int32_t j, split *best)
+{
+    const feature_codes *f = &s->p->panel->feature[j];
+    const groups *g = &s->by_code;
+    const bool missing = g->code[g->n - 1] == CODE_MISSING;
+    const int64_t values = g->n - missing;
+    hone_stream r = hone_stream_of(s->path, 1, (uint64_t)j);
+    const bool missing_left = missing && (hone_next(&r) >> 63);
+    const double low = f->low[g->code[0]], high = f->high[g->code[values - 1]];
+    const double u = hone_uniform(&r);
+    const double cut = low * (1 - u) + high * u;
+    int64_t at = 0;
+    while (at + 1 < values - (values > 1) && f->low[g->code[at + 1]] <= cut)
+        at++;
+    clear_left(s);
+    uint32_t rows = 0;
+    if (missing_left && values > 1) {
+        memcpy(s->left, g->stat + values * s->p->width, (size_t)s->p->width * sizeof *s->left);
+        rows = g->rows[values];
+    }
+    groups first = *g;
+    for (int64_t i = 0; i < at; i++) {
+        for (int64_t k = 0; k < s->p->width; k++)
+            s->left[k] += g->stat[i * s->p->width + k];
+        rows += g->rows[i];
+    }
+    first.stat += at * s->p->width, first.rows += at;
+    const boundary b = scan(s, &first, 1, rows);
+    if (better(best, b.score))
+        *best = (split){.found = true,
+                        .score = b.score,
+                        .feature = j,
+                        .cut = g->code[at],
+                        .threshold = cut,
+                        .random = true,
+                        .missing_left = missing_left && values > 1,
+                        .saw_missing = missing};
+}
+
+static void random_categories(search *s, int32_t j, split *best)
+{
+    hone_stream r = hone_stream_of(s->path, 1, (uint64_t)j);
+    const int64_t n = s->by_code.n;
+    int64_t left = 0;
+    for (int64_t i = 0; i < n; i++) {
+        s->mean[i] = hone_next(&r) >> 63 ? 1 : 0;
+        left += s->mean[i] == 0;
+    }
+    if (left == 0 || left == n) {
+        const int64_t other = (int64_t)hone_below(&r, (uint64_t)n);
+        s->mean[other] = 1 - s->mean[other];
+        left = left ? n - 1 : 1;
+    }
+    order_groups(s);
+    clear_left(s);
+    uint32_t rows = 0;
+    groups last = s->ordered;
+    for (int64_t i = 0; i + 1 < left; i++) {
+        for (int64_t k = 0; k < s->p->width; k++)
+            s->left[k] += last.stat[i * s->p->width + k];
+        rows += last.rows[i];
+    }
+    last.stat += (left - 1) * s->p->width, last.rows += left - 1;
+    const boundary b = scan(s, &last, 1, rows);
+    if (better(best, b.score))
+        take_categories(s, j, left - 1, b.score, best);
+}
+
+/* ---- a feature ---- */
+
+bool forest_try_feature(search *s, int32_t j, split *best)
+{
+    const problem *p = s->p;
+    const feature_codes *f = &p->panel->feature[j];
+    const bool random = p->params->splitter == SPLIT_RANDOM;
+    const bool exact = f->bins == f->codes;
+    const bool bins = f->bins && s->m > SORT_MOST && (exact || (!random && !f->levels));
+    if (bins)
+        group_bins(s, f, j);
+    else
+        group_sorted(s, f, j, exact);
+    if (s->by_code.n < 2)
+        return false;
+    if (random && f->levels)
+        random_categories(s, j, best);
+    else if (random)
+        random_numeric(s, j, best);
+    else if (f->levels)
+        try_categories(s, j, best);
+    else
+        scan_numeric(s, j, bins && !exact, best);
+    return true;
+}
