@@ -52,10 +52,10 @@ int32_t hone_schema_levels(const hone_schema *s, int64_t j)
     return categorical ? (int32_t)s->column[j].levels.count : 0;
 }
 
-hone_status hone_schema_shape(const hone_schema *s, hone_task task, int64_t outputs,
-                              hone_arena *keep, hone_shape *shape, hone_error *error)
+hone_status hone_schema_shape(const hone_schema *s, hone_arena *keep, hone_shape *shape,
+                              hone_error *error)
 {
-    *shape = (hone_shape){s->cols, outputs, s->cols, NULL, task};
+    *shape = (hone_shape){.features = s->cols, .stored = s->cols};
     int64_t categorical = 0;
     for (int64_t j = 0; s->column && j < s->cols; j++)
         categorical += s->column[j].type == HONE_CATEGORICAL;

@@ -11,8 +11,9 @@ bool hone_schema_copy(const hone_schema *from, hone_arena *keep, hone_schema *to
 /* Levels of column j; 0: numeric. */
 int32_t hone_schema_levels(const hone_schema *schema, int64_t j);
 
-/* The shape of raw rows: levels live in `keep`, NULL when all columns are numeric. */
-hone_status hone_schema_shape(const hone_schema *schema, hone_task task, int64_t outputs,
-                              hone_arena *keep, hone_shape *shape, hone_error *error);
+/* The shape of raw rows, without task and outputs: levels live in `keep`, NULL when all columns are
+ * numeric. */
+hone_status hone_schema_shape(const hone_schema *schema, hone_arena *keep, hone_shape *shape,
+                              hone_error *error);
 
 #endif
