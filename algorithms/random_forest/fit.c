@@ -4,7 +4,7 @@
  * They cost more than trees under limits: worth it when siblings will cut them too or they are
  * there. The answer has the same bits either way.
  */
-#include "fit.h"
+#include "oob.h"
 
 enum { CHUNK = 8, SHARED_MOST = 128, WAVE = 32 };
 
@@ -208,8 +208,15 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
     if (!trees)
         return hone_no_memory(error);
     const bool share = shares(job, wanted);
+    const bool watched = params->early_stopping && p.draws;
+    bool enough = false;
+    watch loss;
+    if (watched)
+        HONE_TRY(forest_watch_open(&p, &loss, error));
+    else if (params->early_stopping)
+        hone_log(job->run, HONE_WARNING, "early_stopping needs bootstrap: all trees are grown");
     const int64_t step = share ? CHUNK : WAVE;
-    for (int64_t first = 0; first < wanted && s->n_trees == first; first += step) {
+    for (int64_t first = 0; first < wanted && s->n_trees == first && !enough; first += step) {
         const int64_t count = wanted - first < step ? wanted - first : step;
         const hone_status status =
             hone_stopping(job->run) == HONE_FINISH
@@ -219,8 +226,11 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
             break;
         if (status)
             return status;
-        while (s->n_trees < first + count && trees[s->n_trees].n_nodes)
+        while (!enough && s->n_trees < first + count && trees[s->n_trees].n_nodes) {
+            if (watched)
+                HONE_TRY(forest_watch(&loss, &trees[s->n_trees], &enough, error));
             s->n_trees++;
+        }
         hone_work(job->run, count * p.rows * p.features);
         hone_progress(job->run, (double)s->n_trees / (double)wanted);
     }

@@ -171,6 +171,7 @@ const hone_algorithm hone_random_forest = {
     .state_size = sizeof(forest_state),
     .params = PARAMS,
     .state = STATE,
+    .outputs = forest_outputs,
     .fit = forest_fit,
     .predict = forest_predict,
     .check = check,

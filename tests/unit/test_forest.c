@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "algorithms/random_forest/forest.h"
+#include "algorithms/random_forest/grow.h"
 #include "base/hash.h"
 #include "core/catalog.h"
 #include "core/params.h"
@@ -557,6 +557,84 @@ static void limits_hold(void **state)
     free_table(&t);
 }
 
+/* ---- out of the bag ---- */
+
+static void out_of_bag_scores_come_from_trees_without_the_row(void **state)
+{
+    (void)state;
+    for (int64_t c = 0; c <= 3; c += 3) {
+        table t = rules(300, 5, c, 4);
+        how h = {defaults(&t), 21};
+        h.p.n_estimators = 40;
+        hone_simple_run storage;
+        const hone_run *run = hone_run_simple(&storage, 3);
+        hone_fitted *f = fit(&t, &h);
+        const hone_trial trial = trial_of(&t, &h, run);
+        const int64_t outputs = f->shape.outputs;
+        const forest_state *s = f->state;
+        double out[900], want[900] = {0};
+        int64_t votes[300] = {0};
+        hone_arena *arena = hone_arena_open(NULL);
+        const hone_output_job job = {.x = trial.table,
+                                     .shape = trial.shape,
+                                     .params = f->params,
+                                     .state = s,
+                                     .seed = h.seed,
+                                     .run = run,
+                                     .scratch = arena};
+        assert_string_equal(hone_random_forest.outputs[0].name, "oob_score");
+        assert_int_equal(hone_random_forest.outputs[0].compute(&job, out, NULL), HONE_OK);
+        for (int64_t k = 0; k < s->n_trees; k++) {
+            uint32_t bag[300];
+            forest_bag(h.seed, k, t.n, t.n, bag);
+            for (int64_t i = 0; i < t.n; i++) {
+                int64_t at = s->tree_start[k];
+                while (s->child[at])
+                    at = s->tree_start[k] + s->child[at] +
+                         !(t.x[i * t.d + s->feature[at]] <= s->threshold[at]);
+                if (bag[i])
+                    continue;
+                votes[i]++;
+                if (!c)
+                    want[i] += s->threshold[at];
+                else
+                    for (int64_t e = s->row_start[s->payload[at]];
+                         e < s->row_start[s->payload[at] + 1]; e++)
+                        want[i * c + s->entry_class[e]] += s->entry_share[e];
+            }
+        }
+        for (int64_t i = 0; i < t.n * outputs; i++)
+            if (votes[i / outputs])
+                assert_true(fabs(out[i] - want[i] / (double)votes[i / outputs]) < 1e-12);
+            else
+                assert_true(isnan(out[i]));
+        hone_arena_close(arena);
+        hone_fitted_free(f);
+        free_table(&t);
+    }
+}
+
+static void early_stopping_gives_a_prefix_of_the_forest(void **state)
+{
+    (void)state;
+    for (int64_t c = 0; c <= 3; c++) {
+        table t = c == 1 ? mixed(500, 2, 12, 9) : rules(500, 7, c, 9);
+        how h = {defaults(&t), 11};
+        h.p.n_estimators = 300, h.p.early_stopping = true, h.p.n_iter_no_change = 5;
+        h.p.tol = 0.01;
+        hone_fitted *f = fit(&t, &h);
+        const int64_t trees = ((const forest_state *)f->state)->n_trees;
+        const uint64_t stopped = bits_of(f);
+        hone_fitted_free(f);
+        assert_in_range(trees, 6, 299);
+        h.threads = 3, h.siblings = 4;
+        assert_int_equal(fit_bits(&t, &h), stopped);
+        h.p.early_stopping = false, h.p.n_estimators = trees;
+        assert_int_equal(fit_bits(&t, &h), stopped);
+        free_table(&t);
+    }
+}
+
 /* ---- odd data ---- */
 
 static void odd_data_gives_a_model(void **state)
@@ -661,6 +739,8 @@ int main(void)
         cmocka_unit_test(fitting_a_view_is_fitting_its_rows),
         cmocka_unit_test(a_cut_of_shared_trees_is_a_fresh_fit),
         cmocka_unit_test(limits_hold),
+        cmocka_unit_test(out_of_bag_scores_come_from_trees_without_the_row),
+        cmocka_unit_test(early_stopping_gives_a_prefix_of_the_forest),
         cmocka_unit_test(odd_data_gives_a_model),
         cmocka_unit_test(a_deadline_keeps_whole_trees),
         cmocka_unit_test(a_mutated_state_is_refused_or_predicts),
