@@ -152,6 +152,22 @@ hone_status hone_panels_make(const hone_matrix *x, bool centred, const hone_run 
     return hone_for_blocks(run, (x->rows + ROWS - 1) / ROWS, pack, &p, error);
 }
 
+void hone_panels_pick(const hone_panels *from, const int64_t *id, int64_t n, float *x, float *norm,
+                      hone_panels *panels)
+{
+    const int64_t d = from->d, lanes = hone_panel_count(n) * HONE_LANES;
+    for (int64_t i = 0; i < lanes; i++) {
+        float *to = x + i / HONE_LANES * d * HONE_LANES + i % HONE_LANES;
+        const int64_t r = i < n ? id[i] : 0;
+        const float *at = from->x + r / HONE_LANES * d * HONE_LANES + r % HONE_LANES;
+        for (int64_t k = 0; k < d * HONE_LANES; k += HONE_LANES)
+            to[k] = i < n ? at[k] : 0;
+        norm[i] = i < n ? from->norm[r] : 0;
+    }
+    *panels = *from;
+    panels->n = n, panels->x = x, panels->norm = norm;
+}
+
 /* ---- recipes ---- */
 
 static hone_status build(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,

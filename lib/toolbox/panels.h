@@ -58,6 +58,10 @@ hone_status hone_panels_of_rows(hone_shared *shared, bool centred, const hone_pa
 hone_status hone_panels_of_table(hone_shared *shared, bool centred, const hone_panels **panels,
                                  hone_error *error);
 
+/* Points `id[0 .. n)` as panels of their own, in room for hone_panel_count(n) of them. */
+void hone_panels_pick(const hone_panels *from, const int64_t *id, int64_t n, float *x, float *norm,
+                      hone_panels *panels);
+
 /* Room for `most` queries of `d` dimensions; false: no memory. */
 bool hone_queries_new(int64_t most, int64_t d, hone_arena *arena, hone_queries *queries);
 /* Rows [first, first + count) of a view, moved and scaled as the panels are. `buffer`: d. */

@@ -1,0 +1,349 @@
+/* From a fit job to dual problems, and from their solutions to the state. Classification solves one
+ * problem per pair of classes (one against one); small ones side by side, large ones in turn. */
+#include "fit.h"
+
+#include <string.h>
+
+#include "gamma.h"
+#include "solve.h"
+
+/* One problem of the fit: rows `row[0 .. n)` of the data, ascending. */
+typedef struct part {
+    int64_t a, b; /* classes */
+    int64_t n;
+    int64_t *row;
+    bool whole;   /* every row, in order */
+    double *coef; /* n: y alpha in units of the kernel */
+    double rho, gap, objective;
+    int64_t iterations;
+    bool converged;
+} part;
+
+typedef struct fit {
+    const hone_fit_job *job;
+    const svm_params *params;
+    const hone_panels *panels;
+    kernel kernel;
+    double gamma;
+    double *cost; /* n: C of each row, in units of the kernel */
+    part *parts;
+    int64_t n_parts;
+    int64_t *small; /* numbers of the parts that run side by side */
+} fit;
+
+/* ---- the data ---- */
+
+static double *class_shares(const hone_fit_job *job)
+{
+    const int64_t k = job->shape.outputs;
+    double *sum = HONE_NEW(job->scratch, double, k, 1);
+    if (!sum)
+        return NULL;
+    double all = 0;
+    int64_t present = 0;
+    for (int64_t i = 0; i < job->x.rows; i++) {
+        const double w = job->weight ? job->weight[i] : 1;
+        present += w > 0 && sum[job->label[i]] == 0;
+        sum[job->label[i]] += w;
+        all += w;
+    }
+    for (int64_t c = 0; c < k; c++)
+        sum[c] = sum[c] > 0 ? all / ((double)present * sum[c]) : 0;
+    return sum;
+}
+
+static hone_status find_costs(fit *f, hone_error *error)
+{
+    const hone_fit_job *job = f->job;
+    const int64_t n = job->x.rows;
+    const bool balanced = job->label && f->params->class_weight == SVM_BALANCED;
+    const double *share = balanced ? class_shares(job) : NULL;
+    f->cost = HONE_RAW(job->scratch, double, n, 1);
+    if (!f->cost || (balanced && !share))
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < n; i++) {
+        const double w = job->weight ? job->weight[i] : 1;
+        const double c = f->params->C * w * (share ? share[job->label[i]] : 1);
+        f->cost[i] = fmin(c * f->kernel.scale, 0x1p1000);
+    }
+    return HONE_OK;
+}
+
+/* ---- parts ---- */
+
+static hone_status list_part(fit *f, part *p, int64_t a, int64_t b, hone_error *error)
+{
+    const hone_fit_job *job = f->job;
+    const int64_t n = job->x.rows;
+    *p = (part){.a = a, .b = b};
+    for (int pass = 0; pass < 2; pass++) {
+        int64_t count = 0;
+        for (int64_t i = 0; i < n; i++) {
+            if (!(f->cost[i] > 0) || (job->label && job->label[i] != a && job->label[i] != b))
+                continue;
+            if (pass)
+                p->row[count] = i;
+            count++;
+        }
+        p->n = count;
+        if (!pass && !(p->row = HONE_RAW(job->scratch, int64_t, count, 1)))
+            return hone_no_memory(error);
+    }
+    p->whole = p->n == n;
+    p->coef = HONE_NEW(job->scratch, double, p->n, 1);
+    return p->coef ? HONE_OK : hone_no_memory(error);
+}
+
+static hone_status list_pairs(fit *f, hone_error *error)
+{
+    const hone_fit_job *job = f->job;
+    const int64_t k = job->shape.outputs;
+    bool *present = HONE_NEW(job->scratch, bool, k, 1);
+    f->parts = HONE_NEW(job->scratch, part, k * (k - 1) / 2, 1);
+    if (!present || !f->parts)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < job->x.rows; i++)
+        present[job->label[i]] = present[job->label[i]] || f->cost[i] > 0;
+    for (int64_t a = 0; a < k; a++)
+        for (int64_t b = a + 1; b < k; b++)
+            if (present[a] && present[b])
+                HONE_TRY(list_part(f, &f->parts[f->n_parts++], a, b, error));
+    return HONE_OK;
+}
+
+/* ---- problems ---- */
+
+static hone_status make_arrays(const fit *f, const part *p, int64_t m, problem *q,
+                               hone_arena *scratch, hone_error *error)
+{
+    const int64_t lanes = hone_panel_count(p->n) * HONE_LANES;
+    *q = (problem){.kernel = &f->kernel,
+                   .n = p->n,
+                   .m = m,
+                   .tol = f->params->tol,
+                   .max_iter = f->params->max_iter,
+                   .run = f->job->run};
+    q->sign = HONE_RAW(scratch, signed char, m, 1);
+    q->linear = HONE_RAW(scratch, double, m, 1);
+    q->bound = HONE_RAW(scratch, double, m, 1);
+    q->alpha = HONE_NEW(scratch, double, m, 1);
+    q->g = HONE_NEW(scratch, double, lanes, 1);
+    if (!q->sign || !q->linear || !q->bound || !q->alpha || !q->g)
+        return hone_no_memory(error);
+    if (p->whole) {
+        q->panels = f->panels;
+        return HONE_OK;
+    }
+    hone_panels *own = HONE_NEW(scratch, hone_panels, 1, 1);
+    float *x = HONE_RAW(scratch, float, lanes, f->panels->d);
+    float *norm = HONE_RAW(scratch, float, lanes, 1);
+    if (!own || !x || !norm)
+        return hone_no_memory(error);
+    hone_panels_pick(f->panels, p->row, p->n, x, norm, own);
+    q->panels = own;
+    return HONE_OK;
+}
+
+static void set_classes(const fit *f, const part *p, problem *q)
+{
+    for (int64_t i = 0; i < p->n; i++) {
+        q->sign[i] = f->job->label[p->row[i]] == p->a ? 1 : -1;
+        q->linear[i] = -1;
+        q->bound[i] = f->cost[p->row[i]];
+    }
+}
+
+static void set_targets(const fit *f, const part *p, problem *q)
+{
+    for (int64_t i = 0; i < p->n; i++) {
+        const double z = f->job->target[p->row[i]];
+        q->sign[i] = 1, q->sign[i + p->n] = -1;
+        q->linear[i] = f->params->epsilon - z;
+        q->linear[i + p->n] = f->params->epsilon + z;
+        q->bound[i] = q->bound[i + p->n] = f->cost[p->row[i]];
+    }
+}
+
+static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *scratch,
+                              hone_error *error)
+{
+    const bool regress = f->job->shape.task == HONE_REGRESSION;
+    problem q;
+    HONE_TRY(make_arrays(f, p, regress ? 2 * p->n : p->n, &q, scratch, error));
+    if (regress)
+        set_targets(f, p, &q);
+    else
+        set_classes(f, p, &q);
+    const int64_t limit = hone_derive_limit(f->job->shared);
+    q.row_bytes = limit < SVM_ROW_BYTES ? limit : SVM_ROW_BYTES;
+    q.inside = inside;
+    HONE_TRY(solve(&q, scratch, error));
+    for (int64_t v = 0; v < q.m; v++)
+        p->coef[row_of(&q, v)] += q.sign[v] * q.alpha[v];
+    p->rho = q.rho, p->gap = q.gap, p->objective = q.objective;
+    p->iterations = q.iterations, p->converged = q.converged;
+    return HONE_OK;
+}
+
+static hone_status solve_small_part(void *context, int64_t block, hone_arena *scratch,
+                                    hone_error *error)
+{
+    const fit *f = context;
+    return solve_part(f, &f->parts[f->small[block]], true, scratch, error);
+}
+
+static hone_status solve_parts(fit *f, hone_error *error)
+{
+    const hone_fit_job *job = f->job;
+    int64_t count = 0;
+    f->small = HONE_RAW(job->scratch, int64_t, f->n_parts, 1);
+    if (!f->small)
+        return hone_no_memory(error);
+    const bool regress = job->shape.task == HONE_REGRESSION;
+    for (int64_t i = 0; i < f->n_parts; i++)
+        if (f->n_parts > 1 && !regress && solve_is_small(f->parts[i].n, f->parts[i].n))
+            f->small[count++] = i;
+    HONE_TRY(hone_for_blocks(job->run, count, solve_small_part, f, error));
+    for (int64_t i = 0, next = 0; i < f->n_parts; i++) {
+        if (next < count && f->small[next] == i)
+            next++;
+        else
+            HONE_TRY(solve_part(f, &f->parts[i], false, job->scratch, error));
+    }
+    return HONE_OK;
+}
+
+/* ---- the state ---- */
+
+/* Support vectors by class, each row once. `slot`: by row, its number among them or -1. */
+static hone_status list_vectors(const fit *f, svm_state *s, int64_t *slot, hone_error *error)
+{
+    const hone_fit_job *job = f->job;
+    const int64_t n = job->x.rows, k = job->shape.outputs;
+    memset(slot, -1, (size_t)n * sizeof *slot);
+    for (int64_t p = 0; p < f->n_parts; p++)
+        for (int64_t i = 0; i < f->parts[p].n; i++)
+            if (f->parts[p].coef[i] != 0 && slot[f->parts[p].row[i]] < 0) {
+                slot[f->parts[p].row[i]] = 0;
+                s->n_sv++;
+            }
+    s->support = HONE_NEW(job->keep, int64_t, s->n_sv, 1);
+    s->class_start = HONE_NEW(job->keep, int64_t, k + 1, 1);
+    if (!s->support || !s->class_start)
+        return hone_no_memory(error);
+    int64_t next = 0;
+    for (int64_t c = 0; c < k; c++) {
+        for (int64_t i = 0; i < n; i++)
+            if (slot[i] >= 0 && (!job->label || job->label[i] == c)) {
+                slot[i] = next;
+                s->support[next++] = i;
+            }
+        s->class_start[c + 1] = next;
+    }
+    return HONE_OK;
+}
+
+static void copy_vectors(const fit *f, svm_state *s)
+{
+    const hone_panels *p = f->panels;
+    for (int64_t i = 0; i < s->n_sv; i++) {
+        const int64_t r = s->support[i];
+        const float *from = p->x + r / HONE_LANES * p->d * HONE_LANES + r % HONE_LANES;
+        for (int64_t k = 0; k < p->d; k++)
+            s->vectors[i * p->d + k] = from[k * HONE_LANES];
+    }
+    memcpy(s->centre, p->centre, (size_t)p->d * sizeof *s->centre);
+    s->unit = p->unit;
+}
+
+static void copy_part(const fit *f, const part *p, svm_state *s, const int64_t *slot)
+{
+    const hone_fit_job *job = f->job;
+    const int64_t k = job->shape.outputs;
+    for (int64_t i = 0; i < p->n; i++) {
+        const int64_t at = slot[p->row[i]];
+        if (at < 0)
+            continue;
+        const int64_t other = !job->label ? 0 : job->label[p->row[i]] == p->a ? p->b - 1 : p->a;
+        s->coef[at * s->n_coefs + other] = p->coef[i] / f->kernel.scale;
+    }
+    s->intercept[job->label ? svm_pair(p->a, p->b, k) : 0] = -p->rho;
+    s->gap = fmax(s->gap, p->gap);
+    s->objective += p->objective;
+    s->iterations += p->iterations;
+    s->converged = s->converged && p->converged;
+}
+
+/* A class without rows loses against every class that has some. */
+static void settle_absent(const fit *f, svm_state *s, const bool *present)
+{
+    const int64_t k = f->job->shape.outputs;
+    for (int64_t a = 0; a < k; a++)
+        for (int64_t b = a + 1; b < k; b++)
+            if (present[a] != present[b])
+                s->intercept[svm_pair(a, b, k)] = present[a] ? 1 : -1;
+}
+
+static hone_status make_state(const fit *f, svm_state *s, hone_error *error)
+{
+    const hone_fit_job *job = f->job;
+    const int64_t n = job->x.rows, d = f->panels->d, k = job->shape.outputs;
+    int64_t *slot = HONE_RAW(job->scratch, int64_t, n, 1);
+    bool *present = HONE_NEW(job->scratch, bool, k, 1);
+    if (!slot || !present)
+        return hone_no_memory(error);
+    HONE_TRY(list_vectors(f, s, slot, error));
+    s->n_rows = n, s->gamma = f->gamma, s->converged = 1;
+    s->n_coefs = job->label ? k - 1 : 1;
+    s->n_pairs = job->label ? k * (k - 1) / 2 : 1;
+    s->vectors = HONE_RAW(job->keep, float, s->n_sv, d);
+    s->centre = HONE_NEW(job->keep, double, d, 1);
+    s->coef = HONE_NEW(job->keep, double, s->n_sv, s->n_coefs);
+    s->intercept = HONE_NEW(job->keep, double, s->n_pairs, 1);
+    s->sigmoid_a = HONE_NEW(job->keep, double, s->n_sigmoids, 1);
+    s->sigmoid_b = HONE_NEW(job->keep, double, s->n_sigmoids, 1);
+    if (!s->vectors || !s->centre || !s->coef || !s->intercept || !s->sigmoid_a || !s->sigmoid_b)
+        return hone_no_memory(error);
+    copy_vectors(f, s);
+    for (int64_t i = 0; job->label && i < n; i++)
+        present[job->label[i]] = present[job->label[i]] || f->cost[i] > 0;
+    if (job->label)
+        settle_absent(f, s, present);
+    for (int64_t p = 0; p < f->n_parts; p++)
+        copy_part(f, &f->parts[p], s, slot);
+    return HONE_OK;
+}
+
+static void report(const hone_fit_job *job, const svm_state *s)
+{
+    hone_log(job->run, HONE_DEBUG, "svm: %lld support vectors, %lld pairs moved, gap %.3g",
+             (long long)s->n_sv, (long long)s->iterations, s->gap);
+    if (!s->converged)
+        hone_log(job->run, HONE_WARNING,
+                 "svm did not converge: gap %.3g after %lld iterations; raise max_iter or tol, or "
+                 "lower C",
+                 s->gap, (long long)s->iterations);
+}
+
+hone_status svm_fit(const hone_fit_job *job, void *state, hone_error *error)
+{
+    fit f = {.job = job, .params = job->params};
+    const bool moves = f.params->kernel == SVM_RBF || f.params->kernel == SVM_LAPLACIAN;
+    HONE_TRY(hone_panels_of_rows(job->shared, moves, &f.panels, error));
+    HONE_TRY(svm_gamma(job, f.params, &f.gamma, error));
+    f.kernel = kernel_of(f.params, f.gamma, f.panels, hone_run_isa(job->run));
+    HONE_TRY(find_costs(&f, error));
+    if (job->shape.task == HONE_CLASSIFICATION) {
+        HONE_TRY(list_pairs(&f, error));
+    } else {
+        f.parts = HONE_NEW(job->scratch, part, 1, 1);
+        if (!f.parts)
+            return hone_no_memory(error);
+        f.n_parts = 1;
+        HONE_TRY(list_part(&f, f.parts, 0, 0, error));
+    }
+    HONE_TRY(solve_parts(&f, error));
+    HONE_TRY(make_state(&f, state, error));
+    report(job, state);
+    return HONE_OK;
+}

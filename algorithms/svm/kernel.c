@@ -1,0 +1,126 @@
+#include "kernel.h"
+
+#include <float.h>
+
+/* Scales beyond this would make C scale infinite. */
+#define MOST_SCALE 0x1p900
+
+static double largest_norm(const hone_panels *p)
+{
+    float most = 0;
+    for (int64_t i = 0; i < p->n; i++)
+        if (p->norm[i] > most)
+            most = p->norm[i];
+    return most;
+}
+
+/* The power of two at or above `v`, at least 1. */
+static double power_above(double v)
+{
+    int exponent;
+    if (!(v > 1))
+        return 1;
+    const double m = frexp(fmin(v, DBL_MAX), &exponent);
+    return ldexp(1, m == 0.5 ? exponent - 1 : exponent);
+}
+
+static float narrow(double v)
+{
+    return (float)fmax(fmin(v, FLT_MAX), -FLT_MAX);
+}
+
+kernel kernel_of(const svm_params *p, double gamma, const hone_panels *panels, hone_isa isa)
+{
+    kernel k = {.type = p->kernel, .degree = p->degree, .scale = 1, .isa = isa};
+    const double square = panels->unit * panels->unit; /* of the data per stored inner product */
+    switch (p->kernel) {
+    case SVM_LINEAR:
+        k.scale = fmin(power_above(largest_norm(panels) * square), MOST_SCALE);
+        k.gamma = narrow(square / k.scale);
+        break;
+    case SVM_POLY: {
+        const double most = pow(MOST_SCALE, 1 / (double)p->degree);
+        const double base = gamma * square * largest_norm(panels) + fabs(p->coef0);
+        const double unit = power_above(fmin(base, ldexp(1, (int)log2(most) - 1)));
+        k.scale = pow(unit, (double)p->degree);
+        k.gamma = narrow(gamma * square / unit);
+        k.coef0 = narrow(p->coef0 / unit);
+        break;
+    }
+    case SVM_RBF:
+        k.gamma = narrow(gamma * square);
+        break;
+    case SVM_SIGMOID:
+        k.gamma = narrow(gamma * square);
+        k.coef0 = narrow(p->coef0);
+        break;
+    default:
+        k.gamma = narrow(gamma * panels->unit);
+    }
+    return k;
+}
+
+static float bounded(float v, float most)
+{
+    return v > most ? most : v < -most ? -most : v;
+}
+
+static void powers(float *v, int64_t n, const kernel *k)
+{
+    for (int64_t j = 0; j < n; j++) {
+        const float base = bounded(k->gamma * v[j] + k->coef0, FLT_MAX);
+        float value = base;
+        for (int64_t t = 1; t < k->degree; t++)
+            value *= base;
+        v[j] = bounded(value, FLT_MAX);
+    }
+}
+
+/* tanh(u) = 1 - 2 / (exp(2 u) + 1) */
+static void sigmoids(float *v, int64_t n, const kernel *k)
+{
+    for (int64_t j = 0; j < n; j++)
+        v[j] = bounded(2 * (k->gamma * v[j] + k->coef0), 80);
+    hone_exp_f32(v, n, 1, k->isa);
+    for (int64_t j = 0; j < n; j++)
+        v[j] = 1 - 2 / (v[j] + 1);
+}
+
+/* Of inner products, or of squared or absolute distances. */
+static void apply(const kernel *k, float *v, int64_t n)
+{
+    switch (k->type) {
+    case SVM_LINEAR:
+        for (int64_t j = 0; j < n; j++)
+            v[j] *= k->gamma;
+        break;
+    case SVM_POLY:
+        powers(v, n, k);
+        break;
+    case SVM_SIGMOID:
+        sigmoids(v, n, k);
+        break;
+    default:
+        hone_exp_f32(v, n, -k->gamma, k->isa);
+    }
+}
+
+void kernel_block(const kernel *k, const hone_queries *q, const hone_panels *panels, int64_t first,
+                  int64_t count, float *out, int64_t stride)
+{
+    const hone_measure measure = k->type == SVM_RBF         ? HONE_SQUARE
+                                 : k->type == SVM_LAPLACIAN ? HONE_MANHATTAN
+                                                            : HONE_INNER;
+    hone_measure_block(measure, q, panels, first, count, k->isa, out, stride);
+    for (int64_t i = 0; i < q->m; i++)
+        apply(k, out + i * stride, count * HONE_LANES);
+}
+
+float kernel_self(const kernel *k, const hone_panels *panels, int64_t i)
+{
+    if (k->type == SVM_RBF || k->type == SVM_LAPLACIAN)
+        return 1;
+    _Alignas(64) float v[HONE_LANES] = {panels->norm[i]};
+    apply(k, v, HONE_LANES);
+    return v[0];
+}

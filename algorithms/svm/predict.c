@@ -1,0 +1,165 @@
+/* Kernel values of unique support vectors, once for all pairs; then votes or a sum. */
+#include <string.h>
+
+#include "fit.h"
+#include "kernel.h"
+
+enum {
+    ROWS = 48,   /* rows of a block */
+    PANELS = 32, /* panels of vectors between two additions */
+    WIDTH = PANELS * HONE_LANES
+};
+
+struct svm_prepared {
+    hone_panels panels; /* of the support vectors */
+};
+
+/* Norms are summed in double here, so that a loaded model is the same on every machine. */
+hone_status svm_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
+                        hone_error *error)
+{
+    (void)params;
+    svm_state *s = state;
+    const int64_t d = shape->features, lanes = hone_panel_count(s->n_sv) * HONE_LANES;
+    s->prepared = HONE_NEW(keep, struct svm_prepared, 1, 1);
+    float *x = HONE_NEW(keep, float, lanes, d), *norm = HONE_NEW(keep, float, lanes, 1);
+    if (!s->prepared || !x || !norm)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < s->n_sv; i++) {
+        double sum = 0;
+        for (int64_t k = 0; k < d; k++) {
+            const float v = s->vectors[i * d + k];
+            x[(i / HONE_LANES * d + k) * HONE_LANES + i % HONE_LANES] = v;
+            sum += (double)v * (double)v;
+        }
+        norm[i] = (float)sum;
+    }
+    s->prepared->panels = (hone_panels){s->n_sv, d, s->unit, s->centre, x, norm};
+    return HONE_OK;
+}
+
+/* ---- decisions ---- */
+
+/* sum[r][class of v][c] += K(r, v) coef[v][c] */
+static void add_vectors(const svm_state *s, int64_t classes, int64_t first, int64_t count,
+                        const float *values, int64_t rows, double *sum)
+{
+    const int64_t c = s->n_coefs;
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t class = 0;
+        for (int64_t v = 0; v < count; v++) {
+            while (first + v >= s->class_start[class + 1])
+                class ++;
+            const double k = (double)values[r * WIDTH + v];
+            const double *coef = s->coef + (first + v) * c;
+            double *to = sum + (r * classes + class) * c;
+            for (int64_t j = 0; j < c; j++)
+                to[j] += k * coef[j];
+        }
+    }
+}
+
+static void score_pairs(const svm_state *s, int64_t k, const double *sum, double *decision)
+{
+    for (int64_t a = 0; a < k; a++)
+        for (int64_t b = a + 1; b < k; b++) {
+            const int64_t p = svm_pair(a, b, k);
+            decision[p] = sum[a * s->n_coefs + b - 1] + sum[b * s->n_coefs + a] + s->intercept[p];
+        }
+}
+
+/* Votes, ties to the lower class as in LIBSVM; a margin term below one half tells scores apart
+ * without changing the winner. */
+static void vote(const double *decision, int64_t k, double *score)
+{
+    double best_vote = 0, best_margin = 0;
+    int64_t winner = -1;
+    for (int64_t c = 0; c < k; c++)
+        score[c] = 0;
+    for (int64_t a = 0; a < k; a++)
+        for (int64_t b = a + 1; b < k; b++)
+            score[decision[svm_pair(a, b, k)] > 0 ? a : b]++;
+    for (int64_t c = 0; c < k; c++)
+        if (winner < 0 || score[c] > best_vote) {
+            winner = c;
+            best_vote = score[c];
+        }
+    best_margin = -1;
+    for (int64_t c = 0; c < k; c++) {
+        const bool tied = score[c] == best_vote;
+        double margin = 0;
+        for (int64_t o = 0; o < k; o++)
+            if (o != c)
+                margin += c < o ? decision[svm_pair(c, o, k)] : -decision[svm_pair(o, c, k)];
+        margin = margin / (3 * (fabs(margin) + 1));
+        score[c] += margin;
+        if (tied)
+            best_margin = fmax(best_margin, margin);
+    }
+    if (winner >= 0)
+        score[winner] = best_vote + best_margin;
+}
+
+static void finish_row(const hone_predict_job *job, const double *sum, double *decision,
+                       double *score)
+{
+    const svm_state *s = job->state;
+    const int64_t k = job->shape.outputs;
+    if (job->shape.task == HONE_REGRESSION) {
+        score[0] = sum[0] + s->intercept[0];
+        return;
+    }
+    score_pairs(s, k, sum, decision);
+    if (k == 2) {
+        score[0] = decision[0];
+        score[1] = -decision[0];
+    } else {
+        vote(decision, k, score);
+    }
+}
+
+/* ---- blocks of rows ---- */
+
+typedef struct prediction {
+    const hone_predict_job *job;
+    kernel kernel;
+} prediction;
+
+static hone_status predict_block(void *context, int64_t block, hone_arena *scratch,
+                                 hone_error *error)
+{
+    const prediction *p = context;
+    const hone_predict_job *job = p->job;
+    const svm_state *s = job->state;
+    const hone_panels *panels = &s->prepared->panels;
+    const int64_t first = block * ROWS, left = job->x.rows - first, k = job->shape.outputs;
+    const int64_t rows = left < ROWS ? left : ROWS, cell = k * s->n_coefs;
+    hone_queries q;
+    double *buffer = HONE_RAW(scratch, double, panels->d, 1);
+    float *values = HONE_RAW(scratch, float, ROWS, WIDTH);
+    double *sum = HONE_NEW(scratch, double, rows, cell);
+    double *decision = HONE_RAW(scratch, double, s->n_pairs, 1);
+    if (!hone_queries_new(rows, panels->d, scratch, &q) || !buffer || !values || !sum || !decision)
+        return hone_no_memory(error);
+    hone_queries_read(panels, &job->x, first, rows, p->kernel.isa, buffer, &q);
+    const int64_t all = hone_panel_count(panels->n);
+    for (int64_t at = 0; at < all; at += PANELS) {
+        const int64_t count = all - at < PANELS ? all - at : PANELS, v = at * HONE_LANES;
+        kernel_block(&p->kernel, &q, panels, at, count, values, WIDTH);
+        const int64_t true_count = panels->n - v < WIDTH ? panels->n - v : WIDTH;
+        add_vectors(s, k, v, true_count, values, rows, sum);
+    }
+    for (int64_t i = 0; i < rows * cell; i++)
+        sum[i] *= p->kernel.scale;
+    for (int64_t r = 0; r < rows; r++)
+        finish_row(job, sum + r * cell, decision, job->score + (first + r) * k);
+    return HONE_OK;
+}
+
+hone_status svm_predict(const hone_predict_job *job, hone_error *error)
+{
+    const svm_state *s = job->state;
+    prediction p = {job,
+                    kernel_of(job->params, s->gamma, &s->prepared->panels, hone_run_isa(job->run))};
+    return hone_for_blocks(job->run, (job->x.rows + ROWS - 1) / ROWS, predict_block, &p, error);
+}

@@ -1,0 +1,132 @@
+#include "rows.h"
+
+#include <string.h>
+
+#include "smo.h"
+
+/* Columns of a block: its part of the gradient stays in the first-level cache. */
+enum { COLUMNS = 512, PANELS = COLUMNS / HONE_LANES };
+
+bool rows_open(rows *r, const problem *p, hone_arena *arena)
+{
+    const int64_t width = hone_panel_count(p->n) * HONE_LANES;
+    const int64_t fit = p->row_bytes / (width * (int64_t)sizeof(float));
+    *r = (rows){.p = p, .arena = arena, .width = width, .room = fit < p->n ? fit : p->n};
+    r->slot_of = HONE_RAW(arena, int64_t, p->n, 1);
+    r->owner = HONE_NEW(arena, int64_t, r->room, 1);
+    r->last = HONE_NEW(arena, int64_t, r->room, 1);
+    r->touched = HONE_NEW(arena, bool, r->room, 1);
+    r->data = HONE_NEW(arena, float *, r->room, 1);
+    if (!r->slot_of || !r->owner || !r->last || !r->touched || !r->data)
+        return false;
+    memset(r->slot_of, -1, (size_t)p->n * sizeof *r->slot_of);
+    return hone_queries_new(ROWS_MOST, p->panels->d, arena, &r->queries);
+}
+
+/* A slot that this update does not use, or -1. Running out of memory only ends the growth. */
+static int64_t free_slot(rows *r)
+{
+    if (r->used < r->room) {
+        float *data = HONE_RAW(r->arena, float, r->width, 1);
+        if (data) {
+            r->data[r->used] = data;
+            return r->used++;
+        }
+        r->room = r->used;
+    }
+    for (int64_t tries = 0; tries < 2 * r->used; tries++) {
+        const int64_t s = r->hand;
+        r->hand = s + 1 < r->used ? s + 1 : 0;
+        if (!r->touched[s] && r->last[s] != r->clock) {
+            r->slot_of[r->owner[s]] = -1;
+            return s;
+        }
+        r->touched[s] = false;
+    }
+    return -1;
+}
+
+/* Where each row of an update comes from. */
+typedef struct update {
+    rows *r;
+    double *g;
+    int64_t count, missing;
+    const double *weight;
+    float *kept[ROWS_MOST];   /* its slot, or NULL */
+    int32_t fresh[ROWS_MOST]; /* number among the rows to compute, or -1 */
+} update;
+
+static void find_rows(update *u, const int64_t *row)
+{
+    rows *r = u->r;
+    int64_t id[ROWS_MOST];
+    r->clock++;
+    for (int64_t i = 0; i < u->count; i++) {
+        const int64_t s = r->slot_of[row[i]];
+        if (s >= 0) {
+            r->last[s] = r->clock;
+            r->touched[s] = true;
+        }
+    }
+    for (int64_t i = 0; i < u->count; i++) {
+        int64_t s = r->slot_of[row[i]];
+        u->fresh[i] = -1;
+        if (s < 0) {
+            u->fresh[i] = (int32_t)u->missing;
+            id[u->missing++] = row[i];
+            s = free_slot(r);
+            if (s >= 0) {
+                r->slot_of[row[i]] = s;
+                r->owner[s] = row[i];
+                r->last[s] = r->clock;
+                r->touched[s] = true;
+            }
+        }
+        u->kept[i] = s >= 0 ? r->data[s] : NULL;
+    }
+    r->computed += u->missing;
+    hone_queries_pick(r->p->panels, id, u->missing, r->p->kernel->isa, &r->queries);
+}
+
+static hone_status update_block(void *context, int64_t block, hone_arena *scratch,
+                                hone_error *error)
+{
+    const update *u = context;
+    const rows *r = u->r;
+    const int64_t first = block * COLUMNS, left = r->width - first;
+    const int64_t width = left < COLUMNS ? left : COLUMNS;
+    float *fresh = HONE_RAW(scratch, float, u->missing, width);
+    const float **row = HONE_RAW(scratch, const float *, u->count, 1);
+    if (!fresh || !row)
+        return hone_no_memory(error);
+    kernel_block(r->p->kernel, &r->queries, r->p->panels, block * PANELS, width / HONE_LANES, fresh,
+                 width);
+    for (int64_t i = 0; i < u->count; i++) {
+        float *kept = u->kept[i] ? u->kept[i] + first : NULL;
+        if (u->fresh[i] >= 0) {
+            row[i] = fresh + u->fresh[i] * width;
+            if (kept)
+                memcpy(kept, row[i], (size_t)width * sizeof *kept);
+        } else {
+            row[i] = kept;
+        }
+    }
+    void (*add)(double *, int64_t, const float *const *, const double *, int64_t) =
+        HONE_PICK(r->p->kernel->isa, svm_update);
+    add(u->g + first, width, row, u->weight, u->count);
+    return HONE_OK;
+}
+
+hone_status rows_update(rows *r, double *g, const int64_t *row, const double *weight, int64_t count,
+                        hone_error *error)
+{
+    const int64_t blocks = (r->width + COLUMNS - 1) / COLUMNS;
+    for (int64_t from = 0; from < count; from += ROWS_MOST) {
+        const int64_t some = count - from < ROWS_MOST ? count - from : ROWS_MOST;
+        update u = {.r = r, .g = g, .count = some, .weight = weight + from};
+        find_rows(&u, row + from);
+        HONE_TRY(hone_for_blocks(r->p->run, blocks, update_block, &u, error));
+        hone_work(r->p->run, r->width * (some + u.missing * r->p->panels->d));
+    }
+    return HONE_OK;
+}

@@ -1,0 +1,31 @@
+/* Kernel rows of a problem: computed in blocks of columns when a gradient needs them, kept while
+ * there is room. */
+#ifndef HONE_SVM_ROWS_H
+#define HONE_SVM_ROWS_H
+
+#include "solve.h"
+
+/* Most rows of one update. */
+enum { ROWS_MOST = 1024 };
+
+typedef struct rows {
+    const problem *p;
+    hone_arena *arena;
+    int64_t width;         /* floats of a row */
+    int64_t room, used;    /* slots */
+    int64_t hand, clock;   /* of the second-chance replacement */
+    int64_t *slot_of;      /* n: slot of a row, or -1 */
+    int64_t *owner, *last; /* per slot: its row, the clock of its last use */
+    bool *touched;         /* per slot: used since the hand passed */
+    float **data;          /* per slot */
+    hone_queries queries;  /* rows to compute */
+    int64_t computed;      /* rows, for the log */
+} rows;
+
+bool rows_open(rows *r, const problem *p, hone_arena *arena);
+
+/* p->g += sum of weight[i] K(row[i], .), rows ascending, any number of them. */
+hone_status rows_update(rows *r, double *g, const int64_t *row, const double *weight, int64_t count,
+                        hone_error *error);
+
+#endif

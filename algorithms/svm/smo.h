@@ -1,0 +1,58 @@
+/* Sequential minimal optimisation on a dense subproblem whose kernel matrix is at hand:
+ * second-order pairs (Fan, Chen and Lin, JMLR 2005), kernel in float32, everything else in double.
+ *
+ *     min  1/2 a'Qa + p'a,   Q_uv = y_u y_v K_uv,   y'a fixed,   0 <= a_v <= bound_v
+ *
+ * f_v = y_v (Qa + p)_v; a pair moves y_i a_i up and y_j a_j down by delta. Optimal when
+ * max f over `low` - min f over `up` <= 0. Two passes over q numbers an iteration.
+ */
+#ifndef HONE_SVM_SMO_H
+#define HONE_SVM_SMO_H
+
+#include "toolbox/isa.h"
+
+/* Arrays of q numbers, q a multiple of 16, `stride` floats between rows of K; what lies
+ * beyond the true variables has up = INFINITY, low = -INFINITY and zero kernel values. */
+typedef struct smo {
+    int64_t q, stride;
+    float *K, *diagonal;
+    double *f, *alpha, *bound;
+    signed char *sign;
+    float *up, *low; /* 0 where the variable may move up (down), else INFINITY (-INFINITY) */
+    double gap;      /* at the end */
+} smo;
+
+/* Pairs until the gap is below max(least, share * first gap), `most` pairs or a stop of the run;
+ * gives the number of pairs. */
+int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_run *run,
+                  hone_isa isa);
+
+/* Whether a variable may move up or down. */
+static inline bool smo_up(int sign, double alpha, double bound)
+{
+    return sign > 0 ? alpha < bound : alpha > 0;
+}
+
+static inline bool smo_low(int sign, double alpha, double bound)
+{
+    return sign > 0 ? alpha > 0 : alpha < bound;
+}
+
+/* ---- kernels (smo.isa.c) ---- */
+
+/* f += delta (ki - kj); gives the first index of the least f + up, that value, and the largest
+ * f + low. */
+typedef struct smo_ends {
+    int64_t i;
+    double least, most;
+} smo_ends;
+
+HONE_DECLARE(void, svm_move,
+             (const smo *s, double delta, const float *ki, const float *kj, smo_ends *ends));
+/* The first index of the largest (f - least)^2 / curvature among f + low > least; -1: none. */
+HONE_DECLARE(int64_t, svm_partner, (const smo *s, double least, const float *ki, float diagonal));
+/* g[t] += sum over rows of weight[r] * row[r][t], rows in order. */
+HONE_DECLARE(void, svm_update,
+             (double *g, int64_t n, const float *const *row, const double *weight, int64_t rows));
+
+#endif

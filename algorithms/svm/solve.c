@@ -1,0 +1,128 @@
+#include "solve.h"
+
+#include "subproblem.h"
+#include "working.h"
+
+enum {
+    SMALL = 1536, /* variables of a problem that is solved on its whole kernel matrix */
+    QUERIES = 96  /* kernel rows computed together */
+};
+
+bool solve_is_small(int64_t n, int64_t m)
+{
+    return m <= SMALL && m == n;
+}
+
+/* ---- the end: intercept, objective, certificate ---- */
+
+/* LIBSVM's rho: the mean slope of free variables, else the middle of what the bounds allow. */
+static double intercept(const problem *p)
+{
+    double sum = 0, least = INFINITY, most = -INFINITY;
+    int64_t free = 0;
+    for (int64_t v = 0; v < p->m; v++) {
+        const bool up = smo_up(p->sign[v], p->alpha[v], p->bound[v]);
+        const bool low = smo_low(p->sign[v], p->alpha[v], p->bound[v]);
+        const double f = slope(p, v);
+        if (up && low) {
+            sum += f;
+            free++;
+        } else if (up) {
+            least = fmin(least, f);
+        } else {
+            most = fmax(most, f);
+        }
+    }
+    if (free)
+        return sum / (double)free;
+    return isinf(least) ? most : isinf(most) ? least : (least + most) / 2;
+}
+
+static void finish(problem *p)
+{
+    double least = INFINITY, most = -INFINITY;
+    p->objective = 0;
+    for (int64_t v = 0; v < p->m; v++) {
+        const double f = slope(p, v);
+        if (smo_up(p->sign[v], p->alpha[v], p->bound[v]))
+            least = fmin(least, f);
+        if (smo_low(p->sign[v], p->alpha[v], p->bound[v]))
+            most = fmax(most, f);
+        p->objective += p->alpha[v] / p->kernel->scale * (p->sign[v] * f + p->linear[v]) / 2;
+    }
+    p->gap = isinf(least) || isinf(most) ? 0 : fmax(most - least, 0);
+    p->rho = intercept(p);
+    p->converged = p->gap < p->tol;
+}
+
+/* ---- small problems ---- */
+
+typedef struct gram {
+    const problem *p;
+    smo *s;
+} gram;
+
+static void gram_rows(const problem *p, smo *s, int64_t block, hone_queries *q)
+{
+    const int64_t first = block * QUERIES;
+    const int64_t count = p->n - first < QUERIES ? p->n - first : QUERIES;
+    int64_t id[QUERIES];
+    for (int64_t i = 0; i < count; i++)
+        id[i] = first + i;
+    hone_queries_pick(p->panels, id, count, p->kernel->isa, q);
+    kernel_block(p->kernel, q, p->panels, 0, hone_panel_count(p->n), s->K + first * s->stride,
+                 s->stride);
+}
+
+static hone_status gram_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
+{
+    const gram *g = context;
+    hone_queries q;
+    if (!hone_queries_new(QUERIES, g->p->panels->d, scratch, &q))
+        return hone_no_memory(error);
+    gram_rows(g->p, g->s, block, &q);
+    return HONE_OK;
+}
+
+static hone_status fill_gram(const problem *p, smo *s, hone_arena *scratch, hone_error *error)
+{
+    const int64_t blocks = (p->n + QUERIES - 1) / QUERIES;
+    gram g = {p, s};
+    if (!p->inside)
+        return hone_for_blocks(p->run, blocks, gram_block, &g, error);
+    hone_queries q;
+    if (!hone_queries_new(QUERIES, p->panels->d, scratch, &q))
+        return hone_no_memory(error);
+    for (int64_t b = 0; b < blocks; b++)
+        gram_rows(p, s, b, &q);
+    return HONE_OK;
+}
+
+static hone_status solve_small(problem *p, hone_arena *scratch, hone_error *error)
+{
+    smo s;
+    if (!subproblem_make(&s, p->n, scratch))
+        return hone_no_memory(error);
+    HONE_TRY(fill_gram(p, &s, scratch, error));
+    for (int64_t v = 0; v < p->m; v++)
+        subproblem_load(&s, v, p, v);
+    subproblem_pad(&s, p->m);
+    p->iterations = smo_solve(&s, p->tol, 0, p->max_iter, p->run, p->kernel->isa);
+    for (int64_t v = 0; v < p->m; v++) {
+        p->alpha[v] = s.alpha[v];
+        p->g[v] = s.f[v] - p->sign[v] * p->linear[v];
+    }
+    return HONE_OK;
+}
+
+hone_status solve(problem *p, hone_arena *scratch, hone_error *error)
+{
+    if (solve_is_small(p->n, p->m))
+        HONE_TRY(solve_small(p, scratch, error));
+    else
+        HONE_TRY(solve_working(p, scratch, error));
+    if (hone_stopping(p->run) == HONE_ABANDON)
+        return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");
+    finish(p);
+    return HONE_OK;
+}

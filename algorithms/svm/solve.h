@@ -1,0 +1,54 @@
+/* The dual of a support vector machine, solved to LIBSVM's stopping rule: the KKT gap over all
+ * variables, in double, below `tol`.
+ *
+ * Small problems: their whole kernel matrix, pairs on it. Others: working sets of q variables, half
+ * of them new and most violating, half kept; pairs inside the working set; then the gradient is
+ * updated with the kernel rows of what changed, in blocks of columns. Rows are kept in memory while
+ * there is room: a row's bits do not depend on when it is computed, so room changes time only.
+ * Cost: (rows that change) n d for the kernel, (changes) n for the gradient.
+ * After ThunderSVM (Wen et al., JMLR 2018) and LIBSVM (Chang and Lin, 2011).
+ */
+#ifndef HONE_SVM_SOLVE_H
+#define HONE_SVM_SOLVE_H
+
+#include "kernel.h"
+
+/* Variables v in [0, m): m = n, or 2 n where v and v + n belong to row v (regression). */
+typedef struct problem {
+    const hone_panels *panels; /* the n rows */
+    const kernel *kernel;
+    int64_t n, m;
+    signed char *sign; /* y_v */
+    double *linear;    /* p_v */
+    double *bound;     /* in units of the kernel: C scale */
+    double tol;
+    int64_t max_iter;  /* pairs */
+    int64_t row_bytes; /* that kept kernel rows may take */
+    const hone_run *run;
+    bool inside; /* called from a block: start none */
+
+    double *alpha; /* m, zero or feasible at the start */
+    double *g;     /* n: sum over v of y_v alpha_v K(row of v, .) */
+    double rho, gap, objective;
+    int64_t iterations;
+    bool converged;
+} problem;
+
+/* Whether the whole kernel matrix is taken: such problems may be solved inside blocks. */
+bool solve_is_small(int64_t n, int64_t m);
+
+hone_status solve(problem *p, hone_arena *scratch, hone_error *error);
+
+/* Row of a variable. */
+static inline int64_t row_of(const problem *p, int64_t v)
+{
+    return v < p->n ? v : v - p->n;
+}
+
+/* f_v = y_v (Qa + p)_v */
+static inline double slope(const problem *p, int64_t v)
+{
+    return p->g[row_of(p, v)] + p->sign[v] * p->linear[v];
+}
+
+#endif

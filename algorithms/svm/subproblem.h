@@ -1,0 +1,47 @@
+/* Variables of a problem gathered for the pair solver. */
+#ifndef HONE_SVM_SUBPROBLEM_H
+#define HONE_SVM_SUBPROBLEM_H
+
+#include "smo.h"
+#include "solve.h"
+
+/* Room for `q` variables; false: no memory. */
+static inline bool subproblem_make(smo *s, int64_t q, hone_arena *arena)
+{
+    const int64_t pad = hone_panel_count(q) * HONE_LANES;
+    *s = (smo){.q = pad, .stride = pad};
+    s->K = HONE_RAW(arena, float, pad, pad);
+    s->diagonal = HONE_NEW(arena, float, pad, 1);
+    s->f = HONE_NEW(arena, double, pad, 1);
+    s->alpha = HONE_NEW(arena, double, pad, 1);
+    s->bound = HONE_NEW(arena, double, pad, 1);
+    s->sign = HONE_NEW(arena, signed char, pad, 1);
+    s->up = HONE_NEW(arena, float, pad, 1);
+    s->low = HONE_NEW(arena, float, pad, 1);
+    return s->K && s->diagonal && s->f && s->alpha && s->bound && s->sign && s->up && s->low;
+}
+
+/* Variable `v` of the problem becomes variable `at`; K is the caller's. */
+static inline void subproblem_load(smo *s, int64_t at, const problem *p, int64_t v)
+{
+    const double alpha = p->alpha[v], bound = p->bound[v];
+    s->f[at] = slope(p, v);
+    s->alpha[at] = alpha;
+    s->bound[at] = bound;
+    s->sign[at] = p->sign[v];
+    s->diagonal[at] = kernel_self(p->kernel, p->panels, row_of(p, v));
+    s->up[at] = smo_up(p->sign[v], alpha, bound) ? 0 : INFINITY;
+    s->low[at] = smo_low(p->sign[v], alpha, bound) ? 0 : -INFINITY;
+}
+
+/* What lies beyond `q` variables never moves. */
+static inline void subproblem_pad(smo *s, int64_t q)
+{
+    for (int64_t v = q; v < s->q; v++) {
+        s->f[v] = 0;
+        s->up[v] = INFINITY;
+        s->low[v] = -INFINITY;
+    }
+}
+
+#endif

@@ -1,0 +1,40 @@
+/* What the files of this module share: the hyperparameters and the state. */
+#ifndef HONE_SVM_H
+#define HONE_SVM_H
+
+#include "hone/algorithm.h"
+
+enum { SVM_LINEAR, SVM_POLY, SVM_RBF, SVM_SIGMOID, SVM_LAPLACIAN };
+enum { SVM_SCALE, SVM_AUTO };
+enum { SVM_FORMULATION_C, SVM_FORMULATION_NU };
+enum { SVM_UNWEIGHTED, SVM_BALANCED };
+
+/* Kernel rows that one fit keeps: at most this many bytes, and what trials may share. */
+#define SVM_ROW_BYTES (INT64_C(1) << 30)
+
+typedef struct svm_params {
+    double C, coef0, epsilon, nu, tol;
+    hone_amount gamma;
+    int64_t degree, max_iter;
+    int kernel, formulation, class_weight;
+    bool shrinking, probability;
+} svm_params;
+
+/* Support vectors stand once, ordered by class. A vector of class a has n_coefs = classes - 1
+ * coefficients, as in LIBSVM: towards class b in column b if b < a, else b - 1. */
+typedef struct svm_state {
+    int64_t n_sv, n_coefs, n_pairs, n_sigmoids, n_rows, iterations, converged;
+    double gap, objective; /* certificate: the worst pair's KKT gap, the sum of dual objectives */
+    double gamma;          /* as used */
+    double unit;           /* vectors = (value - centre) / unit */
+    float *vectors;        /* n_sv x d */
+    double *centre;        /* d */
+    int64_t *support;      /* n_sv: rows of the training data */
+    int64_t *class_start;  /* outputs + 1: the vectors of a class */
+    double *coef;          /* n_sv x n_coefs */
+    double *intercept;     /* n_pairs, in the order (0, 1), (0, 2), .., (1, 2), .. */
+    double *sigmoid_a, *sigmoid_b; /* n_sigmoids = n_pairs when probabilities were asked for */
+    struct svm_prepared *prepared; /* panels of the vectors */
+} svm_state;
+
+#endif
