@@ -43,7 +43,8 @@ typedef struct growth {
     tree *t;
     int64_t room_entries, room_words;
     double *weight, *moment;
-    uint8_t *goes; /* by row of the node: 1 left */
+    double deviation; /* MEDIAN: of the node */
+    uint8_t *goes;    /* by row of the node: 1 left */
 } growth;
 
 /* ---- memory that grows: entries of leaves, words of category sets ---- */
@@ -112,7 +113,8 @@ static bool load_node(growth *g, const segment *at)
     return pure;
 }
 
-/* The weighted median of the targets: the mean of both middle ones when the weight is even. */
+/* The weighted median of the targets: the mean of both middle ones when the weight is even. Ranks
+ * the rows for the search on the way. */
 static double median(growth *g)
 {
     const search *s = &g->s;
@@ -141,6 +143,7 @@ static double median(growth *g)
             root = child;
         }
     }
+    g->deviation = forest_rank_targets(&g->s, a);
     double below = 0;
     for (int64_t i = 0; i < m; i++) {
         below += s->cell[2 * a[i]];
@@ -345,18 +348,20 @@ static double score_of_sides(growth *g)
     return forest_score(g->p, s->left) + forest_score(g->p, s->right);
 }
 
-/* In units of the criterion: what sklearn calls the improvement. */
-static double gain_of(growth *g)
+/* In units of the criterion: what scikit-learn calls the improvement. */
+static double gain_of(growth *g, const split *best)
 {
     const problem *p = g->p;
-    const double parent = forest_score(p, g->s.total);
-    double gain = (score_of_sides(g) - parent) / g->s.tree_weight;
-    if (p->kind == MOMENT && p->classes)
-        gain *= 2;
-    if (p->kind == MOMENT && !p->classes) /* moment^2 / weight, in their units */
-        gain *= p->target_unit * p->target_unit / (p->weight_unit * p->weight_unit);
-    if (p->kind == RATE) /* log2 to natural, target units */
-        gain *= p->target_unit / p->weight_unit * 0.6931471805599453;
+    const double unit = p->target_unit / p->weight_unit;
+    const double more = p->kind == MEDIAN ? best->score + g->deviation
+                                          : score_of_sides(g) - forest_score(p, g->s.total);
+    double gain = more / g->s.tree_weight;
+    if (p->kind == MOMENT)
+        gain *= p->classes ? 2 : unit * unit;
+    else if (p->kind == MEDIAN)
+        gain *= unit;
+    else if (p->kind == RATE) /* log2 to natural */
+        gain *= unit * 0.6931471805599453;
     return gain > 0 ? gain : 0;
 }
 
@@ -373,7 +378,7 @@ static bool split_node(growth *g, const segment *at, const split *best)
         node->side |= MISSING_LEFT;
     if (by_category && heavier)
         place_absent(g, node);
-    node->gain = gain_of(g);
+    node->gain = gain_of(g, best);
     node->child = -1;
     if (node->gain + DBL_EPSILON < g->p->min_gain)
         return true;

@@ -72,7 +72,8 @@ typedef struct groups {
     int64_t n;
     uint32_t *code; /* CODE_MISSING: missing */
     uint32_t *rows;
-    double *stat; /* n x width */
+    uint32_t *start; /* of its rows in `sequence`; when codes were sorted */
+    double *stat;    /* n x width */
 } groups;
 
 typedef struct split {
@@ -110,13 +111,22 @@ typedef struct search {
     groups by_code, ordered;
     double *mean;
     uint16_t *best_left;
-    uint32_t *bucket; /* 256 */
+    uint32_t *sequence; /* rows of the node, by code */
+    uint32_t *bucket;   /* 256 */
+    /* MEDIAN: rows by target, a tree of prefix sums over them, and the answer by group */
+    uint32_t *rank;
+    double *middle, *sum, *deviation;
 } search;
 
 hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch, hone_error *error);
 
 /* The score of a whole node, on the scale of split scores. */
 double forest_score(const problem *p, const double *stat);
+
+/* MEDIAN: ranks the rows of the node by target; the node's deviation. `order`: rows by target. */
+double forest_rank_targets(search *s, const uint64_t *order);
+/* MEDIAN: s->deviation[i] = that of both sides when groups [0, i] go left. */
+void forest_deviations(search *s, const groups *g);
 
 /* Looks at feature `j`; takes it when it beats `best`. False: constant in the node. */
 bool forest_try_feature(search *s, int32_t j, split *best);

@@ -20,7 +20,8 @@ hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch,
     int64_t most = BINS + 1; /* groups */
     for (int64_t j = 0; j < p->panel->features; j++) {
         const feature_codes *f = &p->panel->feature[j];
-        if ((!f->bins || p->params->splitter == SPLIT_RANDOM) && f->codes > most)
+        if ((!f->bins || p->params->splitter == SPLIT_RANDOM || p->kind == MEDIAN) &&
+            f->codes > most)
             most = f->codes;
     }
     most = most < n ? most : n;
@@ -30,19 +31,28 @@ hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch,
                   .label = HONE_RAW(scratch, int32_t, n, 1),
                   .key = HONE_RAW(scratch, uint64_t, n, 1),
                   .spare = HONE_RAW(scratch, uint64_t, n, 1),
+                  .sequence = HONE_RAW(scratch, uint32_t, n, 1),
                   .bins = HONE_NEW(scratch, double, BINS + 1, q),
                   .bin_rows = HONE_NEW(scratch, uint32_t, BINS + 1, 1),
                   .mean = HONE_RAW(scratch, double, most + 1, 1),
                   .best_left = HONE_RAW(scratch, uint16_t, most + 1, 1),
                   .bucket = HONE_RAW(scratch, uint32_t, 256, 1)};
-    bool ok = s->total && s->cell && s->label && s->key && s->spare && s->bins && s->bin_rows &&
-              s->mean && s->best_left && s->bucket;
+    bool ok = s->total && s->cell && s->label && s->key && s->spare && s->sequence && s->bins &&
+              s->bin_rows && s->mean && s->best_left && s->bucket;
     groups *const all[] = {&s->by_code, &s->ordered};
     for (int i = 0; i < 2; i++) {
         *all[i] = (groups){.code = HONE_RAW(scratch, uint32_t, most + 1, 1),
                            .rows = HONE_RAW(scratch, uint32_t, most + 1, 1),
+                           .start = HONE_RAW(scratch, uint32_t, most + 1, 1),
                            .stat = HONE_RAW(scratch, double, most + 1, q)};
-        ok = ok && all[i]->code && all[i]->rows && all[i]->stat;
+        ok = ok && all[i]->code && all[i]->rows && all[i]->start && all[i]->stat;
+    }
+    if (p->kind == MEDIAN) {
+        s->sum = HONE_RAW(scratch, double, n + 1, 2);
+        s->middle = HONE_RAW(scratch, double, n, 1);
+        s->rank = HONE_RAW(scratch, uint32_t, n, 1);
+        s->deviation = HONE_RAW(scratch, double, most + 1, 1);
+        ok = ok && s->sum && s->middle && s->rank && s->deviation;
     }
     if (!ok)
         return hone_no_memory(error);
@@ -63,7 +73,6 @@ static double score_side(statistic kind, const double *t, int64_t classes)
     double sum = 0;
     switch (kind) {
     case MOMENT:
-    case MEDIAN:
         return t[1] * t[1] / w;
     case COUNTS:
         for (int64_t k = 1; k <= classes; k++)
@@ -75,6 +84,8 @@ static double score_side(statistic kind, const double *t, int64_t classes)
         return sum - x_log_x(w);
     case RATE:
         return t[1] > 0 ? t[1] * forest_log2(t[1] / w) : -INFINITY;
+    case MEDIAN: /* needs rows: forest_deviations */
+        break;
     }
     return 0;
 }
@@ -146,12 +157,14 @@ static void group_sorted(search *s, const feature_codes *f, int32_t j, bool coar
         const uint32_t code = (uint32_t)(s->key[i] >> 32);
         if (!i || code != g->code[g->n - 1]) {
             g->code[g->n] = code;
+            g->start[g->n] = (uint32_t)i;
             g->rows[g->n] = 0;
             memset(g->stat + g->n * q, 0, (size_t)q * sizeof *g->stat);
             g->n++;
         }
         g->rows[g->n - 1]++;
-        add(s, g->stat + (g->n - 1) * q, (int64_t)(uint32_t)s->key[i]);
+        s->sequence[i] = (uint32_t)s->key[i];
+        add(s, g->stat + (g->n - 1) * q, s->sequence[i]);
     }
 }
 
@@ -187,34 +200,57 @@ typedef struct boundary {
     double score;
 } boundary;
 
-/* `left` and `rows` hold what goes left from the start; `n` groups follow, of which at least one
- * stays right unless something else does. */
-static boundary scan(search *s, const groups *g, int64_t n, uint32_t rows)
+static void add_group(search *s, const groups *g, int64_t i)
+{
+    const int64_t q = s->p->width;
+    for (int64_t k = 0; k < q; k++) {
+        s->left[k] += g->stat[i * q + k];
+        s->right[k] = s->total[k] - s->left[k];
+    }
+}
+
+/* The best boundary after one of the groups [first, last). */
+static boundary scan(search *s, const groups *g, int64_t first, int64_t last)
 {
     const problem *p = s->p;
-    const int64_t q = p->width;
     boundary best = {-1, -INFINITY};
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t k = 0; k < q; k++) {
-            s->left[k] += g->stat[i * q + k];
-            s->right[k] = s->total[k] - s->left[k];
-        }
+    int64_t rows = 0;
+    if (p->kind == MEDIAN)
+        forest_deviations(s, g);
+    memset(s->left, 0, (size_t)p->width * sizeof *s->left);
+    for (int64_t i = 0; i < last; i++) {
+        add_group(s, g, i);
         rows += g->rows[i];
-        if (rows < p->min_leaf || s->left[0] < s->min_leaf_weight)
+        if (i < first || rows < p->min_leaf || s->left[0] < s->min_leaf_weight)
             continue;
         if (s->m - rows < p->min_leaf || s->right[0] < s->min_leaf_weight)
             break;
-        const double score =
-            score_side(p->kind, s->left, p->classes) + score_side(p->kind, s->right, p->classes);
+        const double score = p->kind == MEDIAN ? -s->deviation[i]
+                                               : score_side(p->kind, s->left, p->classes) +
+                                                     score_side(p->kind, s->right, p->classes);
         if (score > best.score)
             best = (boundary){i, score};
     }
     return best;
 }
 
-static void clear_left(search *s)
+static void copy_group(search *s, int64_t from, int64_t to)
 {
-    memset(s->left, 0, (size_t)s->p->width * sizeof *s->left);
+    const groups *a = &s->by_code;
+    groups *b = &s->ordered;
+    const int64_t q = s->p->width;
+    b->code[to] = a->code[from], b->rows[to] = a->rows[from], b->start[to] = a->start[from];
+    memcpy(b->stat + to * q, a->stat + from * q, (size_t)q * sizeof *b->stat);
+}
+
+/* The same groups, what is missing before the values. */
+static void put_missing_first(search *s)
+{
+    const int64_t n = s->by_code.n;
+    s->ordered.n = n;
+    copy_group(s, n - 1, 0);
+    for (int64_t i = 1; i < n; i++)
+        copy_group(s, i - 1, i);
 }
 
 static bool better(const split *best, double score)
@@ -226,27 +262,20 @@ static void scan_numeric(search *s, int32_t j, bool coarse, split *best)
 {
     const groups *g = &s->by_code;
     const bool missing = g->code[g->n - 1] == CODE_MISSING;
-    clear_left(s);
-    boundary b = scan(s, g, g->n - 1, 0);
-    if (better(best, b.score))
-        *best = (split){.found = true,
-                        .score = b.score,
-                        .feature = j,
-                        .coarse = coarse,
-                        .cut = g->code[b.at],
-                        .saw_missing = missing};
-    if (!missing || g->n < 3)
-        return;
-    memcpy(s->left, g->stat + (g->n - 1) * s->p->width, (size_t)s->p->width * sizeof *s->left);
-    b = scan(s, g, g->n - 2, g->rows[g->n - 1]);
-    if (better(best, b.score))
-        *best = (split){.found = true,
-                        .score = b.score,
-                        .feature = j,
-                        .coarse = coarse,
-                        .cut = g->code[b.at],
-                        .missing_left = true,
-                        .saw_missing = true};
+    for (int left = 0; left < (missing && g->n > 2 ? 2 : 1); left++) {
+        if (left)
+            put_missing_first(s);
+        const groups *way = left ? &s->ordered : g;
+        const boundary b = scan(s, way, left, g->n - 1);
+        if (better(best, b.score))
+            *best = (split){.found = true,
+                            .score = b.score,
+                            .feature = j,
+                            .coarse = coarse,
+                            .cut = way->code[b.at],
+                            .missing_left = left,
+                            .saw_missing = missing};
+    }
 }
 
 /* ---- categories ---- */
@@ -255,8 +284,6 @@ static void scan_numeric(search *s, int32_t j, bool coarse, split *best)
 static void order_groups(search *s)
 {
     const groups *from = &s->by_code;
-    groups *to = &s->ordered;
-    const int64_t q = s->p->width;
     uint64_t *a = s->key, *b = s->spare;
     for (int64_t i = 0; i < from->n; i++)
         a[i] = (uint64_t)i;
@@ -271,11 +298,10 @@ static void order_groups(search *s)
         uint64_t *t = a;
         a = b, b = t;
     }
-    to->n = from->n;
+    s->ordered.n = from->n;
     for (int64_t i = 0; i < from->n; i++) {
         const int64_t k = (int64_t)a[i];
-        to->code[i] = from->code[k], to->rows[i] = from->rows[k];
-        memcpy(to->stat + i * q, from->stat + k * q, (size_t)q * sizeof *to->stat);
+        copy_group(s, k, i);
     }
 }
 
@@ -301,8 +327,7 @@ static void scan_categories(search *s, int32_t j, int64_t k, split *best)
     for (int64_t i = 0; i < s->by_code.n; i++)
         s->mean[i] = s->by_code.stat[i * q + k] / s->by_code.stat[i * q];
     order_groups(s);
-    clear_left(s);
-    const boundary b = scan(s, &s->ordered, s->ordered.n - 1, 0);
+    const boundary b = scan(s, &s->ordered, 0, s->ordered.n - 1);
     if (better(best, b.score))
         take_categories(s, j, b.at, b.score, best);
 }
@@ -348,20 +373,10 @@ static void random_numeric(search *s, int32_t j, split *best)
     int64_t at = 0;
     while (at + 1 < values - (values > 1) && f->low[g->code[at + 1]] <= cut)
         at++;
-    clear_left(s);
-    uint32_t rows = 0;
-    if (missing_left && values > 1) {
-        memcpy(s->left, g->stat + values * s->p->width, (size_t)s->p->width * sizeof *s->left);
-        rows = g->rows[values];
-    }
-    groups first = *g;
-    for (int64_t i = 0; i < at; i++) {
-        for (int64_t k = 0; k < s->p->width; k++)
-            s->left[k] += g->stat[i * s->p->width + k];
-        rows += g->rows[i];
-    }
-    first.stat += at * s->p->width, first.rows += at;
-    const boundary b = scan(s, &first, 1, rows);
+    const bool first = missing_left && values > 1;
+    if (first)
+        put_missing_first(s);
+    const boundary b = scan(s, first ? &s->ordered : g, at + first, at + first + 1);
     if (better(best, b.score))
         *best = (split){.found = true,
                         .score = b.score,
@@ -369,7 +384,7 @@ static void random_numeric(search *s, int32_t j, split *best)
                         .cut = g->code[at],
                         .threshold = cut,
                         .random = true,
-                        .missing_left = missing_left && values > 1,
+                        .missing_left = first,
                         .saw_missing = missing};
 }
 
@@ -388,16 +403,7 @@ static void random_categories(search *s, int32_t j, split *best)
         left = left ? n - 1 : 1;
     }
     order_groups(s);
-    clear_left(s);
-    uint32_t rows = 0;
-    groups last = s->ordered;
-    for (int64_t i = 0; i + 1 < left; i++) {
-        for (int64_t k = 0; k < s->p->width; k++)
-            s->left[k] += last.stat[i * s->p->width + k];
-        rows += last.rows[i];
-    }
-    last.stat += (left - 1) * s->p->width, last.rows += left - 1;
-    const boundary b = scan(s, &last, 1, rows);
+    const boundary b = scan(s, &s->ordered, left - 1, left);
     if (better(best, b.score))
         take_categories(s, j, left - 1, b.score, best);
 }
@@ -410,7 +416,8 @@ bool forest_try_feature(search *s, int32_t j, split *best)
     const feature_codes *f = &p->panel->feature[j];
     const bool random = p->params->splitter == SPLIT_RANDOM;
     const bool exact = f->bins == f->codes;
-    const bool bins = f->bins && s->m > SORT_MOST && (exact || (!random && !f->levels));
+    const bool bins =
+        f->bins && s->m > SORT_MOST && p->kind != MEDIAN && (exact || (!random && !f->levels));
     if (bins)
         group_bins(s, f, j);
     else
