@@ -6,6 +6,7 @@
 #include "core/record.h"
 #include "core/schema.h"
 #include "core/state.h"
+#include "toolbox/rows.h"
 
 /* ---- life ---- */
 
@@ -152,10 +153,87 @@ void hone_model_unscale(const hone_model *m, double *score, int64_t count)
         score[i] = mean + scale * score[i];
 }
 
+/* Absent entries are zeros, and only they. */
+static hone_status to_sparse(const hone_matrix *x, hone_arena *arena, hone_matrix *out,
+                             hone_error *error)
+{
+    int64_t *start = HONE_NEW(arena, int64_t, x->rows + 1, 1);
+    if (!start)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < x->rows; i++) {
+        start[i + 1] = start[i];
+        for (int64_t j = 0; j < x->cols; j++)
+            start[i + 1] += hone_element(x, i, j) != 0;
+    }
+    double *values = HONE_RAW(arena, double, start[x->rows], 1);
+    int32_t *column = HONE_RAW(arena, int32_t, start[x->rows], 1);
+    if (!values || !column)
+        return hone_no_memory(error);
+    for (int64_t i = 0, k = 0; i < x->rows; i++)
+        for (int64_t j = 0; j < x->cols; j++) {
+            const double v = hone_element(x, i, j);
+            if (v != 0) {
+                values[k] = v;
+                column[k++] = (int32_t)j;
+            }
+        }
+    *out = (hone_matrix){.values = values,
+                         .layout = HONE_CSR,
+                         .dtype = HONE_F64,
+                         .rows = x->rows,
+                         .cols = x->cols,
+                         .stored_cols = x->cols,
+                         .row_start = start,
+                         .column = column};
+    return HONE_OK;
+}
+
+static hone_status to_dense(const hone_matrix *x, hone_arena *arena, hone_matrix *out,
+                            hone_error *error)
+{
+    double *values = HONE_NEW(arena, double, x->rows, x->cols);
+    if (!values)
+        return hone_no_memory(error);
+    hone_rows_f64(x, 0, x->rows, values, x->cols);
+    *out = (hone_matrix){.values = values,
+                         .dtype = HONE_F64,
+                         .rows = x->rows,
+                         .cols = x->cols,
+                         .stored_cols = x->cols,
+                         .row_stride = x->cols,
+                         .col_stride = 1};
+    return HONE_OK;
+}
+
+/* Rows of a slice as a matrix of their own: what is made per entry is then as long as the slice. */
+static hone_status rebase(const hone_matrix *x, hone_arena *arena, hone_matrix *out,
+                          hone_error *error)
+{
+    int64_t *start = HONE_RAW(arena, int64_t, x->rows + 1, 1);
+    if (!start)
+        return hone_no_memory(error);
+    const int64_t base = x->row_start[0];
+    for (int64_t i = 0; i <= x->rows; i++)
+        start[i] = x->row_start[i] - base;
+    *out = *x;
+    out->row_start = start;
+    out->column = x->column + base;
+    out->values = (const char *)x->values + base * (int64_t)hone_dtype_size(x->dtype);
+    return HONE_OK;
+}
+
 hone_status hone_model_transform(const hone_model *m, const hone_matrix *table, const hone_run *run,
                                  hone_arena *arena, hone_matrix *out, hone_error *error)
 {
-    return hone_pipeline_apply(&m->pipeline, table, run, arena, out, error);
+    hone_matrix x = *table;
+    const bool sparse = table->layout == HONE_CSR;
+    if (m->pipeline.sparse && !sparse)
+        HONE_TRY(to_sparse(table, arena, &x, error));
+    else if (!m->pipeline.sparse && sparse)
+        HONE_TRY(to_dense(table, arena, &x, error));
+    else if (sparse && !table->row && table->row_start[0])
+        HONE_TRY(rebase(table, arena, &x, error));
+    return hone_pipeline_apply(&m->pipeline, &x, run, arena, out, error);
 }
 
 /* Prepared rows of a chunk take 32 MiB at most: a function of the model alone, as bits must be. */

@@ -39,7 +39,9 @@ hone_status hone_model_new(const hone_model_parts *parts, hone_model **model, ho
 /* One without content, for load. `cap`: of its memory; 0: none. */
 hone_model *hone_model_empty(int64_t cap);
 
-/* Prepares rows (aligned to the schema) through the pipeline: `out` views `arena` or the input. */
+/* Prepares rows (aligned to the schema) through the pipeline: `out` views `arena` or the input.
+ * Dense rows for a model of sparse data, and sparse ones for a model of dense data, change their
+ * layout here. */
 hone_status hone_model_transform(const hone_model *model, const hone_matrix *table,
                                  const hone_run *run, hone_arena *arena, hone_matrix *out,
                                  hone_error *error);
@@ -54,6 +56,28 @@ int64_t hone_model_chunk(const hone_model *model);
 
 /* score = mean + scale * score, where the target was scaled. */
 void hone_model_unscale(const hone_model *model, double *score, int64_t count);
+
+/* Rows of a caller's array (`x` dense, without row list): infinities are refused, and a code that
+ * is none becomes the unknown level. `x` is replaced by a copy in `arena` only where a column is
+ * categorical. `first`: number of its first row, for errors. */
+hone_status hone_model_admit(const hone_model *model, hone_matrix *x, int64_t first,
+                             hone_arena *arena, hone_error *error);
+
+/* Whether the model can answer `what`: UNSUPPORTED, BAD_ARGUMENT. */
+hone_status hone_model_answers(const hone_model *model, hone_what what, hone_error *error);
+/* Numbers of `what` per row. */
+int64_t hone_model_width(const hone_model *model, hone_what what);
+/* Scores of `rows` rows to what was asked for. */
+void hone_model_convert(const hone_model *model, hone_what what, const double *score, int64_t rows,
+                        double *out);
+
+/* The run of one call of predict and its kin. */
+typedef struct hone_predict_call {
+    hone_simple_run storage;
+    hone_listener listener;
+} hone_predict_call;
+const hone_run *hone_predict_run(hone_predict_call *call, const hone_predict_options *options,
+                                 int64_t rows);
 
 /* The first `count` rows from row `first` of a view. */
 hone_matrix hone_matrix_slice(const hone_matrix *x, int64_t first, int64_t count);

@@ -1,0 +1,287 @@
+/* Predictions of a model for datasets and arrays. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/metrics.h"
+#include "core/model.h"
+#include "core/schema.h"
+#include "toolbox/rows.h"
+
+/* ---- the run of a call ---- */
+
+/* Below this many rows a team of threads costs more than it gives. */
+enum { FEW_ROWS = 256 };
+
+/* Members beyond the caller's `size` mean: not given. */
+static hone_predict_options given(const hone_predict_options *o)
+{
+    hone_predict_options own = {0};
+    if (o)
+        memcpy(&own, o, o->size < sizeof own ? o->size : sizeof own);
+    return own;
+}
+
+const hone_run *hone_predict_run(hone_predict_call *call, const hone_predict_options *options,
+                                 int64_t rows)
+{
+    const hone_predict_options o = given(options);
+    hone_run_simple(&call->storage, rows < FEW_ROWS ? 1 : o.threads);
+    call->storage.account.cap = o.memory_cap;
+    call->storage.run.cancel = o.cancel;
+    call->listener = (hone_listener){.context = o.context, .poll = o.poll};
+    call->storage.run.listener = &call->listener;
+    return &call->storage.run;
+}
+
+/* ---- what is asked for ---- */
+
+hone_status hone_model_answers(const hone_model *m, hone_what what, hone_error *error)
+{
+    if (what == HONE_LABELS || what == HONE_SCORES)
+        return HONE_OK;
+    if (what != HONE_PROBABILITIES)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "what", "is no hone_what: %d", (int)what);
+    if (m->task == HONE_REGRESSION)
+        return hone_fail(error, HONE_UNSUPPORTED, "what", "a regression has no probabilities");
+    if (!hone_model_has_probabilities(m))
+        return hone_fail(error, HONE_UNSUPPORTED, "what",
+                         "this %s model gives margins, not probabilities; ask for scores",
+                         hone_model_algorithm(m));
+    return HONE_OK;
+}
+
+int64_t hone_model_width(const hone_model *m, hone_what what)
+{
+    return what == HONE_LABELS ? 1 : m->fitted->shape.outputs;
+}
+
+void hone_model_convert(const hone_model *m, hone_what what, const double *score, int64_t rows,
+                        double *out)
+{
+    const int64_t c = m->fitted->shape.outputs;
+    if (what == HONE_LABELS && m->task == HONE_CLASSIFICATION)
+        for (int64_t i = 0; i < rows; i++)
+            out[i] = hone_argmax(score + i * c, c);
+    else
+        memcpy(out, score, (size_t)(rows * c) * sizeof *out);
+}
+
+/* ---- tables ---- */
+
+/* Labels need the scores of one chunk of rows at a time; all else is the scores themselves. */
+static hone_status answer(const hone_model *m, const hone_matrix *table, hone_what what,
+                          const hone_run *run, hone_arena *arena, double *out, hone_error *error)
+{
+    if (what != HONE_LABELS || m->task == HONE_REGRESSION)
+        return hone_model_scores(m, table, run, out, error);
+    const int64_t chunk = hone_model_chunk(m);
+    double *score = HONE_RAW(arena, double, chunk < table->rows ? chunk : table->rows,
+                             m->fitted->shape.outputs);
+    if (!score)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < table->rows; i += chunk) {
+        const int64_t count = i + chunk < table->rows ? chunk : table->rows - i;
+        const hone_matrix part = hone_matrix_slice(table, i, count);
+        HONE_TRY(hone_model_scores(m, &part, run, score, error));
+        hone_model_convert(m, what, score, count, out + i);
+    }
+    return HONE_OK;
+}
+
+/* Into memory of the call first: the caller's is written on success only. */
+static hone_status answer_table(const hone_model *m, const hone_matrix *table, hone_what what,
+                                const hone_run *run, hone_arena *arena, double *out,
+                                hone_error *error)
+{
+    const int64_t width = hone_model_width(m, what);
+    double *result = HONE_RAW(arena, double, table->rows, width);
+    if (!result)
+        return hone_no_memory(error);
+    HONE_TRY(answer(m, table, what, run, arena, result, error));
+    memcpy(out, result, (size_t)(table->rows * width) * sizeof *out);
+    return HONE_OK;
+}
+
+hone_status hone_model_predict(const hone_model *m, const hone_dataset *dataset, hone_what what,
+                               const hone_predict_options *options, double *out, hone_error *error)
+{
+    if (!m || !dataset || !out)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "predict", "an argument is NULL");
+    HONE_TRY(hone_model_answers(m, what, error));
+    hone_predict_call call;
+    const hone_run *run = hone_predict_run(&call, options, dataset->table.rows);
+    hone_arena *arena = hone_arena_open(run->account);
+    if (!arena)
+        return hone_no_memory(error);
+    hone_matrix table;
+    hone_status status = hone_dataset_align(dataset, &m->schema, arena, &table, error);
+    if (!status)
+        status = answer_table(m, &table, what, run, arena, out, error);
+    hone_arena_close(arena);
+    return status;
+}
+
+/* ---- arrays ---- */
+
+static hone_status bad_cell(const hone_model *m, int64_t i, int64_t j, double v, hone_error *error)
+{
+    char path[64];
+    snprintf(path, sizeof path, "data.x[%lld,%lld]", (long long)i, (long long)j);
+    if (!isfinite(v))
+        return hone_fail(error, HONE_BAD_DATA, path, "is infinite");
+    return hone_fail(error, HONE_BAD_DATA, path,
+                     "is %g; a categorical column holds codes below %d, or -1: an unknown level", v,
+                     (int)hone_schema_levels(&m->schema, j));
+}
+
+/* Codes of a row into `out`: NaN is missing, -1 and L are the unknown level. */
+static hone_status admit_row(const hone_model *m, const hone_matrix *x, int64_t i, int64_t number,
+                             double *out, hone_error *error)
+{
+    for (int64_t j = 0; j < x->cols; j++) {
+        const double v = hone_element(x, i, j);
+        if (isinf(v))
+            return bad_cell(m, number, j, v, error);
+        const int32_t levels = hone_schema_levels(&m->schema, j);
+        if (levels && !isnan(v) && (v != floor(v) || v < -1 || v > levels))
+            return bad_cell(m, number, j, v, error);
+        if (out)
+            out[j] = levels && v < 0 ? levels : v;
+    }
+    return HONE_OK;
+}
+
+hone_status hone_model_admit(const hone_model *m, hone_matrix *x, int64_t first, hone_arena *arena,
+                             hone_error *error)
+{
+    const bool categories = m->pipeline.shape[0].levels != NULL;
+    double *copy = categories ? HONE_RAW(arena, double, x->rows, x->cols) : NULL;
+    if (categories && !copy)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < x->rows; i++)
+        HONE_TRY(admit_row(m, x, i, first + i, copy ? copy + i * x->cols : NULL, error));
+    if (copy) {
+        x->values = copy;
+        x->dtype = HONE_F64;
+        x->row_stride = x->cols;
+        x->col_stride = 1;
+    }
+    return HONE_OK;
+}
+
+static hone_status check_array(const hone_model *m, const void *x, hone_dtype dtype, int64_t rows,
+                               int64_t cols, hone_error *error)
+{
+    if (rows < 0 || (rows && !x))
+        return hone_fail(error, HONE_BAD_ARGUMENT, "data.x", "no rows are there");
+    if (dtype != HONE_F32 && dtype != HONE_F64)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "data.x", "must be float32 or float64");
+    if (cols != m->schema.cols)
+        return hone_fail(error, HONE_BAD_DATA, "data.x", "has %lld columns; the model takes %lld",
+                         (long long)cols, (long long)m->schema.cols);
+    return HONE_OK;
+}
+
+hone_status hone_model_predict_dense(const hone_model *m, const void *x, hone_dtype dtype,
+                                     int64_t rows, int64_t cols, int64_t row_stride,
+                                     int64_t col_stride, hone_what what,
+                                     const hone_predict_options *options, double *out,
+                                     hone_error *error)
+{
+    if (!m || !out)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "predict", "an argument is NULL");
+    HONE_TRY(hone_model_answers(m, what, error));
+    HONE_TRY(check_array(m, x, dtype, rows, cols, error));
+    hone_predict_call call;
+    const hone_run *run = hone_predict_run(&call, options, rows);
+    hone_arena *arena = hone_arena_open(run->account);
+    if (!arena)
+        return hone_no_memory(error);
+    hone_matrix table = {.values = x,
+                         .dtype = dtype,
+                         .rows = rows,
+                         .cols = cols,
+                         .stored_cols = cols,
+                         .row_stride = row_stride,
+                         .col_stride = col_stride};
+    hone_status status = hone_model_admit(m, &table, 0, arena, error);
+    if (!status)
+        status = answer_table(m, &table, what, run, arena, out, error);
+    hone_arena_close(arena);
+    return status;
+}
+
+/* ---- evaluation ---- */
+
+static hone_status judge(const hone_model *m, const hone_dataset *d, const hone_run *run,
+                         hone_arena *arena, hone_judged *judged, hone_error *error)
+{
+    const int64_t rows = d->table.rows, c = m->fitted->shape.outputs;
+    double *score = HONE_RAW(arena, double, rows, c), *target = NULL;
+    int32_t *label = NULL;
+    if (m->task == HONE_CLASSIFICATION)
+        label = HONE_RAW(arena, int32_t, rows, 1);
+    else
+        target = HONE_RAW(arena, double, rows, 1);
+    if (!score || (!label && !target))
+        return hone_no_memory(error);
+    if (label)
+        hone_dataset_recode(d, &m->classes, label);
+    else
+        HONE_TRY(hone_dataset_amounts(d, target, error));
+    hone_matrix table;
+    HONE_TRY(hone_dataset_align(d, &m->schema, arena, &table, error));
+    HONE_TRY(hone_model_scores(m, &table, run, score, error));
+    *judged = (hone_judged){rows, c, score, label, target, d->weight};
+    return HONE_OK;
+}
+
+static hone_status find_metrics(const hone_model *m, const char *const *names, hone_error *error)
+{
+    for (; *names; names++) {
+        const hone_metric *metric;
+        HONE_TRY(hone_metric_find(*names, m->task, &metric, error));
+        if (metric->needs == HONE_NEEDS_PROBABILITIES && !hone_model_has_probabilities(m))
+            return hone_fail(error, HONE_UNSUPPORTED, "options.metric",
+                             "%s needs probabilities, and this %s model gives margins",
+                             metric->name, hone_model_algorithm(m));
+    }
+    return HONE_OK;
+}
+
+static hone_status evaluate(const hone_model *m, const hone_dataset *d, const char *const *names,
+                            const hone_run *run, hone_arena *arena, double *values,
+                            hone_error *error)
+{
+    hone_judged judged;
+    HONE_TRY(judge(m, d, run, arena, &judged, error));
+    for (int k = 0; names[k]; k++) {
+        const hone_metric *metric;
+        HONE_TRY(hone_metric_find(names[k], m->task, &metric, error));
+        bool undefined = false, no_memory = false;
+        values[k] = metric->value(&judged, arena, &undefined, &no_memory);
+        if (no_memory)
+            return hone_no_memory(error);
+    }
+    return HONE_OK;
+}
+
+hone_status hone_model_evaluate(const hone_model *m, const hone_dataset *dataset,
+                                const char *const *names, const hone_predict_options *options,
+                                double *values, hone_error *error)
+{
+    if (!m || !dataset || !names || !values)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "evaluate", "an argument is NULL");
+    HONE_TRY(find_metrics(m, names, error));
+    if (!dataset->task)
+        return hone_fail(error, HONE_BAD_DATA, "data.y", "the dataset has no target");
+    hone_predict_call call;
+    const hone_run *run = hone_predict_run(&call, options, dataset->table.rows);
+    hone_arena *arena = hone_arena_open(run->account);
+    if (!arena)
+        return hone_no_memory(error);
+    const hone_status status = evaluate(m, dataset, names, run, arena, values, error);
+    hone_arena_close(arena);
+    return status;
+}
