@@ -2,7 +2,7 @@
 #ifndef HONE_CORE_CONFIG_H
 #define HONE_CORE_CONFIG_H
 
-#include "hone/algorithm.h"
+#include "core/params.h"
 #include "hone/config.h"
 
 /* The preprocessing hyperparameters as one table (prep:impute, prep:indicator, prep:encode,
@@ -26,7 +26,48 @@ enum {
     HONE_SCALE_QUANTILE
 };
 enum { HONE_TARGET_NONE, HONE_TARGET_STANDARD };
-extern const hone_param hone_prep_table[];
+extern const hone_param hone_prep_table[]; /* ends with {0} */
+
+/* Defaults for one algorithm and task. */
+void hone_prep_default(const hone_algorithm *algorithm, hone_task task, hone_prep_params *prep);
+/* What a module must not take for the row to have an effect (HONE_TAKES_...); 0: nothing. */
+unsigned hone_prep_unless(const hone_param *row);
+
+/* A key that was set. */
+typedef struct hone_entry {
+    char *key, *word; /* `word`: owned copy of value.word, or NULL */
+    hone_value value;
+} hone_entry;
+
+struct hone_config {
+    hone_entry *entry;
+    int64_t entries, room;
+    const hone_algorithm **module; /* of the program, NULL-terminated; NULL: none */
+    int64_t modules;
+};
+
+/* Module `i` of those a configuration may name, its own first; NULL: no more. One that is hidden by
+ * an earlier one of the same name is not given. */
+const hone_algorithm *hone_module_at(const hone_algorithm *const *own, int64_t *i);
+
+/* A key taken apart. */
+typedef struct hone_key {
+    const hone_algorithm *algorithm; /* svm:C; NULL: plain, prep or model */
+    bool prep, model;
+    const char *name; /* after the colon */
+} hone_key;
+/* False: the prefix is that of no module. */
+bool hone_key_split(const hone_algorithm *const *own, const char *key, hone_key *parts);
+/* The row that `name` sets under `task` (0: any): its own name, or <name>_mode (`*mode`). `after`:
+ * NULL, or the row to continue behind. */
+const hone_param *hone_key_row(const hone_param *table, const hone_param *after, const char *name,
+                               hone_task task, bool *mode);
+/* "knn, random_forest or svm" */
+void hone_list_models(const hone_algorithm *const *own, hone_text *out);
+/* BAD_CONFIG: unknown, with the nearest known key. */
+hone_status hone_key_unknown(const hone_algorithm *const *own, const char *key, hone_error *error);
+hone_status hone_model_unknown(const hone_algorithm *const *own, const char *name,
+                               hone_error *error);
 
 /* What a configuration means for one task. */
 typedef struct hone_resolved {
@@ -41,8 +82,7 @@ typedef struct hone_resolved {
     const char *const *defaulted_key;
 } hone_resolved;
 
-/* @param models  NULL, or the one model to take when the configuration names none
- * @return HONE_BAD_CONFIG: no model, unknown key (nearest named), conflict, illegal value for the
+/* @return HONE_BAD_CONFIG: no model, unknown key (nearest named), conflict, illegal value for the
  *         task; with `strict` also an inactive key. HONE_UNSUPPORTED: the model does not do the
  *         task. */
 hone_status hone_config_resolve(const hone_config *config, hone_task task, bool strict,
@@ -51,8 +91,10 @@ hone_status hone_config_resolve(const hone_config *config, hone_task task, bool 
 /* Modules that the program added, NULL-terminated. */
 const hone_algorithm *const *hone_config_modules(const hone_config *config);
 
-/* Scales the rows marked `fidelity` (all of them when `native`, else those marked
- * fidelity_default) by a budget; true: something was scaled, so that rows need not be. */
+/* Scales the active rows marked `fidelity` (all of them when `native`, else those marked
+ * fidelity_default) by a budget in (0, 1]: counts to ceil(budget * value), a tolerance (a real) to
+ * value / budget, within the legal range. True: there is such a row, so that rows of the data need
+ * not be left out. */
 bool hone_params_scale(const hone_algorithm *algorithm, void *params, hone_task task, double budget,
                        bool native);
 

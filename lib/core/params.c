@@ -1,3 +1,4 @@
+/* Rows of hyperparameter tables: defaults, conditions, ranges, hashes. */
 #include "core/params.h"
 
 #include <string.h>
@@ -9,35 +10,82 @@ static void *member(const hone_param *p, void *params)
     return (char *)params + p->offset;
 }
 
-static int32_t word_of(const hone_param *p, const char *word)
+static const void *value_at(const hone_param *p, const void *params)
 {
-    for (int32_t i = 0; word && p->words[i]; i++)
-        if (!strcmp(p->words[i], word))
+    return (const char *)params + p->offset;
+}
+
+int hone_word_index(const char *const *words, const char *word)
+{
+    for (int i = 0; words && word && words[i]; i++)
+        if (!strcmp(words[i], word))
             return i;
     return -1;
+}
+
+const char *hone_param_word(const hone_param *p, const void *params)
+{
+    const void *at = value_at(p, params);
+    if (p->kind == HONE_BOOL)
+        return *(const bool *)at ? "true" : "false";
+    return p->choices[*(const int *)at];
+}
+
+/* ---- rows ---- */
+
+bool hone_param_applies(const hone_param *p, hone_task task)
+{
+    return !p->tasks || !task || (p->tasks & (unsigned)task);
+}
+
+const hone_param *hone_param_find(const hone_param *table, const char *name, hone_task task)
+{
+    for (const hone_param *p = table; p->name; p++)
+        if (hone_param_applies(p, task) && !strcmp(p->name, name))
+            return p;
+    return NULL;
+}
+
+bool hone_param_active(const hone_param *table, const hone_param *p, hone_task task,
+                       const void *params, const hone_param **unmet)
+{
+    const hone_param *deepest = NULL;
+    while (p->when.parent) {
+        const hone_param *parent = hone_param_find(table, p->when.parent, task);
+        if (!parent || hone_word_index(p->when.values, hone_param_word(parent, params)) < 0)
+            deepest = p;
+        if (!parent)
+            break;
+        p = parent;
+    }
+    if (unmet && deepest)
+        *unmet = deepest;
+    return !deepest;
 }
 
 void hone_param_default(const hone_param *p, void *params)
 {
     void *at = member(p, params);
+    const double v = p->default_value;
     switch (p->kind) {
     case HONE_INT:
-        *(int64_t *)at = (int64_t)p->default_value;
+        *(int64_t *)at = (int64_t)v;
         break;
     case HONE_REAL:
-        *(double *)at = p->default_value;
+        *(double *)at = v;
         break;
     case HONE_BOOL:
-        *(bool *)at = p->default_value != 0;
+        *(bool *)at = v != 0;
         break;
     case HONE_CHOICE:
-        *(int *)at = (int)p->default_value;
+        *(int *)at = (int)v;
         break;
     case HONE_AMOUNT:
-        *(hone_amount *)at = (hone_amount){word_of(p, p->default_word),
-                                           p->default_value == (double)(int64_t)p->default_value &&
-                                               hone_range_given(p->legal_count),
-                                           p->default_value};
+        *(hone_amount *)at =
+            (hone_amount){hone_word_index(p->words, p->default_word),
+                          !p->default_word && hone_range_given(p->legal_count) &&
+                              !(hone_range_given(p->legal) && hone_range_has(p->legal, v)),
+                          v};
         break;
     }
 }
@@ -45,9 +93,11 @@ void hone_param_default(const hone_param *p, void *params)
 void hone_params_default(const hone_param *table, hone_task task, void *params)
 {
     for (const hone_param *p = table; p->name; p++)
-        if (!p->tasks || (p->tasks & (unsigned)task))
+        if (hone_param_applies(p, task))
             hone_param_default(p, params);
 }
+
+/* ---- ranges ---- */
 
 bool hone_range_given(hone_range r)
 {
@@ -61,9 +111,36 @@ bool hone_range_has(hone_range r, double v)
     return low && high;
 }
 
+static void bound_text(double v, hone_text *out)
+{
+    if (v - v == 0)
+        hone_text_number(out, v);
+    else
+        hone_text_add(out, v > 0 ? "inf" : "-inf");
+}
+
+void hone_range_text(hone_range r, hone_text *out)
+{
+    const bool no_low = r.low < 0 && r.low - r.low != 0, no_high = r.high - r.high != 0;
+    hone_text_add(out, r.open & HONE_OPEN_LOW || no_low ? "(" : "[");
+    bound_text(r.low, out);
+    hone_text_add(out, ", ");
+    bound_text(r.high, out);
+    hone_text_add(out, r.open & HONE_OPEN_HIGH || no_high ? ")" : "]");
+}
+
+bool hone_tunes_counts(const hone_param *p)
+{
+    return hone_range_given(p->legal_count) &&
+           !(hone_range_given(p->legal) && hone_range_has(p->legal, p->tune.low) &&
+             hone_range_has(p->legal, p->tune.high));
+}
+
+/* ---- hash ---- */
+
 uint64_t hone_param_hash(const hone_param *p, const void *params, uint64_t seed)
 {
-    const void *at = (const char *)params + p->offset;
+    const void *at = value_at(p, params);
     const uint64_t h = hone_hash_text(seed, p->name);
     switch (p->kind) {
     case HONE_INT:
