@@ -29,6 +29,8 @@ void hone_dataset_free(hone_dataset *dataset)
     hone_dataset_free(dataset->origin);
     hone_free(atomic_load(&dataset->made_names));
     hone_arena_close(dataset->memory);
+    if (dataset->release)
+        dataset->release(dataset->owner);
     hone_free(dataset);
 }
 

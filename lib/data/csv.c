@@ -1,0 +1,367 @@
+/* CSV (RFC 4180): windows of text, cut into chunks that are parsed in parallel.
+ *
+ * Where a chunk begins is a guess: behind the first newline at or after its border, which is wrong
+ * only when that newline stands in a quoted field. So each chunk reports where it stopped, and one
+ * whose start is not where its predecessor stopped is parsed again from there. What is read depends
+ * on the text alone, never on chunks, windows or threads.
+ *
+ * A table is rows x features in float32 until a number needs float64. It grows by realloc, which
+ * moves pages and not bytes once it is large; a column that turns out to be text after its first
+ * rows were read as numbers is read again from the file, alone.
+ */
+#define _GNU_SOURCE
+#include "data/csv.h"
+
+#include <string.h>
+
+enum { WINDOW = CSV_CHUNKS * CSV_CHUNK };
+
+static void end_with_newline(csv *c)
+{
+    if (c->filled > c->from && c->window[c->filled - 1] != '\n')
+        c->window[c->filled++] = '\n'; /* the missing last newline */
+}
+
+hone_status hone_csv_window(csv *c, hone_error *error)
+{
+    const int64_t left = c->filled - c->from;
+    if (left && c->from)
+        memmove(c->window, c->window + c->from, (size_t)left);
+    c->from = 0;
+    c->filled = left;
+    for (int64_t want = c->larger ? 2 * left : WINDOW;; want = 2 * c->filled) {
+        if (want < WINDOW)
+            want = WINDOW;
+        if (!hone_grow(&c->r->account, &c->window, &c->room, want + 1, 1))
+            return hone_no_memory(error);
+        size_t got = 0;
+        const size_t ask = (size_t)(want - c->filled);
+        if (!c->ended)
+            HONE_TRY(hone_source_read(c->source, c->window + c->filled, ask, &got, error));
+        c->filled += (int64_t)got;
+        if (got < ask && !c->ended) {
+            c->ended = true;
+            end_with_newline(c);
+        }
+        const char *last = memrchr(c->window, '\n', (size_t)c->filled);
+        c->limit = last ? last + 1 - c->window : 0;
+        if (last || c->ended)
+            return HONE_OK;
+    }
+}
+
+/* ---- chunks ---- */
+
+static void cut_window(csv *c)
+{
+    const char *end = c->window + c->limit;
+    const int64_t size = c->limit - c->from;
+    const char *border = c->window + c->from;
+    for (int i = 0; i < c->chunks; i++) {
+        csv_chunk *k = &c->chunk[i];
+        const char *next = i + 1 < c->chunks ? c->window + c->from + size * (i + 1) / c->chunks
+                                             : end;
+        k->start = border;
+        if (i > 0) {
+            const char *newline = memchr(border - 1, '\n', (size_t)(end - border + 1));
+            k->start = newline ? newline + 1 : end;
+        }
+        k->end = next;
+        k->first_line = 0;
+        border = next;
+    }
+    c->chunk[0].first_line = c->line;
+}
+
+static hone_status parse_block(void *context, int64_t block, hone_arena *scratch,
+                               hone_error *error)
+{
+    (void)scratch;
+    (void)error; /* counts only if the chunk began at the right place */
+    hone_csv_parse(&((csv *)context)->chunk[block], INT64_MAX);
+    return HONE_OK;
+}
+
+/* Lines were counted from 0 in chunks that ran in parallel. */
+static void set_lines(const csv *c, csv_chunk *k, int64_t more)
+{
+    for (int64_t s = 0; s < c->slots; s++) {
+        csv_tally *t = &k->tally[c->at[s]];
+        t->missing_line += more;
+        if (t->witness)
+            t->witness->line += more;
+        for (int64_t i = 0; i < k->fresh[s].count; i++)
+            k->fresh[s].word[i].line += more;
+    }
+}
+
+/* Goes through the chunks in order, parsing again what began at the wrong place. Returns how many
+ * hold rows; `*stop` is the first row that is left. */
+static hone_status join_chunks(csv *c, int *used, const char **stop, hone_error *error)
+{
+    int64_t line = c->line;
+    const char *at = c->window + c->from;
+    for (*used = 0; *used < c->chunks; ++*used) {
+        csv_chunk *k = &c->chunk[*used];
+        if (k->start != at || k->status) {
+            k->start = at;
+            k->first_line = line;
+            hone_csv_parse(k, INT64_MAX);
+        }
+        if (k->status) {
+            if (error)
+                *error = k->error;
+            return k->status;
+        }
+        if (k->cut)
+            hone_csv_parse(k, k->rows); /* forgets what it learnt from the row that is cut */
+        set_lines(c, k, line - k->first_line);
+        k->first_row = *used ? k[-1].first_row + k[-1].rows : c->rows;
+        line += k->lines;
+        at = k->stop;
+        if (at < k->end) {
+            ++*used;
+            break;
+        }
+    }
+    c->line = line;
+    *stop = at;
+    return HONE_OK;
+}
+
+/* ---- what chunks have learnt ---- */
+
+static hone_status merge_words(csv *c, csv_chunk *k, int64_t s, hone_error *error)
+{
+    hone_dictionary *all = c->column[c->at[s]].levels, *fresh = &k->fresh[s];
+    for (int64_t i = 0; i < fresh->count; i++) {
+        hone_word *w = &fresh->word[i];
+        const hone_token token = hone_dictionary_token(fresh, i);
+        w->code = hone_dictionary_find(all, token, w->hash);
+        if (w->code < 0)
+            w->code = hone_dictionary_add(all, token, w->hash, w->line, w->column);
+        if (w->code < 0)
+            return hone_no_memory(error);
+        hone_word *known = &all->word[w->code];
+        if (w->line < known->line) { /* a second pass */
+            known->line = w->line;
+            known->column = w->column;
+        }
+    }
+    return HONE_OK;
+}
+
+static hone_status merge_tally(csv *c, const csv_chunk *k, int64_t j, hone_error *error)
+{
+    csv_tally *all = &c->column[j].tally;
+    const csv_tally *t = &k->tally[j];
+    if (t->missing && !all->missing) {
+        all->missing_line = t->missing_line;
+        all->missing_column = t->missing_column;
+    }
+    if (t->bad && !all->bad) {
+        all->witness = HONE_NEW(c->r->memory, csv_witness, 1, 1);
+        if (!all->witness)
+            return hone_no_memory(error);
+        *all->witness = *t->witness;
+    }
+    if (t->missing && (j == c->target || j == c->weight))
+        return hone_csv_missing(c, j, error);
+    all->missing += t->missing;
+    all->bad += t->bad;
+    all->zeros |= t->zeros;
+    return HONE_OK;
+}
+
+/* A column of numbers with leading zeros, or more than 5 % words so far, is text from here on. */
+static hone_status turn_to_text(csv *c, int64_t j, hone_error *error)
+{
+    csv_column *column = &c->column[j];
+    const csv_tally *t = &column->tally;
+    if (c->again || column->how != CSV_NUMBER || j == c->weight ||
+        (!t->zeros && 20 * t->bad <= c->rows - t->missing))
+        return HONE_OK;
+    column->numbers = c->rows;
+    return hone_csv_to_text(c, j, error);
+}
+
+/* ---- a pass over the file ---- */
+
+static hone_status merge(csv *c, int used, hone_error *error)
+{
+    bool wide = false;
+    int64_t rows = 0;
+    for (int i = 0; i < used; i++) {
+        csv_chunk *k = &c->chunk[i];
+        for (int64_t s = 0; s < c->slots; s++) {
+            HONE_TRY(merge_words(c, k, s, error));
+            HONE_TRY(merge_tally(c, k, c->at[s], error));
+        }
+        wide |= k->wide;
+        rows += k->rows;
+    }
+    HONE_TRY(hone_csv_store(c, used, rows, wide, error));
+    c->rows += rows;
+    for (int64_t s = 0; s < c->slots; s++)
+        HONE_TRY(turn_to_text(c, c->at[s], error));
+    return HONE_OK;
+}
+
+static hone_status window(csv *c, hone_error *error)
+{
+    if (c->limit == c->from)
+        return HONE_OK;
+    int used = 0;
+    const char *stop = NULL;
+    cut_window(c);
+    for (int64_t s = 0; s < c->slots; s++)
+        c->known[s] = c->column[c->at[s]].levels ? c->column[c->at[s]].levels->count : 0;
+    HONE_TRY(hone_for_blocks(&c->r->run, c->chunks, parse_block, c, error));
+    HONE_TRY(join_chunks(c, &used, &stop, error));
+    const bool none = stop == c->window + c->from;
+    HONE_TRY(merge(c, used, error));
+    c->from = stop - c->window;
+    c->larger = none; /* one row is larger than the window */
+    return HONE_OK;
+}
+
+static hone_status pass(csv *c, int64_t until, hone_error *error)
+{
+    do {
+        HONE_TRY(window(c, error));
+        if (c->rows >= until)
+            return HONE_OK;
+        HONE_TRY(hone_reading_poll(c->r, hone_source_fraction(c->source), error));
+        HONE_TRY(hone_csv_window(c, error));
+    } while (c->limit > c->from);
+    return HONE_OK;
+}
+
+/* The columns that turned out to be text, their first rows. */
+static hone_status second_pass(csv *c, hone_error *error)
+{
+    const int64_t rows = c->rows;
+    int64_t until = 0;
+    for (int64_t j = 0; j < c->cols; j++) {
+        csv_column *column = &c->column[j];
+        column->how = column->numbers ? CSV_TEXT : CSV_SKIP;
+        if (column->numbers > until)
+            until = column->numbers;
+        if (column->numbers)
+            column->tally = (csv_tally){0};
+    }
+    HONE_TRY(hone_csv_slots(c, error));
+    HONE_TRY(hone_source_rewind(c->source, error));
+    HONE_TRY(hone_csv_begin(c, false, error));
+    c->again = true;
+    c->all_rows = rows;
+    c->rows = 0;
+    HONE_TRY(pass(c, until, error));
+    if (c->rows < until)
+        return hone_fail(error, HONE_IO, c->r->file, "changed while it was read");
+    c->rows = rows;
+    return HONE_OK;
+}
+
+/* ---- the whole read ---- */
+
+static hone_status open_chunks(csv *c, hone_error *error)
+{
+    const int64_t most = (1 << 20) / (c->cols + 1);
+    c->chunks = most < 1 ? 1 : most < CSV_CHUNKS ? (int)most : CSV_CHUNKS;
+    for (int i = 0; i < c->chunks; i++) {
+        csv_chunk *k = &c->chunk[i];
+        k->tally = HONE_NEW(c->r->memory, csv_tally, c->cols, 1);
+        k->fresh = HONE_NEW(c->r->memory, hone_dictionary, c->cols, 1);
+        k->memory = hone_arena_open(&c->r->account);
+        if (!k->tally || !k->fresh || !k->memory)
+            return hone_no_memory(error);
+        for (int64_t s = 0; s < c->cols; s++)
+            k->fresh[s].account = &c->r->account;
+    }
+    return HONE_OK;
+}
+
+static void close_chunks(csv *c)
+{
+    for (int i = 0; i < CSV_CHUNKS; i++) {
+        csv_chunk *k = &c->chunk[i];
+        for (int64_t s = 0; k->fresh && s < c->cols; s++)
+            hone_dictionary_free(&k->fresh[s]);
+        hone_account_give(&c->r->account, k->room * (int64_t)sizeof *k->values);
+        hone_free(k->values);
+        hone_free(k->plain);
+        hone_arena_close(k->memory);
+        *k = (csv_chunk){.csv = c};
+    }
+    hone_account_give(&c->r->account, c->room);
+    hone_free(c->window);
+    c->window = NULL;
+    c->room = 0;
+}
+
+static void close_csv(csv *c)
+{
+    close_chunks(c);
+    for (int64_t j = 0; c->column && j < c->cols; j++)
+        if (c->column[j].levels)
+            hone_dictionary_free(c->column[j].levels);
+    hone_free(c->table);
+    hone_free(c->label);
+    hone_free(c->weights);
+    hone_source_close(c->source);
+}
+
+static hone_status check_marks(csv *c, hone_error *error)
+{
+    const hone_read_options *o = c->r->options;
+    c->delimiter = o->delimiter ? o->delimiter : ',';
+    c->decimal = o->decimal ? o->decimal : '.';
+    if (strchr("\"\n\r", c->delimiter) || (unsigned char)c->delimiter >= 0x80)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.delimiter",
+                         "a quote, a line end or a byte that is not ASCII cannot be the delimiter");
+    if (c->decimal != '.' && c->decimal != ',')
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.decimal", "must be '.' or ','");
+    if (c->decimal == c->delimiter)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.decimal",
+                         "is the delimiter too; set delimiter to ';'");
+    c->special[0] = c->special['\n'] = c->special['\r'] = true;
+    c->special[(unsigned char)c->delimiter] = true;
+    return hone_na_make(o->na, c->r->memory, &c->na, error);
+}
+
+static hone_status read_all(csv *c, hone_dataset **dataset, hone_error *error)
+{
+    bool again;
+    HONE_TRY(check_marks(c, error));
+    HONE_TRY(hone_source_open(c->r->file, c->r->gzip, &c->source, error));
+    HONE_TRY(hone_csv_begin(c, true, error));
+    HONE_TRY(hone_csv_plan(c, error));
+    HONE_TRY(hone_csv_slots(c, error));
+    HONE_TRY(open_chunks(c, error));
+    HONE_TRY(pass(c, INT64_MAX, error));
+    char place[HONE_PLACE_SIZE];
+    if (c->rows == 0)
+        return hone_fail(error, HONE_BAD_DATA, hone_place(place, c->r->file, c->line, 1),
+                         "there are no rows below the header");
+    HONE_TRY(hone_csv_settle(c, &again, error));
+    if (again)
+        HONE_TRY(second_pass(c, error));
+    close_chunks(c);
+    return hone_csv_dataset(c, dataset, error);
+}
+
+hone_status hone_read_csv(hone_reading *r, hone_dataset **dataset, hone_error *error)
+{
+    csv *c = HONE_NEW(r->memory, csv, 1, 1);
+    if (!c)
+        return hone_no_memory(error);
+    c->r = r;
+    c->target = c->weight = -1;
+    c->dtype = HONE_F32;
+    for (int i = 0; i < CSV_CHUNKS; i++)
+        c->chunk[i].csv = c;
+    const hone_status status = read_all(c, dataset, error);
+    close_csv(c);
+    return status;
+}

@@ -1,0 +1,308 @@
+/* What a column is, decided over all of it.
+ *
+ *   every token a number                     numeric
+ *   95 % and more, not all                   refused: a typo must not make 30,000 levels
+ *   a leading zero (007)                     categorical: a code loses its zeros as a number
+ *   true and false in their spellings        categorical, boolean
+ *   dates; > 1,000 words, half of them once  refused with the hint to drop the column
+ *   else, or asked for by name               categorical
+ */
+#include <math.h>
+#include <string.h>
+
+#include "data/csv.h"
+#include "data/draft.h"
+#include "data/values.h"
+
+enum { MANY_LEVELS = 1000, BLOCK = 4096 };
+
+hone_status hone_csv_missing(const csv *c, int64_t j, hone_error *error)
+{
+    char place[HONE_PLACE_SIZE];
+    const csv_tally *t = &c->column[j].tally;
+    return hone_fail(error, HONE_BAD_DATA,
+                     hone_place(place, c->r->file, t->missing_line, t->missing_column),
+                     "%s \"%s\" is missing", j == c->target ? "the target" : "the weight",
+                     c->column[j].name);
+}
+
+static hone_status almost_numbers(const csv *c, int64_t j, int64_t line, int64_t column,
+                                  const char *token, int64_t bad, int64_t given, hone_error *error)
+{
+    char place[HONE_PLACE_SIZE];
+    hone_place(place, c->r->file, line, column);
+    const char *name = c->column[j].name;
+    if (j == c->weight)
+        return hone_fail(error, HONE_BAD_DATA, place, "weight \"%s\": \"%.*s\" is not a number",
+                         name, CSV_TOKEN, token);
+    return hone_fail(error, HONE_BAD_DATA, place,
+                     "\"%.*s\" is not a number, but %.4g %% of column \"%.60s\" are; if it means "
+                     "missing: --na \"%.*s\"; else --categorical \"%.60s\" or --drop \"%.60s\"",
+                     CSV_TOKEN, token, 100.0 * (double)(given - bad) / (double)given, name,
+                     CSV_TOKEN, token, name, name);
+}
+
+hone_status hone_csv_settle(csv *c, bool *again, hone_error *error)
+{
+    *again = false;
+    for (int64_t j = 0; j < c->cols; j++) {
+        csv_column *column = &c->column[j];
+        const csv_tally *t = &column->tally;
+        const int64_t given = c->rows - t->missing;
+        *again |= column->numbers > 0;
+        if (column->how != CSV_NUMBER || !t->bad)
+            continue;
+        if (j == c->weight || 20 * t->bad <= given)
+            return almost_numbers(c, j, t->witness->line, t->witness->column, t->witness->token,
+                                  t->bad, given, error);
+        HONE_TRY(hone_csv_to_text(c, j, error));
+        column->numbers = c->rows;
+        *again = true;
+    }
+    return HONE_OK;
+}
+
+/* ---- words ---- */
+
+static double cell(const csv *c, int64_t row, const csv_column *column)
+{
+    if (column->feature < 0)
+        return c->label[row];
+    const int64_t at = row * c->features + column->feature;
+    return c->dtype == HONE_F32 ? (double)((const float *)c->table)[at]
+                                : ((const double *)c->table)[at];
+}
+
+/* Counts the words of a column into `code`. Returns the cells that are not missing. */
+static int64_t count_words(const csv *c, const csv_column *column)
+{
+    hone_dictionary *d = column->levels;
+    int64_t given = 0;
+    for (int64_t k = 0; k < d->count; k++)
+        d->word[k].code = 0;
+    for (int64_t i = 0; i < c->rows; i++) {
+        const double v = cell(c, i, column);
+        if (isnan(v))
+            continue;
+        d->word[(int64_t)v].code++;
+        given++;
+    }
+    return given;
+}
+
+typedef struct kinds {
+    bool boolean, dates, zeros;
+    int64_t numbers;         /* distinct */
+    const hone_word *strange; /* first that is no number */
+} kinds;
+
+static hone_status look(const csv *c, const csv_column *column, kinds *k, hone_error *error)
+{
+    const hone_dictionary *d = column->levels;
+    *k = (kinds){.boolean = d->count > 0, .dates = d->count > 0};
+    for (int64_t i = 0; i < d->count; i++) {
+        const hone_token token = hone_dictionary_token(d, i);
+        const hone_word *w = &d->word[i];
+        double value;
+        bool zeros = false;
+        const int64_t wrong = hone_token_not_utf8(token);
+        if (wrong >= 0) {
+            char place[HONE_PLACE_SIZE];
+            return hone_fail(error, HONE_BAD_DATA,
+                             hone_place(place, c->r->file, w->line, w->column),
+                             "column \"%s\": the text is not UTF-8 (byte 0x%02X)", column->name,
+                             (unsigned char)token.text[wrong]);
+        }
+        k->boolean &= hone_token_boolean(token) >= 0;
+        k->dates &= hone_token_is_date(token);
+        if (hone_token_number(hone_token_trim(token), c->decimal, &value, &zeros))
+            k->numbers++;
+        else if (!k->strange || w->line < k->strange->line)
+            k->strange = w;
+        k->zeros |= zeros;
+    }
+    return HONE_OK;
+}
+
+static hone_status refuse_words(const csv *c, int64_t j, const kinds *k, hone_error *error)
+{
+    const csv_column *column = &c->column[j];
+    const hone_dictionary *d = column->levels;
+    char place[HONE_PLACE_SIZE];
+    if (!d->count || column->asked)
+        return HONE_OK;
+    const bool many = d->count > MANY_LEVELS;
+    if (!many && !k->dates && (!k->numbers || k->zeros || !k->strange))
+        return HONE_OK;
+    const int64_t given = count_words(c, column);
+    hone_place(place, c->r->file, d->word[0].line, d->word[0].column);
+    if (k->dates && j != c->target)
+        return hone_fail(error, HONE_BAD_DATA, place,
+                         "column \"%.100s\" holds dates (\"%.*s\"), which are no features; "
+                         "--drop \"%.100s\"",
+                         column->name, CSV_TOKEN, d->text, column->name);
+    int64_t numbers = 0;
+    for (int64_t i = 0; i < d->count; i++) {
+        double value;
+        bool zeros;
+        if (hone_token_number(hone_token_trim(hone_dictionary_token(d, i)), c->decimal, &value,
+                              &zeros))
+            numbers += d->word[i].code;
+    }
+    if (!k->zeros && k->strange && 20 * (given - numbers) <= given)
+        return almost_numbers(c, j, k->strange->line, k->strange->column, d->text + k->strange->at,
+                              given - numbers, given, error);
+    if (many && 2 * d->count > given)
+        return hone_fail(error, HONE_BAD_DATA, place,
+                         "column \"%.100s\" has %lld different words in %lld rows: %s \"%.100s\"",
+                         column->name, (long long)d->count, (long long)given,
+                         j == c->target ? "not classes; check --target" : "free text; --drop",
+                         column->name);
+    return HONE_OK;
+}
+
+/* Gives the words their place in the sorted set of levels, into `code` of each. */
+static hone_status sort_words(csv *c, csv_column *column, const kinds *k, hone_draft *draft,
+                              hone_values *levels, hone_error *error)
+{
+    hone_dictionary *d = column->levels;
+    hone_arena *scratch = c->r->memory;
+    int32_t *code = HONE_NEW(scratch, int32_t, d->count, 1);
+    const char **text = HONE_NEW(scratch, const char *, d->count, 1);
+    uint8_t *boolean = HONE_NEW(scratch, uint8_t, d->count, 1);
+    if (!code || !text || !boolean)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < d->count; i++) {
+        text[i] = d->text + d->word[i].at;
+        boolean[i] = hone_token_boolean(hone_dictionary_token(d, i)) == 1;
+    }
+    const hone_vector vector = {.values = k->boolean ? (const void *)boolean : text,
+                                .dtype = k->boolean ? HONE_BOOLEAN : HONE_TEXT};
+    const hone_encoding encoding = {
+        .values = &vector, .rows = d->count, .numbers_in_text = column->asked};
+    int64_t missing, at;
+    HONE_TRY(hone_values_encode(&encoding, draft->dataset->memory, code, levels, &missing, &at,
+                                error));
+    for (int64_t i = 0; i < d->count; i++)
+        d->word[i].code = code[i];
+    return HONE_OK;
+}
+
+static hone_status recode_block(void *context, int64_t block, hone_arena *scratch,
+                                hone_error *error)
+{
+    const csv *c = context;
+    (void)scratch;
+    (void)error;
+    const int64_t end = (block + 1) * BLOCK < c->rows ? (block + 1) * BLOCK : c->rows;
+    for (int64_t j = 0; j < c->cols; j++) {
+        const csv_column *column = &c->column[j];
+        if (!column->levels || column->feature < 0)
+            continue;
+        const hone_word *word = column->levels->word;
+        for (int64_t i = block * BLOCK; i < end; i++) {
+            const double v = cell(c, i, column);
+            if (isnan(v))
+                continue;
+            const int64_t at = i * c->features + column->feature;
+            if (c->dtype == HONE_F32)
+                ((float *)c->table)[at] = (float)word[(int64_t)v].code;
+            else
+                ((double *)c->table)[at] = (double)word[(int64_t)v].code;
+        }
+    }
+    return HONE_OK;
+}
+
+/* ---- hand-over ---- */
+
+static hone_status describe(csv *c, hone_draft *draft, hone_error *error)
+{
+    hone_matrix *x = &draft->dataset->table;
+    int32_t *levels = NULL;
+    for (int64_t j = 0; j < c->cols; j++) {
+        csv_column *column = &c->column[j];
+        if (!column->levels || column->feature < 0)
+            continue;
+        kinds k;
+        HONE_TRY(look(c, column, &k, error));
+        HONE_TRY(refuse_words(c, j, &k, error));
+        hone_column_info *info = &draft->column[column->feature];
+        info->type = HONE_CATEGORICAL;
+        HONE_TRY(sort_words(c, column, &k, draft, &info->levels, error));
+        if (!levels && !(levels = HONE_NEW(draft->dataset->memory, int32_t, c->features, 1)))
+            return hone_no_memory(error);
+        levels[column->feature] = (int32_t)info->levels.count;
+    }
+    if (levels)
+        HONE_TRY(hone_for_blocks(&c->r->run, (c->rows + BLOCK - 1) / BLOCK, recode_block, c,
+                                 error));
+    x->levels = levels;
+    return HONE_OK;
+}
+
+static hone_status target_of(csv *c, hone_vector *y, hone_error *error)
+{
+    if (c->target < 0)
+        return HONE_OK;
+    csv_column *column = &c->column[c->target];
+    *y = (hone_vector){.values = c->label, .dtype = HONE_F64};
+    if (!column->levels)
+        return HONE_OK;
+    kinds k;
+    HONE_TRY(look(c, column, &k, error));
+    HONE_TRY(refuse_words(c, c->target, &k, error));
+    const hone_dictionary *d = column->levels;
+    const char **text = HONE_RAW(c->r->memory, const char *, c->rows, 1);
+    uint8_t *truth = (uint8_t *)c->label; /* byte i is written after label[i / 8] was read */
+    if (!text)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < c->rows; i++) {
+        const hone_token token = hone_dictionary_token(d, (int64_t)c->label[i]);
+        text[i] = token.text;
+        if (k.boolean)
+            truth[i] = hone_token_boolean(token) == 1;
+    }
+    *y = k.boolean ? (hone_vector){.values = truth, .dtype = HONE_BOOLEAN}
+                   : (hone_vector){.values = text, .dtype = HONE_TEXT};
+    return HONE_OK;
+}
+
+static hone_status fill(csv *c, hone_draft *draft, hone_vector *y, hone_error *error)
+{
+    hone_dataset *d = draft->dataset;
+    HONE_TRY(describe(c, draft, error));
+    HONE_TRY(target_of(c, y, error));
+    const size_t bytes = (size_t)(c->rows * c->features) * (c->dtype == HONE_F32 ? 4 : 8);
+    void *exact = hone_realloc(c->table, bytes);
+    d->table.values = d->owner = exact ? exact : c->table;
+    d->release = hone_free;
+    c->table = NULL;
+    d->table.layout = HONE_DENSE;
+    d->table.dtype = c->dtype;
+    d->table.row_stride = c->features;
+    d->table.col_stride = 1;
+    return HONE_OK;
+}
+
+hone_status hone_csv_dataset(csv *c, hone_dataset **dataset, hone_error *error)
+{
+    hone_dataset_options *options = &c->r->dataset;
+    const char **names = HONE_NEW(c->r->memory, const char *, c->features, 1);
+    if (!names)
+        return hone_no_memory(error);
+    for (int64_t j = 0; j < c->cols; j++)
+        if (c->column[j].feature >= 0)
+            names[c->column[j].feature] = c->column[j].name;
+    if (c->target >= 0 && !options->target_name)
+        options->target_name = c->column[c->target].name;
+    if (c->weight >= 0)
+        options->weight = (hone_vector){.values = c->weights, .dtype = HONE_F64};
+    hone_draft draft;
+    hone_vector y = {0};
+    hone_status status =
+        hone_draft_open(&draft, c->rows, c->features, true, names, options, error);
+    if (!status)
+        status = fill(c, &draft, &y, error);
+    return hone_draft_close(&draft, status, y, dataset, error);
+}

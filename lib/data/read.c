@@ -1,0 +1,149 @@
+/* Files: which reader, and what all readers share. */
+#include "data/read.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+const char *hone_place(char place[HONE_PLACE_SIZE], const char *file, int64_t line, int64_t column)
+{
+    char position[48] = "";
+    int used = 0;
+    if (line > 0)
+        used = snprintf(position, sizeof position, ":%lld", (long long)line);
+    if (line > 0 && column > 0)
+        snprintf(position + used, sizeof position - (size_t)used, ":%lld", (long long)column);
+    const size_t room = HONE_PLACE_SIZE - 1 - strlen(position), length = strlen(file);
+    const bool cut = length > room;
+    const char *shown = cut ? file + length - (room - 3) : file;
+    snprintf(place, HONE_PLACE_SIZE, "%s%.90s", cut ? "..." : "", shown);
+    strcat(place, position);
+    return place;
+}
+
+bool hone_list_item(const char *list, int64_t k, const char **item, size_t *length)
+{
+    while (list && *list) {
+        *item = list;
+        *length = strcspn(list, ",");
+        list += *length + (list[*length] == ',');
+        if (*length && k-- == 0)
+            return true;
+    }
+    return false;
+}
+
+int64_t hone_column_number(const char *text, int64_t cols)
+{
+    int64_t j;
+    if (!hone_integer_read(text, strlen(text), &j) || j < -cols || j >= cols)
+        return -1;
+    return j < 0 ? j + cols : j;
+}
+
+hone_status hone_reading_poll(const hone_reading *r, double fraction, hone_error *error)
+{
+    const hone_read_options *o = r->options;
+    if (o->poll && o->poll(o->dataset.context, fraction))
+        return hone_fail(error, HONE_STOPPED, r->file, "the caller asked to stop");
+    return HONE_OK;
+}
+
+/* ---- which format ---- */
+
+typedef hone_status (*reader)(hone_reading *r, hone_dataset **dataset, hone_error *error);
+
+static const struct {
+    const char *ending;
+    hone_format format;
+    reader read;
+} FORMATS[] = {
+    {".csv", HONE_CSV, hone_read_csv},
+    {".tsv", HONE_CSV, hone_read_csv},
+};
+
+static bool ends_with(const char *name, size_t length, const char *ending)
+{
+    const size_t n = strlen(ending);
+    return length > n && !memcmp(name + length - n, ending, n);
+}
+
+static hone_status find_reader(hone_reading *r, reader *read, hone_error *error)
+{
+    const hone_format asked = r->options->format;
+    size_t length = strlen(r->file);
+    r->gzip = ends_with(r->file, length, ".gz");
+    length -= r->gzip ? 3 : 0;
+    *read = NULL;
+    for (size_t k = 0; !*read && k < sizeof FORMATS / sizeof *FORMATS; k++)
+        if (asked ? FORMATS[k].format == asked : ends_with(r->file, length, FORMATS[k].ending))
+            *read = FORMATS[k].read;
+    if (*read)
+        return HONE_OK;
+    if (asked)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.format", "%d is no format", (int)asked);
+    char place[HONE_PLACE_SIZE];
+    return hone_fail(error, HONE_BAD_ARGUMENT, hone_place(place, r->file, 0, 0),
+                     "the name does not end in .csv, .tsv, .svm, .svmlight, .libsvm, .npy or .npz "
+                     "(.gz after a text format); say which format it is");
+}
+
+/* ---- the call ---- */
+
+/* Members that an older caller does not know are 0. */
+static hone_status copy_options(const hone_read_options *from, hone_read_options *to,
+                                hone_error *error)
+{
+    *to = (hone_read_options){.size = sizeof *to};
+    if (!from)
+        return HONE_OK;
+    if (from->size < sizeof from->size || from->size > sizeof *to)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.size",
+                         "%zu is no size of this struct; set it to sizeof(hone_read_options)",
+                         from->size);
+    memcpy(to, from, from->size);
+    if (to->max_bytes < 0)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.max_bytes", "%lld is negative",
+                         (long long)to->max_bytes);
+    return HONE_OK;
+}
+
+static void open_run(hone_reading *r)
+{
+    const hone_read_options *o = r->options;
+    r->account.cap = o->max_bytes;
+    r->run = (hone_run){.threads = hone_threads_of(o->dataset.threads),
+                        .isa = HONE_ISA_PORTABLE,
+                        .account = &r->account,
+                        .work = &r->work,
+                        .stop = &r->stop,
+                        .polled = &r->polled};
+    r->dataset = o->dataset;
+    r->dataset.size = sizeof r->dataset;
+    r->dataset.names = NULL;
+    r->dataset.categorical = NULL;
+    r->dataset.weight = (hone_vector){0};
+}
+
+hone_status hone_dataset_read(const char *file, const hone_read_options *options,
+                              hone_dataset **dataset, hone_error *error)
+{
+    hone_read_options own;
+    hone_reading r = {.file = file, .options = &own};
+    reader read;
+    if (!dataset)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "dataset", "is NULL");
+    *dataset = NULL;
+    if (!file)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "file", "is NULL");
+    HONE_TRY(copy_options(options, &own, error));
+    HONE_TRY(find_reader(&r, &read, error));
+    open_run(&r);
+    r.memory = hone_arena_open(&r.account);
+    if (!r.memory)
+        return hone_no_memory(error);
+    const hone_status status = read(&r, dataset, error);
+    hone_arena_close(r.memory);
+    return status;
+}

@@ -1,0 +1,44 @@
+/* What the readers of all formats share. */
+#ifndef HONE_DATA_READ_H
+#define HONE_DATA_READ_H
+
+#include "data/dataset.h"
+#include "data/source.h"
+#include "toolbox/run.h"
+
+/* One call of hone_dataset_read. */
+typedef struct hone_reading {
+    const char *file;
+    bool gzip;
+    const hone_read_options *options;
+    hone_dataset_options dataset; /* what the dataset is made with */
+    hone_account account;         /* caps the read at max_bytes */
+    hone_arena *memory;           /* until the call ends */
+    hone_run run;
+    _Atomic int stop;
+    _Atomic int64_t work, polled;
+} hone_reading;
+
+enum { HONE_PLACE_SIZE = 96 };
+
+/* "<file>:<line>:<column>", a long file name cut at its front; a line or column of 0 is left out.
+ */
+const char *hone_place(char place[HONE_PLACE_SIZE], const char *file, int64_t line,
+                       int64_t column);
+
+
+/* Item `k` of the list; false behind the last. */
+bool hone_list_item(const char *list, int64_t k, const char **item, size_t *length);
+
+/* Tells the caller how far the read is; HONE_STOPPED when it asks to stop. */
+hone_status hone_reading_poll(const hone_reading *r, double fraction, hone_error *error);
+
+/* A column number of `cols`: "3", or "-1" for the last; -1: not a number or outside. */
+int64_t hone_column_number(const char *text, int64_t cols);
+
+hone_status hone_read_csv(hone_reading *r, hone_dataset **dataset, hone_error *error);
+hone_status hone_read_svmlight(hone_reading *r, hone_dataset **dataset, hone_error *error);
+hone_status hone_read_npy(hone_reading *r, hone_dataset **dataset, hone_error *error);
+hone_status hone_read_npz(hone_reading *r, hone_dataset **dataset, hone_error *error);
+
+#endif

@@ -1,0 +1,273 @@
+/* What one field is. Numbers are exact: up to 19 significant digits m and a decimal exponent
+ * -19 <= e <= 22 take the paths below, the rest goes to hone_number_read.
+ *
+ *   m <= 2^53, |e| <= 22   one correctly rounded operation on exact doubles (Clinger 1990)
+ *   e in [-19, -1]         one 128 by 64 bit division; quotient and "remainder or not" decide the
+ *                          rounding, so no error bound is needed
+ */
+#include "data/token.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+static const double TEN[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                             1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                             1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+static const uint64_t TEN64[] = {1u,
+                                 10u,
+                                 100u,
+                                 1000u,
+                                 10000u,
+                                 100000u,
+                                 1000000u,
+                                 10000000u,
+                                 100000000u,
+                                 1000000000u,
+                                 10000000000u,
+                                 100000000000u,
+                                 1000000000000u,
+                                 10000000000000u,
+                                 100000000000000u,
+                                 1000000000000000u,
+                                 10000000000000000u,
+                                 100000000000000000u,
+                                 1000000000000000000u,
+                                 10000000000000000000u};
+
+__extension__ typedef unsigned __int128 pair;
+
+/* m / 10^e, correctly rounded; m > 0. The quotient of the normalised numbers has 63 or 64 bits:
+ * 53 of the result, at least 10 for rounding, and the remainder for ties. */
+static double divided(uint64_t m, int e)
+{
+    const int up = __builtin_clzll(m), lift = __builtin_clzll(TEN64[e]);
+    const uint64_t divisor = TEN64[e] << lift;
+    const pair n = (pair)(m << up) << 63;
+    uint64_t q = (uint64_t)(n / divisor); /* in (2^62, 2^64) */
+    const bool rest = (pair)q * divisor != n;
+    int power = lift - up - 63;
+    const int drop = 11 - __builtin_clzll(q);
+    const uint64_t half = UINT64_C(1) << (drop - 1), low = q & (2 * half - 1);
+    q >>= drop;
+    power += drop;
+    if (low > half || (low == half && (rest || (q & 1))))
+        q++;
+    union {
+        uint64_t bits;
+        double value;
+    } scale = {.bits = (uint64_t)(1023 + power) << 52};
+    return (double)q * scale.value;
+}
+
+/* m * 10^e when that can be had exactly; false: not here. */
+static bool compose(uint64_t m, int e, double *value)
+{
+    if (m >> 53 == 0) {
+        if (e == 0 || m == 0)
+            *value = (double)m;
+        else if (e < 0 && e >= -22)
+            *value = (double)m / TEN[-e];
+        else if (e > 0 && e <= 22)
+            *value = (double)m * TEN[e];
+        else
+            return false;
+        return true;
+    }
+    if (e == 0)
+        *value = (double)m;
+    else if (e < 0 && e >= -19)
+        *value = divided(m, -e);
+    else
+        return false;
+    return true;
+}
+
+static const char *digits(const char *p, uint64_t *m)
+{
+    uint64_t sum = *m;
+    for (unsigned d; (d = (unsigned)(*p - '0')) < 10; p++)
+        sum = sum * 10 + d;
+    *m = sum;
+    return p;
+}
+
+static const char *exponent(const char *p, int *e)
+{
+    if ((*p | 0x20) != 'e')
+        return p;
+    p++;
+    const bool minus = *p == '-';
+    p += *p == '-' || *p == '+';
+    uint64_t n = 0;
+    const char *start = p;
+    p = digits(p, &n);
+    if (p == start || p - start > 4)
+        return NULL;
+    *e += minus ? -(int)n : (int)n;
+    return p;
+}
+
+const char *hone_number_scan(const char *p, char decimal, double *value, bool *zeros)
+{
+    const bool minus = *p == '-';
+    p += *p == '-' || *p == '+';
+    const char *first = p;
+    uint64_t m = 0;
+    int e = 0;
+    p = digits(p, &m);
+    int64_t count = p - first;
+    const bool zero = count > 1 && *first == '0';
+    if (*p == decimal) {
+        const char *point = ++p;
+        p = digits(p, &m);
+        e = (int)(point - p);
+        count += p - point;
+    }
+    if (count == 0 || count > 19)
+        return NULL;
+    p = exponent(p, &e);
+    double size;
+    if (!p || !compose(m, e, &size))
+        return NULL;
+    *value = minus ? -size : size;
+    *zeros = zero;
+    return p;
+}
+
+static bool superfluous_zero(hone_token t)
+{
+    if (t.length && (*t.text == '-' || *t.text == '+'))
+        t = (hone_token){t.text + 1, t.length - 1};
+    return t.length > 1 && t.text[0] == '0' && t.text[1] >= '0' && t.text[1] <= '9';
+}
+
+bool hone_token_number(hone_token t, char decimal, double *value, bool *zeros)
+{
+    if (t.length == 0 || !hone_number_read(t.text, t.length, decimal, value))
+        return false;
+    *zeros = superfluous_zero(t);
+    return *value - *value == 0;
+}
+
+hone_token hone_token_trim(hone_token t)
+{
+    while (t.length && (*t.text == ' ' || *t.text == '\t'))
+        t = (hone_token){t.text + 1, t.length - 1};
+    while (t.length && (t.text[t.length - 1] == ' ' || t.text[t.length - 1] == '\t'))
+        t.length--;
+    return t;
+}
+
+hone_status hone_na_make(const char *list, hone_arena *arena, hone_na *na, hone_error *error)
+{
+    if (!list)
+        list = "NA,NaN,nan,null,NULL,None,?,N/A,n/a,#N/A";
+    int64_t most = 1;
+    for (const char *p = list; *p; p++)
+        most += *p == ',';
+    *na = (hone_na){.token = HONE_NEW(arena, hone_token, most, 1)};
+    if (!na->token)
+        return hone_no_memory(error);
+    for (const char *p = list;;) {
+        const hone_token t = {p, strcspn(p, ",")};
+        if (t.length) {
+            na->first[(unsigned char)*p] = true;
+            na->token[na->count++] = t;
+        }
+        p += t.length;
+        if (!*p++)
+            return HONE_OK;
+    }
+}
+
+static bool listed(const hone_na *na, hone_token t)
+{
+    for (int k = 0; k < na->count; k++)
+        if (na->token[k].length == t.length && !memcmp(na->token[k].text, t.text, t.length))
+            return true;
+    return false;
+}
+
+bool hone_na_holds(const hone_na *na, hone_token t)
+{
+    if (t.length == 0)
+        return true;
+    if (*t.text == ' ' || *t.text == '\t') {
+        t = hone_token_trim(t);
+        return t.length == 0 || listed(na, t);
+    }
+    return na->first[(unsigned char)*t.text] && listed(na, hone_token_trim(t));
+}
+
+int hone_token_boolean(hone_token t)
+{
+    static const char *const words[] = {"false", "False", "FALSE", "true", "True", "TRUE"};
+    for (int k = 0; k < 6; k++)
+        if (strlen(words[k]) == t.length && !memcmp(words[k], t.text, t.length))
+            return k / 3;
+    return -1;
+}
+
+/* Length of the run of digits at `at`; the number goes to `value`. */
+static size_t run(hone_token t, size_t at, int *value)
+{
+    size_t n = 0;
+    *value = 0;
+    while (at + n < t.length && n < 5 && t.text[at + n] >= '0' && t.text[at + n] <= '9')
+        *value = *value * 10 + (t.text[at + n++] - '0');
+    return n;
+}
+
+bool hone_token_is_date(hone_token t)
+{
+    int part[3];
+    size_t length[3], at = 0;
+    char mark = 0;
+    for (int k = 0; k < 3; k++) {
+        length[k] = run(t, at, &part[k]);
+        at += length[k];
+        if (length[k] == 0 || length[k] == 3 || length[k] > 4)
+            return false;
+        if (k == 2)
+            break;
+        if (at >= t.length || !strchr("-/.", t.text[at]) || (mark && t.text[at] != mark))
+            return false;
+        mark = t.text[at++];
+    }
+    const bool year_first = length[0] == 4;
+    if (year_first == (length[2] == 4) && length[2] != 2)
+        return false;
+    const int a = part[1], b = year_first ? part[2] : part[0];
+    if (a < 1 || b < 1 || a > 31 || b > 31 || (a > 12 && b > 12))
+        return false;
+    return at == t.length || t.text[at] == ' ' || t.text[at] == 'T';
+}
+
+/* Bytes of the UTF-8 character at `p`; 0: none. Table 3-7 of the Unicode standard. */
+static size_t character(const unsigned char *p, size_t left)
+{
+    const unsigned char a = p[0];
+    if (a < 0x80)
+        return 1;
+    const size_t n = a >= 0xF0 ? 4 : a >= 0xE0 ? 3 : 2;
+    if (a < 0xC2 || a > 0xF4 || n > left)
+        return 0;
+    const unsigned low = a == 0xE0 ? 0xA0 : a == 0xF0 ? 0x90 : 0x80;
+    const unsigned high = a == 0xED ? 0x9F : a == 0xF4 ? 0x8F : 0xBF;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t k = 2; k < n; k++)
+        if ((p[k] & 0xC0) != 0x80)
+            return 0;
+    return n;
+}
+
+int64_t hone_token_not_utf8(hone_token t)
+{
+    for (size_t i = 0, n; i < t.length; i += n)
+        if (!(n = character((const unsigned char *)t.text + i, t.length - i)))
+            return (int64_t)i;
+    return -1;
+}

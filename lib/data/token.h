@@ -1,0 +1,50 @@
+/* What one field of a text file is: a missing value, a number, a word. No locale anywhere. */
+#ifndef HONE_DATA_TOKEN_H
+#define HONE_DATA_TOKEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+typedef struct hone_token {
+    const char *text;
+    size_t length;
+} hone_token;
+
+/* Tokens that mean "missing" besides the empty field. */
+typedef struct hone_na {
+    bool first[256]; /* some token begins with this byte */
+    int count;
+    hone_token *token;
+} hone_na;
+
+/* `list`: comma-separated, NULL: the documented default. */
+hone_status hone_na_make(const char *list, hone_arena *arena, hone_na *na, hone_error *error);
+bool hone_na_holds(const hone_na *na, hone_token token);
+
+/* Without blanks and tabs at both ends. */
+hone_token hone_token_trim(hone_token token);
+
+/* Reads a number at the start of `text`, which must be followed by a byte that is not part of one.
+ *
+ * @param zeros  set when the digits begin with a superfluous zero (007): a code, not an amount
+ * @return the byte after it; NULL when it is no number, overflows, or is not simple enough for the
+ *         fast path: hone_token_number decides
+ */
+const char *hone_number_scan(const char *text, char decimal, double *value, bool *zeros);
+
+/* Reads the whole token as a finite number. */
+bool hone_token_number(hone_token token, char decimal, double *value, bool *zeros);
+
+/* 0, 1: false, true in the usual spellings; -1: neither. */
+int hone_token_boolean(hone_token token);
+
+/* 2024-01-31, 31.01.2024, 1/31/2024, 2024-01-31T10:00:00Z and the like. */
+bool hone_token_is_date(hone_token token);
+
+/* Offset of the first byte that is not UTF-8; -1: all is. */
+int64_t hone_token_not_utf8(hone_token token);
+
+#endif

@@ -1,0 +1,200 @@
+/* Files: what is read, and that its form does not matter. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "data/dataset.h"
+
+static char path[64];
+
+static const char *written(const char *ending, const char *text, size_t length)
+{
+    snprintf(path, sizeof path, "/tmp/hone-read-%ld%s", (long)getpid(), ending);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, length, f), length);
+    fclose(f);
+    return path;
+}
+
+static hone_dataset *read_text(const char *ending, const char *text,
+                               const hone_read_options *options)
+{
+    hone_dataset *d = NULL;
+    hone_error error = {0};
+    if (hone_dataset_read(written(ending, text, strlen(text)), options, &d, &error))
+        fail_msg("%s: %s", error.path, error.message);
+    unlink(path);
+    return d;
+}
+
+static double cell(const hone_dataset *d, int64_t i, int64_t j)
+{
+    const hone_matrix *x = &d->table;
+    const int64_t at = i * x->row_stride + j * x->col_stride;
+    return x->dtype == HONE_F32 ? (double)((const float *)x->values)[at]
+                                : ((const double *)x->values)[at];
+}
+
+static void a_table_is_read_with_its_types(void **state)
+{
+    (void)state;
+    const hone_read_options options = {.size = sizeof options, .target = "-1"};
+    hone_dataset *d = read_text(".csv",
+                                "n,word,flag,zip,y\n1.5,b,True,007,1\n,a,FALSE,010,0\n"
+                                "-2e3,\"c,\"\"d\",true,,1\n",
+                                &options);
+    assert_int_equal(hone_dataset_rows(d), 3);
+    assert_int_equal(hone_dataset_cols(d), 4);
+    assert_int_equal(hone_dataset_classes(d), 2);
+    assert_true(cell(d, 0, 0) == 1.5 && isnan(cell(d, 1, 0)) && cell(d, 2, 0) == -2000);
+    assert_string_equal(hone_dataset_level(d, 1, 2), "c,\"d");
+    assert_true(cell(d, 0, 1) == 1 && cell(d, 1, 1) == 0 && cell(d, 2, 1) == 2);
+    assert_int_equal(hone_dataset_levels(d, 2), 2);
+    assert_true(cell(d, 0, 2) == 1 && cell(d, 1, 2) == 0 && cell(d, 2, 2) == 1);
+    assert_string_equal(hone_dataset_level(d, 3, 0), "007");
+    assert_true(isnan(cell(d, 2, 3)));
+    hone_dataset_free(d);
+}
+
+static uint64_t fingerprint(const char *text, char delimiter, char decimal)
+{
+    const hone_read_options options = {
+        .size = sizeof options, .target = "y", .delimiter = delimiter, .decimal = decimal};
+    hone_dataset *d = read_text(".csv", text, &options);
+    const uint64_t f = hone_dataset_fingerprint(d);
+    hone_dataset_free(d);
+    return f;
+}
+
+static void the_form_of_a_file_does_not_matter(void **state)
+{
+    (void)state;
+    const uint64_t f = fingerprint("a,b,y\n1.5,u,0\n,v,1\n2,u,0\n", 0, 0);
+    assert_true(f == fingerprint("a,b,y\r\n1.5,u,0\r\n,v,1\r\n2,u,0\r\n", 0, 0));
+    assert_true(f == fingerprint("a,b,y\n1.5,u,0\n,v,1\n2,u,0", 0, 0));
+    assert_true(f == fingerprint("\xEF\xBB\xBF" "a,b,y\n1.5,u,0\nNA,v,1\n2.0,u,0\n\n", 0, 0));
+    assert_true(f == fingerprint("\"a\",\"b\",\"y\"\n\"1.5\",\"u\",0\n\"\",v,1\n 2e0 ,u,0\n", 0, 0));
+    assert_true(f == fingerprint("a;b;y\n1,5;u;0\nnull;v;1\n2;u;0\n", ';', ','));
+    assert_true(f == fingerprint("a\tb\ty\n1.5\tu\t0\n\tv\t1\n2\tu\t0\n", '\t', 0));
+    assert_false(f == fingerprint("a,b,y\n1.5,u,0\n,v,1\n3,u,0\n", 0, 0));
+}
+
+static void categorical_integers_are_levels_whatever_their_spelling(void **state)
+{
+    (void)state;
+    const hone_read_options options = {.size = sizeof options, .categorical = "a"};
+    hone_dataset *d = read_text(".csv", "a,b\n3,1\n3.0,2\n10,3\n", &options);
+    assert_int_equal(hone_dataset_levels(d, 0), 2);
+    assert_string_equal(hone_dataset_level(d, 0, 0), "3");
+    assert_string_equal(hone_dataset_level(d, 0, 1), "10");
+    hone_dataset_free(d);
+}
+
+/* More text than a window, quoted newlines at many places, a column that turns to text late. */
+static void large_files_read_the_same_with_any_number_of_threads(void **state)
+{
+    (void)state;
+    enum { ROWS = 150000 };
+    char *text = malloc(ROWS * 64), *at = text + sprintf(text, "i,q,late,r\n");
+    for (int i = 0; i < ROWS; i++)
+        at += sprintf(at, "%d,\"line %d\nand\n\"\"%d\"\"\n\",%s%d,%d.%03d\n", i, i % 7, i % 3,
+                      i > 60000 && i % 4 == 0 ? "w" : "", i % 50, i, i % 1000);
+    uint64_t first = 0;
+    for (int threads = 1; threads <= 4; threads++) {
+        const hone_read_options options = {
+            .size = sizeof options, .target = "r", .dataset = {.threads = threads}};
+        hone_dataset *d = read_text(".csv", text, &options);
+        assert_int_equal(hone_dataset_rows(d), ROWS);
+        assert_int_equal(hone_dataset_levels(d, 1), 21);
+        assert_int_equal(hone_dataset_levels(d, 2), 50 + 13 + 12);
+        for (int i = 0; i < ROWS; i += 997) {
+            char level[32];
+            assert_true(cell(d, i, 0) == i);
+            snprintf(level, sizeof level, "line %d\nand\n\"%d\"\n", i % 7, i % 3);
+            assert_string_equal(hone_dataset_level(d, 1, (int64_t)cell(d, i, 1)), level);
+            snprintf(level, sizeof level, "%s%d", i > 60000 && i % 4 == 0 ? "w" : "", i % 50);
+            assert_string_equal(hone_dataset_level(d, 2, (int64_t)cell(d, i, 2)), level);
+        }
+        if (threads == 1)
+            first = hone_dataset_fingerprint(d);
+        assert_true(first == hone_dataset_fingerprint(d));
+        hone_dataset_free(d);
+    }
+    free(text);
+}
+
+static bool stop(void *context, double fraction)
+{
+    *(double *)context = fraction;
+    return true;
+}
+
+static void the_caller_can_stop_a_read(void **state)
+{
+    (void)state;
+    double fraction = -1;
+    const hone_read_options options = {
+        .size = sizeof options, .poll = stop, .dataset = {.context = &fraction}};
+    hone_dataset *d;
+    hone_error error;
+    written(".csv", "a,b\n1,2\n", 8);
+    assert_int_equal(hone_dataset_read(path, &options, &d, &error), HONE_STOPPED);
+    assert_null(d);
+    assert_true(fraction == 1);
+    unlink(path);
+}
+
+static void the_memory_cap_holds(void **state)
+{
+    (void)state;
+    const hone_read_options options = {.size = sizeof options, .max_bytes = 1 << 16};
+    hone_dataset *d;
+    hone_error error;
+    written(".csv", "a,b\n1,2\n", 8);
+    assert_int_equal(hone_dataset_read(path, &options, &d, &error), HONE_NO_MEMORY);
+    unlink(path);
+}
+
+static void every_failed_allocation_is_an_answer(void **state)
+{
+    (void)state;
+    const char *text = "a,b,y\n1.5,\"u\"\"x\",0\n,v,1\n2,u,0\n";
+    const hone_read_options options = {
+        .size = sizeof options, .target = "y", .dataset = {.threads = 1}};
+    written(".csv", text, strlen(text));
+    bool done = false;
+    for (long n = 0; !done && n < 1000; n++) {
+        hone_dataset *d = NULL;
+        hone_error error;
+        hone_alloc_fail_after(n, false);
+        const hone_status status = hone_dataset_read(path, &options, &d, &error);
+        done = status == HONE_OK;
+        assert_true(done || (status == HONE_NO_MEMORY && !d));
+        hone_alloc_fail_after(-1, false);
+        hone_dataset_free(d);
+    }
+    assert_true(done);
+    unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_table_is_read_with_its_types),
+        cmocka_unit_test(the_form_of_a_file_does_not_matter),
+        cmocka_unit_test(categorical_integers_are_levels_whatever_their_spelling),
+        cmocka_unit_test(large_files_read_the_same_with_any_number_of_threads),
+        cmocka_unit_test(the_caller_can_stop_a_read),
+        cmocka_unit_test(the_memory_cap_holds),
+        cmocka_unit_test(every_failed_allocation_is_an_answer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
