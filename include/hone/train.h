@@ -42,8 +42,8 @@ typedef struct hone_options {
     double deadline;            /**< seconds from the call */
     int64_t memory_cap;         /**< bytes that the trial allocates */
     int64_t work_limit;         /**< operations (hone_work): a deterministic deadline */
-    const double *cutoff;       /**< stop when the loss cannot get below; a pointer, since 0 is a
-                                     loss */
+    const double *cutoff;       /**< stop when the loss cannot get below, and keep no model; a
+                                     pointer, since 0 is a loss */
     const int32_t *cancel;      /**< read atomically; any value but 0 stops */
     bool (*poll)(void *context); /**< on the calling thread only, about every 50 ms; true stops */
     void (*log)(void *context, int level, const char *line);
@@ -93,7 +93,8 @@ HONE_API hone_status hone_train_full(const hone_config *config, hone_dataset *da
 
 /** `n` configurations at once, ordered for the most sharing; result i is bit for bit what
  * hone_train_full of i gives. A trial that fails says so in its result; the call fails only for its
- * own arguments, no memory, or cancel.
+ * own arguments, no memory, or cancel; then the results that were finished are given, the others
+ * are NULL.
  *
  * @param seeds    n, or NULL: 0 for all
  * @param done     called on the calling thread as results come; may be NULL

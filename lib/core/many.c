@@ -1,0 +1,381 @@
+/* A list of trainings on one dataset, in the order that shares most.
+ *
+ * Trials that differ in `selects` alone are siblings: they stand together, the largest values
+ * first, so that the family's full fit is made once. Small data: whole trials side by side, one
+ * thread each; large data: one after the other with all threads. Results are the same either way,
+ * since a fit's bits depend neither on threads nor on the cache.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/hash.h"
+#include "core/training.h"
+
+enum {
+    SMALL_CELLS = 1 << 24,       /* of the table: below, whole trials run side by side */
+    WAIT_NANOSECONDS = 20000000, /* between looks at the caller's cancel flag */
+    POLL_NANOSECONDS = 50000000,
+    MOST_WORKERS = 256
+};
+
+/* ---- the list ---- */
+
+typedef struct place {
+    int64_t trial, family; /* family: the first trial of it in the list */
+    int64_t siblings;
+    uint64_t identity;
+    uint64_t algorithm;
+    double size[4]; /* of the `selects`, in the order of the table */
+} place;
+
+typedef struct message {
+    struct message *next;
+    int level;
+    char line[];
+} message;
+
+/* A trial's log: its lines wait until the calling thread gives them out. */
+typedef struct mailbox {
+    message *first, **last;
+} mailbox;
+
+typedef struct ending {
+    int64_t trial;
+    message *lines;
+} ending;
+
+typedef struct list {
+    const hone_config *const *configs;
+    const uint64_t *seeds;
+    hone_dataset *dataset;
+    const hone_options *options;
+    const place *places;
+    int64_t n;
+    hone_result **results; /* by trial */
+    void (*done)(void *context, int64_t trial, const hone_result *result);
+    int64_t started;
+
+    /* Shared by the workers and the calling thread, under the lock. */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int64_t next; /* place to start */
+    ending *endings;
+    int64_t ended, told;
+    bool no_memory;
+    int running;
+    int32_t cancel; /* atomic; what the workers' runs look at */
+} list;
+
+/* ---- order ---- */
+
+static double size_of(const hone_param *p, const void *params)
+{
+    const void *at = (const char *)params + p->offset;
+    switch (p->kind) {
+    case HONE_INT:
+        return (double)*(const int64_t *)at;
+    case HONE_REAL:
+        return *(const double *)at;
+    case HONE_BOOL:
+        return *(const bool *)at;
+    case HONE_CHOICE:
+        return *(const int *)at;
+    case HONE_AMOUNT:
+        break;
+    }
+    const hone_amount *a = at;
+    return a->word >= 0 ? INFINITY : a->number; /* "none" is no limit */
+}
+
+static void describe(const hone_resolved *r, hone_task task, uint64_t seed, place *p)
+{
+    const hone_prep_params *q = &r->prep;
+    const int64_t prep[] = {q->impute, q->indicator, q->encode, q->max_levels, q->scale, q->target};
+    p->algorithm = hone_hash_text(0, r->algorithm->name);
+    p->identity = hone_hash(hone_params_identity(r->algorithm, r->params, task, seed, false), prep,
+                            sizeof prep);
+    int k = 0;
+    for (const hone_param *row = r->algorithm->params; row->name && k < 4; row++)
+        if (row->selects && hone_param_applies(row, task))
+            p->size[k++] = size_of(row, r->params);
+}
+
+/* By family in order of the list, those of one algorithm together; larger ones first. */
+static int by_sharing(const void *a, const void *b)
+{
+    const place *p = a, *q = b;
+    if (p->algorithm != q->algorithm)
+        return p->algorithm < q->algorithm ? -1 : 1;
+    if (p->family != q->family)
+        return p->family < q->family ? -1 : 1;
+    for (int k = 0; k < 4; k++)
+        if (p->size[k] != q->size[k])
+            return p->size[k] > q->size[k] ? -1 : 1;
+    return p->trial < q->trial ? -1 : p->trial > q->trial;
+}
+
+static int by_identity(const void *a, const void *b)
+{
+    const place *p = a, *q = b;
+    if (p->identity != q->identity)
+        return p->identity < q->identity ? -1 : 1;
+    return p->trial < q->trial ? -1 : p->trial > q->trial;
+}
+
+/* A configuration that does not resolve is a family of its own; its trial says why. */
+static hone_status arrange(const list *l, place *places, hone_error *error)
+{
+    const hone_dataset *d = l->dataset;
+    const int64_t n = l->n;
+    hone_arena *arena = hone_arena_open(NULL);
+    if (!arena)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < n; i++) {
+        hone_resolved r;
+        places[i] = (place){.trial = i, .identity = hone_hash(1, &i, sizeof i)};
+        if (l->configs[i] && d->task &&
+            !hone_config_resolve(l->configs[i], d->task, l->options->strict, arena, &r, NULL))
+            describe(&r, d->task, l->seeds ? l->seeds[i] : 0, &places[i]);
+        hone_arena_reset(arena);
+    }
+    hone_arena_close(arena);
+    qsort(places, (size_t)n, sizeof *places, by_identity);
+    for (int64_t i = 0, end; i < n; i = end) {
+        for (end = i; end < n && places[end].identity == places[i].identity; end++)
+            places[end].family = places[i].trial;
+        for (int64_t k = i; k < end; k++)
+            places[k].siblings = end - i;
+    }
+    qsort(places, (size_t)n, sizeof *places, by_sharing);
+    return HONE_OK;
+}
+
+/* ---- one trial ---- */
+
+static void post(void *context, int level, const char *line)
+{
+    mailbox *box = context;
+    message *m = hone_alloc(sizeof *m + strlen(line) + 1);
+    if (!m)
+        return;
+    m->level = level;
+    strcpy(m->line, line);
+    *box->last = m;
+    box->last = &m->next;
+}
+
+/* A trial's failure is its result. NULL: no memory for that. */
+static hone_result *run_trial(const list *l, const place *at, const hone_options *o)
+{
+    hone_result *result = NULL;
+    hone_error error = {0};
+    const hone_config *config = l->configs[at->trial];
+    const hone_status status =
+        config ? hone_training_call(config, l->dataset, l->seeds ? l->seeds[at->trial] : 0, o,
+                                    at->siblings, false, &result, &error)
+               : hone_fail(&error, HONE_BAD_ARGUMENT, "configs", "configuration %lld is NULL",
+                           (long long)at->trial);
+    return status ? hone_result_failed(status, &error) : result;
+}
+
+/* On the calling thread. */
+static void tell(const list *l, const ending *e, int64_t told)
+{
+    const hone_options *o = l->options;
+    for (message *m = e->lines, *next; m; m = next) {
+        next = m->next;
+        o->log(o->context, m->level, m->line);
+        hone_free(m);
+    }
+    if (l->done)
+        l->done(o->context, e->trial, l->results[e->trial]);
+    if (o->progress) {
+        char stage[48];
+        snprintf(stage, sizeof stage, "trial %lld/%lld", (long long)told, (long long)l->n);
+        const double elapsed = (double)(hone_clock() - l->started) * 1e-9;
+        o->progress(o->context, stage, (double)told / (double)l->n,
+                    elapsed * (double)(l->n - told) / (double)told);
+    }
+}
+
+static bool was_cancelled(const hone_result *r)
+{
+    return r->end == HONE_END_CANCELLED;
+}
+
+/* ---- one after the other ---- */
+
+static hone_status run_serial(list *l, hone_error *error)
+{
+    hone_options o = *l->options;
+    o.progress = NULL;
+    for (int64_t i = 0; i < l->n; i++) {
+        const int64_t trial = l->places[i].trial;
+        hone_result *r = l->results[trial] = run_trial(l, &l->places[i], &o);
+        if (!r)
+            return hone_no_memory(error);
+        tell(l, &(ending){.trial = trial}, i + 1);
+        if (was_cancelled(r))
+            return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");
+    }
+    return HONE_OK;
+}
+
+/* ---- side by side ---- */
+
+static void *worker(void *context)
+{
+    list *l = context;
+    hone_options o = *l->options;
+    o.threads = 1, o.cancel = &l->cancel, o.poll = NULL, o.progress = NULL;
+    pthread_mutex_lock(&l->lock);
+    while (l->next < l->n && !l->no_memory && !__atomic_load_n(&l->cancel, __ATOMIC_RELAXED)) {
+        const place *at = &l->places[l->next++];
+        pthread_mutex_unlock(&l->lock);
+        mailbox box = {.last = &box.first};
+        o.log = l->options->log ? post : NULL, o.context = &box;
+        hone_result *r = run_trial(l, at, &o);
+        pthread_mutex_lock(&l->lock);
+        l->results[at->trial] = r;
+        l->no_memory |= !r;
+        l->endings[l->ended++] = (ending){at->trial, box.first};
+        pthread_cond_signal(&l->changed);
+    }
+    l->running--;
+    pthread_cond_signal(&l->changed);
+    pthread_mutex_unlock(&l->lock);
+    return NULL;
+}
+
+static void look_at_caller(list *l, int64_t *polled)
+{
+    const hone_options *o = l->options;
+    bool stop = o->cancel && __atomic_load_n(o->cancel, __ATOMIC_RELAXED);
+    const int64_t now = hone_clock();
+    if (!stop && o->poll && now - *polled >= POLL_NANOSECONDS) {
+        *polled = now;
+        stop = o->poll(o->context);
+    }
+    if (stop)
+        __atomic_store_n(&l->cancel, 1, __ATOMIC_RELAXED);
+}
+
+static void wait_a_little(list *l)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += WAIT_NANOSECONDS;
+    if (until.tv_nsec >= 1000000000)
+        until.tv_sec++, until.tv_nsec -= 1000000000;
+    pthread_cond_timedwait(&l->changed, &l->lock, &until);
+}
+
+/* The calling thread gives results out and listens to the caller while the workers train. */
+static void attend(list *l)
+{
+    int64_t polled = 0;
+    pthread_mutex_lock(&l->lock);
+    while (l->running || l->told < l->ended) {
+        if (l->told == l->ended)
+            wait_a_little(l);
+        while (l->told < l->ended) {
+            const ending e = l->endings[l->told++];
+            const int64_t told = l->told;
+            pthread_mutex_unlock(&l->lock);
+            tell(l, &e, told);
+            pthread_mutex_lock(&l->lock);
+        }
+        pthread_mutex_unlock(&l->lock);
+        look_at_caller(l, &polled);
+        pthread_mutex_lock(&l->lock);
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
+static hone_status run_side_by_side(list *l, int threads, hone_error *error)
+{
+    pthread_t thread[MOST_WORKERS];
+    int started = 0;
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->changed, NULL);
+    pthread_mutex_lock(&l->lock);
+    while (started < threads && !pthread_create(&thread[started], NULL, worker, l))
+        started++;
+    l->running = started;
+    pthread_mutex_unlock(&l->lock);
+    attend(l);
+    for (int i = 0; i < started; i++)
+        pthread_join(thread[i], NULL);
+    pthread_cond_destroy(&l->changed);
+    pthread_mutex_destroy(&l->lock);
+    if (!started)
+        return run_serial(l, error);
+    if (l->no_memory)
+        return hone_no_memory(error);
+    return l->cancel ? hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop") : HONE_OK;
+}
+
+/* ---- the call ---- */
+
+static int workers(const list *l)
+{
+    const hone_matrix *x = &l->dataset->table;
+    const double cells = (double)x->rows * (double)x->stored_cols;
+    const int threads = hone_threads_of(l->options->threads);
+    const int64_t most = threads < l->n ? threads : l->n;
+    return cells > SMALL_CELLS ? 1 : (int)(most < MOST_WORKERS ? most : MOST_WORKERS);
+}
+
+static hone_status run_list(list *l, hone_error *error)
+{
+    place *places = hone_alloc((size_t)l->n * sizeof *places);
+    l->endings = hone_alloc((size_t)l->n * sizeof *l->endings);
+    hone_status status = places && l->endings ? HONE_OK : hone_no_memory(error);
+    if (!status)
+        status = arrange(l, places, error);
+    l->places = places;
+    if (!status) {
+        const int threads = workers(l);
+        status = threads > 1 ? run_side_by_side(l, threads, error) : run_serial(l, error);
+    }
+    hone_free(l->endings);
+    hone_free(places);
+    return status;
+}
+
+hone_status hone_train_many(const hone_config *const *configs, const uint64_t *seeds, int64_t n,
+                            hone_dataset *dataset, const hone_options *options,
+                            void (*done)(void *context, int64_t trial, const hone_result *result),
+                            hone_result **results, hone_error *error)
+{
+    if (n < 0 || !dataset || (n && (!configs || !results)))
+        return hone_fail(error, HONE_BAD_ARGUMENT,
+                         !dataset   ? "dataset"
+                         : !configs ? "configs"
+                         : !results ? "results"
+                                    : "n",
+                         "missing or negative");
+    for (int64_t i = 0; i < n; i++)
+        results[i] = NULL;
+    hone_options checked;
+    HONE_TRY(hone_options_read(options, &checked, error));
+    if (checked.out_of_fold)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.out_of_fold",
+                         "one array cannot take the scores of many trials");
+    if (!n)
+        return HONE_OK;
+    list l = {.configs = configs,
+              .seeds = seeds,
+              .dataset = dataset,
+              .options = &checked,
+              .n = n,
+              .results = results,
+              .done = done,
+              .started = hone_clock()};
+    return run_list(&l, error);
+}
