@@ -1,5 +1,4 @@
-/* The canonical JSON of params that a run has changed: as hone_config_resolve writes it, from the
- * values alone. */
+/* The canonical JSON of a configuration, from its values alone. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

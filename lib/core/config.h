@@ -88,6 +88,12 @@ typedef struct hone_resolved {
 hone_status hone_config_resolve(const hone_config *config, hone_task task, bool strict,
                                 hone_arena *arena, hone_resolved *resolved, hone_error *error);
 
+/* The canonical JSON of values: sorted, active keys only; in the arena. What a run has changed
+ * (budget, probability) is written with it again. */
+hone_status hone_config_canonical(const hone_algorithm *algorithm, const void *params,
+                                  const hone_prep_params *prep, hone_task task, hone_arena *arena,
+                                  char **json, hone_error *error);
+
 /* Modules that the program added, NULL-terminated. */
 const hone_algorithm *const *hone_config_modules(const hone_config *config);
 

@@ -255,36 +255,6 @@ static hone_status drop_unused(work *w)
     return HONE_OK;
 }
 
-static hone_status write_json(work *w)
-{
-    hone_text text = {0};
-    bool model = false;
-    hone_text_add(&text, "{");
-    for (int64_t i = 0; i <= w->count; i++) {
-        const line *l = i < w->count ? &w->lines[i] : NULL;
-        if (!model && (!l || strcmp("model", l->key) < 0)) {
-            hone_text_format(&text, "%s\"model\": ", i ? ", " : "");
-            hone_text_quoted(&text, w->algorithm->name);
-            model = true;
-            if (l)
-                hone_text_add(&text, ", ");
-        } else if (i && l) {
-            hone_text_add(&text, ", ");
-        }
-        if (l) {
-            hone_text_format(&text, "\"%s\": ", l->key);
-            hone_param_json(l->row, l->params, &text);
-        }
-    }
-    hone_text_add(&text, "}");
-    w->out->json = text.failed ? NULL : hone_arena_text(w->arena, text.bytes);
-    hone_text_drop(&text);
-    if (!w->out->json)
-        return hone_no_memory(w->error);
-    w->out->hash = hone_hash(0, w->out->json, strlen(w->out->json));
-    return HONE_OK;
-}
-
 static hone_status find_model(work *w)
 {
     const hone_entry *e = entry_of(w, "", "model", "");
@@ -345,7 +315,9 @@ hone_status hone_config_resolve(const hone_config *config, hone_task task, bool 
     HONE_TRY(resolve_table(&w, hone_prep_table, "prep", false, &resolved->prep));
     HONE_TRY(drop_unused(&w));
     HONE_TRY(check_excludes(&w));
-    HONE_TRY(write_json(&w));
+    HONE_TRY(hone_config_canonical(w.algorithm, resolved->params, &resolved->prep, task, arena,
+                                   &resolved->json, error));
+    resolved->hash = hone_hash(0, resolved->json, strlen(resolved->json));
     resolved->inactive_key = w.inactive_key;
     resolved->inactive_why = w.inactive_why;
     resolved->defaulted_key = w.defaulted_key;
