@@ -59,8 +59,8 @@ static void cut_window(csv *c)
     const char *border = c->window + c->from;
     for (int i = 0; i < c->chunks; i++) {
         csv_chunk *k = &c->chunk[i];
-        const char *next = i + 1 < c->chunks ? c->window + c->from + size * (i + 1) / c->chunks
-                                             : end;
+        const char *next =
+            i + 1 < c->chunks ? c->window + c->from + size * (i + 1) / c->chunks : end;
         k->start = border;
         if (i > 0) {
             const char *newline = memchr(border - 1, '\n', (size_t)(end - border + 1));
@@ -73,8 +73,7 @@ static void cut_window(csv *c)
     c->chunk[0].first_line = c->line;
 }
 
-static hone_status parse_block(void *context, int64_t block, hone_arena *scratch,
-                               hone_error *error)
+static hone_status parse_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
 {
     (void)scratch;
     (void)error; /* counts only if the chunk began at the right place */

@@ -34,10 +34,10 @@ typedef struct csv_tally {
 typedef struct csv_column {
     const char *name;
     csv_how how;
-    bool asked;        /* categorical by name */
-    int64_t slot;      /* place in a parsed row; -1: skipped */
-    int64_t feature;   /* column of the table; -1: target, weight or dropped */
-    int64_t numbers;   /* rows read as numbers before the column turned out to be text */
+    bool asked;      /* categorical by name */
+    int64_t slot;    /* place in a parsed row; -1: skipped */
+    int64_t feature; /* column of the table; -1: target, weight or dropped */
+    int64_t numbers; /* rows read as numbers before the column turned out to be text */
     csv_tally tally;
     hone_dictionary *levels; /* text */
 } csv_column;
@@ -53,8 +53,8 @@ typedef struct csv_chunk {
     int64_t rows, lines;
     double *values; /* rows x slots */
     int64_t room;
-    int64_t first_row; /* in the table */
-    csv_tally *tally;  /* per column of the file */
+    int64_t first_row;      /* in the table */
+    csv_tally *tally;       /* per column of the file */
     hone_dictionary *fresh; /* per slot: words that the column does not know yet */
     char *plain;            /* an unquoted copy of one field */
     int64_t plain_room;
@@ -104,8 +104,8 @@ void hone_csv_parse(csv_chunk *k, int64_t most);
 const char *hone_csv_field(csv_chunk *k, const char *p, hone_token *token);
 
 /* Refuses something at `p`. */
-HONE_PRINTF(4, 5) void hone_csv_refuse(csv_chunk *k, const char *p, hone_status status,
-                                       const char *format, ...);
+HONE_PRINTF(4, 5)
+void hone_csv_refuse(csv_chunk *k, const char *p, hone_status status, const char *format, ...);
 
 /* Begins a pass: first window, byte order mark, header. The names are kept when `plan`. */
 hone_status hone_csv_begin(csv *c, bool plan, hone_error *error);

@@ -105,8 +105,7 @@ static void put_row(const csv *c, int64_t row, const double *values)
         to[j] = (float)values[j];
 }
 
-static hone_status store_chunk(void *context, int64_t block, hone_arena *scratch,
-                               hone_error *error)
+static hone_status store_chunk(void *context, int64_t block, hone_arena *scratch, hone_error *error)
 {
     const csv *c = context;
     csv_chunk *k = (csv_chunk *)&c->chunk[block];

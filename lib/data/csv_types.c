@@ -20,10 +20,9 @@ hone_status hone_csv_missing(const csv *c, int64_t j, hone_error *error)
 {
     char place[HONE_PLACE_SIZE];
     const csv_tally *t = &c->column[j].tally;
-    return hone_fail(error, HONE_BAD_DATA,
-                     hone_place(place, c->r->file, t->missing_line, t->missing_column),
-                     "%s \"%s\" is missing", j == c->target ? "the target" : "the weight",
-                     c->column[j].name);
+    return hone_fail(
+        error, HONE_BAD_DATA, hone_place(place, c->r->file, t->missing_line, t->missing_column),
+        "%s \"%s\" is missing", j == c->target ? "the target" : "the weight", c->column[j].name);
 }
 
 static hone_status almost_numbers(const csv *c, int64_t j, int64_t line, int64_t column,
@@ -92,7 +91,7 @@ static int64_t count_words(const csv *c, const csv_column *column)
 
 typedef struct kinds {
     bool boolean, dates, zeros;
-    int64_t numbers;         /* distinct */
+    int64_t numbers;          /* distinct */
     const hone_word *strange; /* first that is no number */
 } kinds;
 
@@ -181,8 +180,8 @@ static hone_status sort_words(csv *c, csv_column *column, const kinds *k, hone_d
     const hone_encoding encoding = {
         .values = &vector, .rows = d->count, .numbers_in_text = column->asked};
     int64_t missing, at;
-    HONE_TRY(hone_values_encode(&encoding, draft->dataset->memory, code, levels, &missing, &at,
-                                error));
+    HONE_TRY(
+        hone_values_encode(&encoding, draft->dataset->memory, code, levels, &missing, &at, error));
     for (int64_t i = 0; i < d->count; i++)
         d->word[i].code = code[i];
     return HONE_OK;
@@ -235,8 +234,8 @@ static hone_status describe(csv *c, hone_draft *draft, hone_error *error)
         levels[column->feature] = (int32_t)info->levels.count;
     }
     if (levels)
-        HONE_TRY(hone_for_blocks(&c->r->run, (c->rows + BLOCK - 1) / BLOCK, recode_block, c,
-                                 error));
+        HONE_TRY(
+            hone_for_blocks(&c->r->run, (c->rows + BLOCK - 1) / BLOCK, recode_block, c, error));
     x->levels = levels;
     return HONE_OK;
 }
@@ -300,8 +299,7 @@ hone_status hone_csv_dataset(csv *c, hone_dataset **dataset, hone_error *error)
         options->weight = (hone_vector){.values = c->weights, .dtype = HONE_F64};
     hone_draft draft;
     hone_vector y = {0};
-    hone_status status =
-        hone_draft_open(&draft, c->rows, c->features, true, names, options, error);
+    hone_status status = hone_draft_open(&draft, c->rows, c->features, true, names, options, error);
     if (!status)
         status = fill(c, &draft, &y, error);
     return hone_draft_close(&draft, status, y, dataset, error);

@@ -23,9 +23,7 @@ enum { HONE_PLACE_SIZE = 96 };
 
 /* "<file>:<line>:<column>", a long file name cut at its front; a line or column of 0 is left out.
  */
-const char *hone_place(char place[HONE_PLACE_SIZE], const char *file, int64_t line,
-                       int64_t column);
-
+const char *hone_place(char place[HONE_PLACE_SIZE], const char *file, int64_t line, int64_t column);
 
 /* Item `k` of the list; false behind the last. */
 bool hone_list_item(const char *list, int64_t k, const char **item, size_t *length);

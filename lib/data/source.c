@@ -19,8 +19,8 @@ struct hone_source {
     const char *file;
     int descriptor;
     int64_t size, taken;
-    bool gzip, ended;   /* ended: the last gzip member is complete */
-    z_stream stream;    /* gzip */
+    bool gzip, ended; /* ended: the last gzip member is complete */
+    z_stream stream;  /* gzip */
     unsigned char *packed;
 };
 

@@ -80,8 +80,11 @@ static void the_form_of_a_file_does_not_matter(void **state)
     const uint64_t f = fingerprint("a,b,y\n1.5,u,0\n,v,1\n2,u,0\n", 0, 0);
     assert_true(f == fingerprint("a,b,y\r\n1.5,u,0\r\n,v,1\r\n2,u,0\r\n", 0, 0));
     assert_true(f == fingerprint("a,b,y\n1.5,u,0\n,v,1\n2,u,0", 0, 0));
-    assert_true(f == fingerprint("\xEF\xBB\xBF" "a,b,y\n1.5,u,0\nNA,v,1\n2.0,u,0\n\n", 0, 0));
-    assert_true(f == fingerprint("\"a\",\"b\",\"y\"\n\"1.5\",\"u\",0\n\"\",v,1\n 2e0 ,u,0\n", 0, 0));
+    assert_true(f == fingerprint("\xEF\xBB\xBF"
+                                 "a,b,y\n1.5,u,0\nNA,v,1\n2.0,u,0\n\n",
+                                 0, 0));
+    assert_true(f ==
+                fingerprint("\"a\",\"b\",\"y\"\n\"1.5\",\"u\",0\n\"\",v,1\n 2e0 ,u,0\n", 0, 0));
     assert_true(f == fingerprint("a;b;y\n1,5;u;0\nnull;v;1\n2;u;0\n", ';', ','));
     assert_true(f == fingerprint("a\tb\ty\n1.5\tu\t0\n\tv\t1\n2\tu\t0\n", '\t', 0));
     assert_false(f == fingerprint("a,b,y\n1.5,u,0\n,v,1\n3,u,0\n", 0, 0));
