@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/catalog.h"
 #include "core/record.h"
 #include "core/schema.h"
 #include "core/state.h"
@@ -24,6 +25,14 @@ hone_model *hone_model_empty(int64_t cap)
     return NULL;
 }
 
+/* The constant model stands in for another one, whose preprocessing it does not need. */
+static void look_at_nothing(hone_model *m)
+{
+    m->pipeline.steps = 0;
+    m->pipeline.one_hot = false;
+    m->config = "{\"model\":\"constant\"}";
+}
+
 static hone_status fill(hone_model *m, const hone_model_parts *parts, hone_error *error)
 {
     const hone_dataset *d = parts->dataset;
@@ -41,6 +50,8 @@ static hone_status fill(hone_model *m, const hone_model_parts *parts, hone_error
         return hone_no_memory(error);
     HONE_TRY(hone_pipeline_copy(parts->pipeline, m->memory, &m->pipeline, error));
     m->fitted = parts->fitted;
+    if (m->fitted->algorithm == &hone_constant)
+        look_at_nothing(m);
     return hone_record_write(m, parts->record, error);
 }
 

@@ -295,6 +295,14 @@ static hone_status read_task(const reader *r)
     return m->classes.count ? HONE_OK : wrong(r, "record.classes", "must not be empty");
 }
 
+static bool built_in(const hone_algorithm *a)
+{
+    const hone_algorithm *const *own = hone_catalog;
+    while (*own && *own != a)
+        own++;
+    return *own != NULL;
+}
+
 /* Through the same parser and checks as a configuration that a user gives. */
 static hone_status resolve(const reader *r, const hone_algorithm *a, const char *text,
                            size_t length, hone_resolved *resolved)
@@ -302,7 +310,7 @@ static hone_status resolve(const reader *r, const hone_algorithm *a, const char 
     hone_config *config = NULL;
     HONE_TRY(hone_config_new(&config, r->error));
     hone_status status = HONE_OK;
-    if (a != hone_catalog_find(NULL, a->name))
+    if (!built_in(a))
         status = hone_config_use(config, a, r->error);
     if (!status)
         status = hone_config_parse(config, text, length, r->error);
