@@ -85,8 +85,8 @@ static hone_status find_reader(hone_reading *r, reader *read, hone_error *error)
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.format", "%d is no format", (int)asked);
     char place[HONE_PLACE_SIZE];
     return hone_fail(error, HONE_BAD_ARGUMENT, hone_place(place, r->file, 0, 0),
-                     "the name does not end in .csv, .tsv, .svm, .svmlight, .libsvm, .npy or .npz "
-                     "(.gz after a text format); say which format it is");
+                     "the name does not end in .csv or .tsv "
+                     "(.gz may follow); say which format it is");
 }
 
 /* ---- the call ---- */

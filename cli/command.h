@@ -1,0 +1,24 @@
+/* One function per command; each returns the exit code. */
+#ifndef HONE_CLI_COMMAND_H
+#define HONE_CLI_COMMAND_H
+
+#include "flags.h"
+
+int train_command(const flags *f);
+int predict_command(const flags *f);
+int evaluate_command(const flags *f);
+int describe_command(const flags *f);
+int inspect_command(const flags *f);
+
+/* Set by Ctrl-C. */
+extern int32_t interrupted;
+
+/* Says `path: message` on stderr and gives the exit code of the status. */
+int failed(const hone_error *error);
+enum { USAGE = 2, FILE_TROUBLE = 5, INTERRUPTED = 130 };
+
+/* Reads `file` as the flags say. With `valid`, those rows are the validation rows. */
+hone_status read_table(const flags *f, const char *file, bool target, const hone_dataset *valid,
+                       hone_dataset **dataset, hone_error *error);
+
+#endif

@@ -1,0 +1,238 @@
+#include "flags.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum kind { TEXT, SWITCH, SETTING, METRIC } kind;
+
+enum { ROWS = TRAIN | PREDICT | EVALUATE | DESCRIBE };
+
+typedef struct flag {
+    const char *name, *value, *help;
+    unsigned commands;
+    kind kind;
+    size_t offset;
+} flag;
+
+#define FLAG(member) offsetof(flags, member)
+
+/* clang-format off */
+static const flag FLAGS[] = {
+    {"--data", "FILE", "the table: .csv or .tsv, also .gz", ROWS, TEXT, FLAG(data)},
+    {"--format", "csv", "of the table; otherwise from its name", ROWS, TEXT, FLAG(format)},
+    {"--target", "NAME|INDEX", "the column to predict", TRAIN | EVALUATE | DESCRIBE, TEXT, FLAG(target)},
+    {"--weight", "NAME", "the column of row weights", TRAIN | EVALUATE | DESCRIBE, TEXT, FLAG(weight)},
+    {"--categorical", "A,B", "columns whose numbers are levels", ROWS, TEXT, FLAG(categorical)},
+    {"--drop", "A,B", "columns to leave out", ROWS, TEXT, FLAG(drop)},
+    {"--na", "TOKENS", "what a missing cell looks like, besides empty", ROWS, TEXT, FLAG(na)},
+    {"--delimiter", "C", "between the cells of a row", ROWS, TEXT, FLAG(delimiter)},
+    {"--no-header", NULL, "the first line is a row", ROWS, SWITCH, FLAG(no_header)},
+    {"--task", "classification|regression", "otherwise from the target", TRAIN | EVALUATE | DESCRIBE, TEXT, FLAG(task)},
+    {"--config", "FILE", "hyperparameters as a JSON object", TRAIN, TEXT, FLAG(config)},
+    {"--set", "KEY=VALUE", "one hyperparameter; may be repeated", TRAIN, SETTING, 0},
+    {"--seed", "N", "of the model and the split (0)", TRAIN, TEXT, FLAG(seed)},
+    {"--split-seed", "N", "of the split alone", TRAIN, TEXT, FLAG(split_seed)},
+    {"--threads", "N", "0: as many as this process may use", ROWS, TEXT, FLAG(threads)},
+    {"--validation", "MODE", "holdout:0.25 (default), cv:5, oob or none", TRAIN, TEXT, FLAG(validation)},
+    {"--valid-data", "FILE", "validation rows of their own", TRAIN, TEXT, FLAG(valid_data)},
+    {"--metric", "NAME", "accuracy, rmse, ...; evaluate takes several", TRAIN | EVALUATE, METRIC, 0},
+    {"--budget", "F", "in (0, 1]: a cheaper, rougher training", TRAIN, TEXT, FLAG(budget)},
+    {"--deadline", "SECONDS", "stop with the best model so far (2, 500ms, 1m)", TRAIN, TEXT, FLAG(deadline)},
+    {"--memory", "BYTES", "that the training may allocate (2GiB)", TRAIN, TEXT, FLAG(memory)},
+    {"--work-limit", "N", "operations: a deadline that is the same everywhere", TRAIN, TEXT, FLAG(work_limit)},
+    {"--cutoff", "LOSS", "stop when the loss cannot get below", TRAIN, TEXT, FLAG(cutoff)},
+    {"--model-dir", "DIR", "save the model there", TRAIN, TEXT, FLAG(model_dir)},
+    {"--no-refit", NULL, "save the validation model, not one of all rows", TRAIN, SWITCH, FLAG(no_refit)},
+    {"--strict", NULL, "refuse hyperparameters that have no effect", TRAIN, SWITCH, FLAG(strict)},
+    {"--quiet", NULL, "no progress", TRAIN, SWITCH, FLAG(quiet)},
+    {"--verbose", NULL, "what happens, step by step", TRAIN, SWITCH, FLAG(verbose)},
+    {"--json", NULL, "one JSON object instead of the last line", TRAIN | EVALUATE, SWITCH, FLAG(json)},
+    {"--model", "FILE", "a saved model", PREDICT | EVALUATE, TEXT, FLAG(model)},
+    {"--proba", NULL, "one column per class instead of labels", PREDICT, SWITCH, FLAG(proba)},
+    {"--output", "FILE", "instead of standard output; whole or not at all", PREDICT, TEXT, FLAG(output)},
+    {0},
+};
+/* clang-format on */
+
+static const struct {
+    const char *name;
+    unsigned command;
+    const char *help;
+} COMMANDS[] = {
+    {"train", TRAIN, "trains a model and prints its loss"},
+    {"predict", PREDICT, "predicts the rows of a table with a saved model, as CSV"},
+    {"evaluate", EVALUATE, "metrics of a saved model on a table with its target"},
+    {"describe", DESCRIBE, "what a table holds, as JSON"},
+    {"inspect", INSPECT, "the record of a saved model, as JSON: hone inspect FILE"},
+    {0},
+};
+
+void flags_help(FILE *to)
+{
+    fprintf(to,
+            "hone %s: one train() for tabular machine learning\n\nUsage: hone COMMAND [FLAG]...\n",
+            hone_version());
+    for (int c = 0; COMMANDS[c].name; c++) {
+        fprintf(to, "\n%s  %s\n", COMMANDS[c].name, COMMANDS[c].help);
+        for (const flag *f = FLAGS; f->name; f++)
+            if (f->commands & COMMANDS[c].command)
+                fprintf(to, "    %-15s %-26s %s\n", f->name, f->value ? f->value : "", f->help);
+    }
+    fprintf(
+        to,
+        "\nExit codes: 0 done, 1 internal, 2 usage or configuration, 3 data, 4 memory, 5 file,\n"
+        "6 model file refused, 7 not supported, 130 interrupted.\n");
+}
+
+static unsigned command_of(const char *word)
+{
+    for (int c = 0; COMMANDS[c].name; c++)
+        if (!strcmp(COMMANDS[c].name, word))
+            return COMMANDS[c].command;
+    return 0;
+}
+
+static bool add(const char **list, int *count, const char *value, const char *name)
+{
+    if (*count == MOST_SETTINGS - 1) {
+        fprintf(stderr, "hone: %s: at most %d are taken\n", name, MOST_SETTINGS - 1);
+        return false;
+    }
+    list[(*count)++] = value;
+    return true;
+}
+
+static bool store(const flag *f, const char *value, flags *out)
+{
+    void *at = (char *)out + f->offset;
+    switch (f->kind) {
+    case TEXT:
+        *(const char **)at = value;
+        return true;
+    case SWITCH:
+        *(bool *)at = true;
+        return true;
+    case SETTING:
+        return add(out->setting, &out->settings, value, f->name);
+    case METRIC:
+        break;
+    }
+    return add(out->metric, &out->metrics, value, f->name);
+}
+
+static const flag *find(const char *word, unsigned command)
+{
+    for (const flag *f = FLAGS; f->name; f++)
+        if (!strcmp(f->name, word) && (f->commands & command))
+            return f;
+    return NULL;
+}
+
+bool flags_read(int count, char **words, flags *out)
+{
+    *out = (flags){.command = count > 1 ? command_of(words[1]) : 0};
+    if (!out->command) {
+        fprintf(stderr, "hone: '%s' is no command; hone --help lists them\n",
+                count > 1 ? words[1] : "");
+        return false;
+    }
+    for (int i = 2; i < count; i++) {
+        if (out->command == INSPECT && !out->file && *words[i] != '-') {
+            out->file = words[i];
+            continue;
+        }
+        const flag *f = find(words[i], out->command);
+        if (!f) {
+            fprintf(stderr, "hone: %s: no such flag of '%s'; hone --help lists them\n", words[i],
+                    words[1]);
+            return false;
+        }
+        if (f->kind != SWITCH && i + 1 == count) {
+            fprintf(stderr, "hone: %s: needs a value (%s)\n", f->name, f->value);
+            return false;
+        }
+        if (!store(f, f->kind == SWITCH ? NULL : words[++i], out))
+            return false;
+    }
+    return true;
+}
+
+/* ---- numbers ---- */
+
+typedef struct unit {
+    const char *name;
+    double factor;
+} unit;
+
+static bool scaled(const char *name, const char *text, const unit *units, double *out)
+{
+    if (!text)
+        return true;
+    char *end;
+    const double v = strtod(text, &end);
+    for (const unit *u = units; end != text && u->name; u++)
+        if (!strcmp(end, u->name)) {
+            *out = v * u->factor;
+            return true;
+        }
+    fprintf(stderr, "hone: %s: '%s' is no number that it takes\n", name, text);
+    return false;
+}
+
+bool number_of(const char *flag, const char *text, double *out)
+{
+    static const unit none[] = {{"", 1}, {0}};
+    return scaled(flag, text, none, out);
+}
+
+bool seconds_of(const char *flag, const char *text, double *out)
+{
+    static const unit units[] = {{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"h", 3600}, {0}};
+    return scaled(flag, text, units, out);
+}
+
+bool bytes_of(const char *flag, const char *text, int64_t *out)
+{
+    static const unit units[] = {{"", 1},         {"B", 1},        {"KiB", 0x1p10},
+                                 {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"kB", 1e3},
+                                 {"MB", 1e6},     {"GB", 1e9},     {0}};
+    double v = 0;
+    if (!scaled(flag, text, units, &v))
+        return false;
+    if (text && !(v >= 1 && v < 0x1p62)) {
+        fprintf(stderr, "hone: %s: '%s' must be at least 1 byte\n", flag, text);
+        return false;
+    }
+    *out = text ? (int64_t)v : *out;
+    return true;
+}
+
+bool unsigned_of(const char *flag, const char *text, uint64_t *out)
+{
+    if (!text)
+        return true;
+    char *end;
+    errno = 0;
+    const unsigned long long v = strtoull(text, &end, 10);
+    if (end == text || *end || errno || *text == '-') {
+        fprintf(stderr, "hone: %s: '%s' must be a whole number from 0 to 2^64 - 1\n", flag, text);
+        return false;
+    }
+    *out = v;
+    return true;
+}
+
+bool whole_of(const char *flag, const char *text, int64_t *out)
+{
+    uint64_t v = (uint64_t)*out;
+    if (!unsigned_of(flag, text, &v))
+        return false;
+    if (v > INT64_MAX) {
+        fprintf(stderr, "hone: %s: '%s' is too large\n", flag, text);
+        return false;
+    }
+    *out = (int64_t)v;
+    return true;
+}

@@ -1,0 +1,37 @@
+/* The flags of all commands: one table says names, which commands take them, and the help. */
+#ifndef HONE_CLI_FLAGS_H
+#define HONE_CLI_FLAGS_H
+
+#include <hone/hone.h>
+#include <stdio.h>
+
+enum { TRAIN = 1, PREDICT = 2, EVALUATE = 4, DESCRIBE = 8, INSPECT = 16 };
+enum { MOST_SETTINGS = 256 };
+
+/* What the command line said; NULL, 0 and false: not given. */
+typedef struct flags {
+    unsigned command;
+    const char *data, *format, *target, *weight, *categorical, *drop, *na, *delimiter, *task;
+    bool no_header;
+    const char *config, *seed, *split_seed, *threads, *validation, *valid_data, *budget, *deadline;
+    const char *memory, *work_limit, *cutoff, *model_dir, *model, *output;
+    bool no_refit, strict, quiet, verbose, json, proba;
+    const char *setting[MOST_SETTINGS]; /* KEY=VALUE */
+    int settings;
+    const char *metric[MOST_SETTINGS];
+    int metrics;
+    const char *file; /* of inspect */
+} flags;
+
+/* False after a message to stderr that says what is wrong. */
+bool flags_read(int count, char **words, flags *out);
+void flags_help(FILE *to);
+
+/* Numbers of flags, with units where they have some ("500ms", "2GiB"). `text` NULL: `out` stays. */
+bool number_of(const char *flag, const char *text, double *out);
+bool whole_of(const char *flag, const char *text, int64_t *out);
+bool unsigned_of(const char *flag, const char *text, uint64_t *out);
+bool seconds_of(const char *flag, const char *text, double *out);
+bool bytes_of(const char *flag, const char *text, int64_t *out);
+
+#endif

@@ -1,0 +1,124 @@
+/* The command line: flags, then one command. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+int32_t interrupted;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    __atomic_store_n(&interrupted, 1, __ATOMIC_RELAXED);
+}
+
+int failed(const hone_error *error)
+{
+    static const int codes[] = {
+        [HONE_OK] = 0,       [HONE_BAD_ARGUMENT] = 2, [HONE_BAD_CONFIG] = 2,
+        [HONE_BAD_DATA] = 3, [HONE_UNSUPPORTED] = 7,  [HONE_NO_MEMORY] = 4,
+        [HONE_IO] = 5,       [HONE_CORRUPT] = 6,      [HONE_STOPPED] = INTERRUPTED,
+        [HONE_INTERNAL] = 1,
+    };
+    fprintf(stderr, "hone: %s: %s\n", error->path, error->message);
+    return codes[error->status];
+}
+
+static hone_status format_of(const char *name, hone_format *format, hone_error *error)
+{
+    static const struct {
+        const char *name;
+        hone_format format;
+    } FORMATS[] = {{"csv", HONE_CSV}};
+    *format = HONE_BY_NAME;
+    for (size_t i = 0; name && i < sizeof FORMATS / sizeof *FORMATS; i++)
+        if (!strcmp(FORMATS[i].name, name))
+            *format = FORMATS[i].format;
+    if (name && *format == HONE_BY_NAME)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--format", "must be csv, got %s", name);
+    return HONE_OK;
+}
+
+static hone_status task_of(const char *name, hone_task *task, hone_error *error)
+{
+    *task = !name                             ? 0
+            : !strcmp(name, "classification") ? HONE_CLASSIFICATION
+            : !strcmp(name, "regression")     ? HONE_REGRESSION
+                                              : (hone_task)-1;
+    if ((int)*task == -1)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--task",
+                         "must be classification or regression, got %s", name);
+    return HONE_OK;
+}
+
+static bool was_interrupted(void *context, double fraction)
+{
+    (void)context, (void)fraction;
+    return __atomic_load_n(&interrupted, __ATOMIC_RELAXED) != 0;
+}
+
+hone_status read_table(const flags *f, const char *file, bool target, const hone_dataset *valid,
+                       hone_dataset **dataset, hone_error *error)
+{
+    if (!file)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--data", "is needed");
+    if (target && !f->target)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--target", "is needed");
+    if (f->delimiter && strlen(f->delimiter) != 1)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--delimiter", "must be one character, got %s",
+                         f->delimiter);
+    hone_read_options options = {.size = sizeof options,
+                                 .target = f->target,
+                                 .weight = f->weight,
+                                 .categorical = f->categorical,
+                                 .drop = f->drop,
+                                 .na = f->na,
+                                 .delimiter = f->delimiter ? *f->delimiter : 0,
+                                 .no_header = f->no_header,
+                                 .poll = was_interrupted};
+    options.dataset.size = sizeof options.dataset;
+    options.dataset.valid = valid;
+    HONE_TRY(format_of(f->format, &options.format, error));
+    HONE_TRY(task_of(f->task, &options.dataset.task, error));
+    return hone_dataset_read(file, &options, dataset, error);
+}
+
+static int run(const flags *f)
+{
+    switch (f->command) {
+    case TRAIN:
+        return train_command(f);
+    case PREDICT:
+        return predict_command(f);
+    case EVALUATE:
+        return evaluate_command(f);
+    case DESCRIBE:
+        return describe_command(f);
+    default:
+        return inspect_command(f);
+    }
+}
+
+int main(int count, char **words)
+{
+    signal(SIGPIPE, SIG_IGN);
+    const struct sigaction action = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    for (int i = 1; i < count; i++)
+        if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) {
+            flags_help(stdout);
+            return fflush(stdout) ? FILE_TROUBLE : 0;
+        }
+    if (count == 2 && !strcmp(words[1], "--version")) {
+        printf("hone %s\n", hone_version());
+        return fflush(stdout) ? FILE_TROUBLE : 0;
+    }
+    flags f;
+    if (!flags_read(count, words, &f))
+        return USAGE;
+    const int code = run(&f);
+    return fflush(stdout) ? FILE_TROUBLE : code;
+}

@@ -1,0 +1,203 @@
+/* hone predict, evaluate, describe, inspect. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+
+/* ---- predict ---- */
+
+static void write_cell(FILE *to, const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, to);
+        return;
+    }
+    fputc('"', to);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', to);
+        fputc(*text, to);
+    }
+    fputc('"', to);
+}
+
+/* The shortest of 15 to 17 digits that reads back to the same double. */
+static void write_number(FILE *to, double v)
+{
+    char text[32];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    fputs(text, to);
+}
+
+static void write_header(FILE *to, const hone_model *model, bool proba)
+{
+    if (!proba)
+        fputs("prediction", to);
+    for (int64_t k = 0; proba && k < hone_model_outputs(model); k++) {
+        char name[512];
+        snprintf(name, sizeof name, "proba:%s", hone_model_class(model, k));
+        fputs(k ? "," : "", to);
+        write_cell(to, name);
+    }
+    fputc('\n', to);
+}
+
+static void write_rows(FILE *to, const hone_model *model, bool proba, const double *out,
+                       int64_t rows)
+{
+    const int64_t width = proba ? hone_model_outputs(model) : 1;
+    const bool classes = hone_model_task(model) == HONE_CLASSIFICATION;
+    write_header(to, model, proba);
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t k = 0; k < width; k++) {
+            fputs(k ? "," : "", to);
+            if (classes && !proba)
+                write_cell(to, hone_model_class(model, (int64_t)out[i]));
+            else
+                write_number(to, out[i * width + k]);
+        }
+        fputc('\n', to);
+    }
+}
+
+/* Beside the file first, then renamed over it: whole or not at all. */
+static hone_status write_file(const flags *f, const hone_model *model, const double *out,
+                              int64_t rows, hone_error *error)
+{
+    char draft[4096];
+    if (snprintf(draft, sizeof draft, "%s.%ld.part", f->output, (long)getpid()) >=
+        (int)sizeof draft)
+        return hone_fail(error, HONE_IO, "--output", "the name is too long");
+    FILE *to = fopen(draft, "wx");
+    if (!to)
+        return hone_fail(error, HONE_IO, f->output, "%s", strerror(errno));
+    write_rows(to, model, f->proba, out, rows);
+    const bool bad = fflush(to) || ferror(to) || fsync(fileno(to));
+    if (fclose(to) || bad || rename(draft, f->output)) {
+        const int why = errno;
+        unlink(draft);
+        return hone_fail(error, HONE_IO, f->output, "%s", strerror(why));
+    }
+    return HONE_OK;
+}
+
+static hone_status predict(const flags *f, const hone_model *model, const hone_dataset *data,
+                           hone_error *error)
+{
+    const int64_t rows = hone_dataset_rows(data);
+    const int64_t width = f->proba ? hone_model_outputs(model) : 1;
+    int64_t threads = 0;
+    if (!whole_of("--threads", f->threads, &threads))
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--threads", "is not valid");
+    double *out = calloc((size_t)(rows * width) + 1, sizeof *out);
+    if (!out)
+        return hone_fail(error, HONE_NO_MEMORY, "memory", "%lld rows of output do not fit",
+                         (long long)rows);
+    const hone_predict_options options = {.size = sizeof options,
+                                          .threads = (int)(threads < 4096 ? threads : 4096),
+                                          .cancel = &interrupted};
+    hone_status status = hone_model_predict(
+        model, data, f->proba ? HONE_PROBABILITIES : HONE_LABELS, &options, out, error);
+    if (!status && f->output)
+        status = write_file(f, model, out, rows, error);
+    else if (!status)
+        write_rows(stdout, model, f->proba, out, rows);
+    free(out);
+    return status;
+}
+
+static hone_status open_model(const flags *f, hone_model **model, hone_error *error)
+{
+    if (!f->model)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--model", "is needed");
+    return hone_model_load(f->model, NULL, model, error);
+}
+
+int predict_command(const flags *f)
+{
+    hone_error error = {0};
+    hone_model *model = NULL;
+    hone_dataset *data = NULL;
+    hone_status status = open_model(f, &model, &error);
+    if (!status)
+        status = read_table(f, f->data, false, NULL, &data, &error);
+    if (!status)
+        status = predict(f, model, data, &error);
+    hone_dataset_free(data);
+    hone_model_free(model);
+    return status ? failed(&error) : 0;
+}
+
+/* ---- evaluate ---- */
+
+static void write_metrics(const flags *f, const char *const *names, const double *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (f->json)
+            printf("%s\"%s\": %.17g%s", i ? ", " : "{", names[i], values[i],
+                   i + 1 == count ? "}\n" : "");
+        else
+            printf("%s %.17g\n", names[i], values[i]);
+}
+
+int evaluate_command(const flags *f)
+{
+    hone_error error = {0};
+    hone_model *model = NULL;
+    hone_dataset *data = NULL;
+    double values[MOST_SETTINGS];
+    const char *names[MOST_SETTINGS] = {0};
+    hone_status status = open_model(f, &model, &error);
+    if (!status)
+        status = read_table(f, f->data, true, NULL, &data, &error);
+    int count = f->metrics;
+    memcpy(names, f->metric, (size_t)count * sizeof *names);
+    if (!status && !count)
+        names[count++] = hone_model_task(model) == HONE_CLASSIFICATION ? "accuracy" : "rmse";
+    if (!status)
+        status = hone_model_evaluate(model, data, names, NULL, values, &error);
+    if (!status)
+        write_metrics(f, names, values, count);
+    hone_dataset_free(data);
+    hone_model_free(model);
+    return status ? failed(&error) : 0;
+}
+
+/* ---- describe, inspect ---- */
+
+int describe_command(const flags *f)
+{
+    hone_error error = {0};
+    hone_dataset *data = NULL;
+    char *json = NULL;
+    hone_status status = read_table(f, f->data, false, NULL, &data, &error);
+    if (!status)
+        status = hone_dataset_describe(data, &json, &error);
+    if (!status)
+        printf("%s\n", json);
+    hone_text_free(json);
+    hone_dataset_free(data);
+    return status ? failed(&error) : 0;
+}
+
+int inspect_command(const flags *f)
+{
+    hone_error error = {0};
+    char *json = NULL;
+    if (!f->file) {
+        fprintf(stderr, "hone: inspect: needs a FILE\n");
+        return USAGE;
+    }
+    const hone_status status = hone_model_inspect(f->file, &json, &error);
+    if (!status)
+        printf("%s\n", json);
+    hone_text_free(json);
+    return status ? failed(&error) : 0;
+}
