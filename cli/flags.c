@@ -181,35 +181,35 @@ static bool scaled(const char *name, const char *text, const unit *units, double
     return false;
 }
 
-bool number_of(const char *flag, const char *text, double *out)
+bool number_of(const char *name, const char *text, double *out)
 {
     static const unit none[] = {{"", 1}, {0}};
-    return scaled(flag, text, none, out);
+    return scaled(name, text, none, out);
 }
 
-bool seconds_of(const char *flag, const char *text, double *out)
+bool seconds_of(const char *name, const char *text, double *out)
 {
     static const unit units[] = {{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"h", 3600}, {0}};
-    return scaled(flag, text, units, out);
+    return scaled(name, text, units, out);
 }
 
-bool bytes_of(const char *flag, const char *text, int64_t *out)
+bool bytes_of(const char *name, const char *text, int64_t *out)
 {
     static const unit units[] = {{"", 1},         {"B", 1},        {"KiB", 0x1p10},
                                  {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"kB", 1e3},
                                  {"MB", 1e6},     {"GB", 1e9},     {0}};
     double v = 0;
-    if (!scaled(flag, text, units, &v))
+    if (!scaled(name, text, units, &v))
         return false;
     if (text && !(v >= 1 && v < 0x1p62)) {
-        fprintf(stderr, "hone: %s: '%s' must be at least 1 byte\n", flag, text);
+        fprintf(stderr, "hone: %s: '%s' must be at least 1 byte\n", name, text);
         return false;
     }
     *out = text ? (int64_t)v : *out;
     return true;
 }
 
-bool unsigned_of(const char *flag, const char *text, uint64_t *out)
+bool unsigned_of(const char *name, const char *text, uint64_t *out)
 {
     if (!text)
         return true;
@@ -217,20 +217,20 @@ bool unsigned_of(const char *flag, const char *text, uint64_t *out)
     errno = 0;
     const unsigned long long v = strtoull(text, &end, 10);
     if (end == text || *end || errno || *text == '-') {
-        fprintf(stderr, "hone: %s: '%s' must be a whole number from 0 to 2^64 - 1\n", flag, text);
+        fprintf(stderr, "hone: %s: '%s' must be a whole number from 0 to 2^64 - 1\n", name, text);
         return false;
     }
     *out = v;
     return true;
 }
 
-bool whole_of(const char *flag, const char *text, int64_t *out)
+bool whole_of(const char *name, const char *text, int64_t *out)
 {
     uint64_t v = (uint64_t)*out;
-    if (!unsigned_of(flag, text, &v))
+    if (!unsigned_of(name, text, &v))
         return false;
     if (v > INT64_MAX) {
-        fprintf(stderr, "hone: %s: '%s' is too large\n", flag, text);
+        fprintf(stderr, "hone: %s: '%s' is too large\n", name, text);
         return false;
     }
     *out = (int64_t)v;

@@ -212,15 +212,24 @@ static const line *line_of(const work *w, const hone_param *row)
     return NULL;
 }
 
-static hone_status check_excludes(const work *w)
+static bool differs(const hone_param *row, const void *params, const void *defaults)
 {
+    return hone_param_hash(row, params, 0) != hone_param_hash(row, defaults, 0);
+}
+
+/* Two keys that exclude each other may both be given when one says no more than its default: a
+ * canonical configuration does. `defaults` holds the default of every row. */
+static hone_status check_excludes(const work *w, const void *params, void *defaults)
+{
+    hone_params_default(w->algorithm->params, w->task, defaults);
     for (int64_t i = 0; i < w->count; i++) {
         const line *l = &w->lines[i];
         if (!l->given || !l->row->excludes)
             continue;
         const hone_param *other = hone_param_find(w->algorithm->params, l->row->excludes, w->task);
         const line *o = other ? line_of(w, other) : NULL;
-        if (o && o->given) {
+        if (o && o->given && differs(l->row, params, defaults) &&
+            differs(other, params, defaults)) {
             char message[160];
             hone_text_join(message, sizeof message, "excludes ", o->given->key,
                            "; give one of the two");
@@ -314,7 +323,10 @@ hone_status hone_config_resolve(const hone_config *config, hone_task task, bool 
     HONE_TRY(resolve_table(&w, w.algorithm->params, w.algorithm->name, true, resolved->params));
     HONE_TRY(resolve_table(&w, hone_prep_table, "prep", false, &resolved->prep));
     HONE_TRY(drop_unused(&w));
-    HONE_TRY(check_excludes(&w));
+    void *defaults = hone_arena_alloc(arena, 1, 1, w.algorithm->params_size);
+    if (!defaults)
+        return hone_no_memory(error);
+    HONE_TRY(check_excludes(&w, resolved->params, defaults));
     HONE_TRY(hone_config_canonical(w.algorithm, resolved->params, &resolved->prep, task, arena,
                                    &resolved->json, error));
     resolved->hash = hone_hash(0, resolved->json, strlen(resolved->json));

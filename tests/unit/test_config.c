@@ -10,7 +10,7 @@ typedef struct toy_params {
     double c;
     bool flag;
     int kernel;
-    double degree;
+    double degree, share;
     hone_amount gamma;
 } toy_params;
 
@@ -27,6 +27,8 @@ static const hone_param PARAMS[] = {
     HONE_CHOICE_PARAM(toy_params, kernel, KERNELS, .help = "A choice."),
     HONE_REAL_PARAM(toy_params, degree, .help = "Only for poly.", .default_value = 3, .legal = {1, 9},
                     .tune = {2, 5}, .when = {"kernel", POLY}),
+    HONE_REAL_PARAM(toy_params, share, .help = "Instead of k.", .default_value = 0.5, .legal = {0, 1},
+                    .excludes = "k"),
     HONE_AMOUNT_PARAM(toy_params, gamma, GAMMAS, .help = "A number or a word.", .default_word = "scale",
                       .legal = {0, INFINITY, HONE_OPEN}, .tune = {1e-4, 10}, .log = true, .tune_words = true),
     {0},
@@ -149,6 +151,7 @@ static void what_is_wrong_is_refused_with_its_place(void **state)
         "{\"model\": \"toy\"",
         "{\"model\": \"toy\"} x",
         "",
+        "{\"model\": \"toy\", \"k\": 3, \"share\": 0.1}",
         "{\"model\": \"toy\", \"C\": NaN}",
         "{\"model\": \"toy\", \"kk\": 3}",
     };
