@@ -1,0 +1,143 @@
+"""The command line on real data and on bad input: exit codes, output, nothing half-written."""
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+HONE = str(Path(sys.argv.pop(1)).resolve())
+DATA = Path(__file__).resolve().parents[2] / "examples" / "data"
+ADULT = str(DATA / "adult.csv.gz")
+FOREST = ["--set", "model=random_forest", "--set", "n_estimators=10"]
+
+
+def run(*arguments, **options):
+    return subprocess.run([HONE, *map(str, arguments)], capture_output=True, text=True, timeout=120,
+                          **options)
+
+
+class OnRealData(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.out = Path(cls.folder.name)
+        cls.trained = run("train", "--data", ADULT, "--target", "income", *FOREST, "--seed", 1,
+                          "--model-dir", cls.out / "models", "--json")
+        cls.result = json.loads(cls.trained.stdout)
+        cls.model = cls.result["model_path"]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def test_train_gives_the_loss_and_one_whole_file(self):
+        self.assertEqual(self.trained.returncode, 0, self.trained.stderr)
+        self.assertLess(self.result["loss"], -0.84)
+        self.assertEqual([str(p) for p in (self.out / "models").iterdir()], [self.model])
+
+    def test_the_last_line_is_the_loss_alone(self):
+        done = run("train", "--data", ADULT, "--target", "income", *FOREST, "--seed", 1)
+        self.assertEqual(float(done.stdout.splitlines()[-1]), self.result["loss"])
+
+    def test_the_number_of_threads_does_not_change_the_loss(self):
+        losses = {run("train", "--data", ADULT, "--target", "income", *FOREST, "--threads", t).stdout
+                  for t in (1, 2, 3)}
+        self.assertEqual(len(losses), 1)
+
+    def test_predict_takes_unknown_levels_and_missing_cells(self):
+        rows = self.out / "rows.csv"
+        header = ("age,workclass,fnlwgt,education,education_num,marital_status,occupation,"
+                  "relationship,race,sex,capital_gain,capital_loss,hours_per_week,native_country")
+        rows.write_text(header + "\n39,Nowhere,77516,Bachelors,13,Never-married,,Not-in-family,"
+                        "White,Male,2174,0,40,Atlantis\n,,83311,,13,,Sales,Husband,White,Male,0,0,"
+                        "13,Cuba\n")
+        done = run("predict", "--model", self.model, "--data", rows)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0], "prediction")
+        self.assertEqual(len(lines), 3)
+        self.assertTrue(set(lines[1:]) <= {"<=50K", ">50K"})
+        done = run("predict", "--model", self.model, "--data", rows, "--proba", "--output",
+                   self.out / "p.csv")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.out / "p.csv") as file:
+            table = list(csv.reader(file))
+        self.assertEqual(table[0], ["proba:<=50K", "proba:>50K"])
+        for row in table[1:]:
+            self.assertAlmostEqual(sum(map(float, row)), 1, places=9)
+
+    def test_evaluate_and_inspect_know_the_model(self):
+        done = run("evaluate", "--model", self.model, "--data", ADULT, "--target", "income",
+                   "--metric", "accuracy", "--json")
+        self.assertGreater(json.loads(done.stdout)["accuracy"], 0.9)
+        record = json.loads(run("inspect", self.model).stdout)["record"]
+        self.assertEqual(record["model"], "random_forest")
+
+    def test_a_cut_model_is_refused(self):
+        whole = Path(self.model).read_bytes()
+        broken = self.out / "broken.hone"
+        for size in (0, 10, 63, 64, 1000, len(whole) - 1):
+            broken.write_bytes(whole[:size])
+            done = run("predict", "--model", broken, "--data", ADULT)
+            self.assertEqual((done.returncode, done.stdout), (6, ""), done.stderr)
+
+
+class BadInput(unittest.TestCase):
+    def refused(self, code, *arguments, says=""):
+        with tempfile.TemporaryDirectory() as folder:
+            done = run(*arguments, cwd=folder)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(says, done.stderr)
+            self.assertEqual(done.stdout, "")
+            self.assertEqual(os.listdir(folder), [])
+
+    def test_each_mistake_has_its_exit_code_and_says_where(self):
+        train = ["train", "--data", ADULT, "--target", "income"]
+        self.refused(2, "trane", says="trane")
+        self.refused(2, *train, "--sed", "1", says="--sed")
+        self.refused(2, *train, "--seed", says="--seed")
+        self.refused(2, *train, "--seed", "-1", says="--seed")
+        self.refused(2, *train, says="model")
+        self.refused(2, *train, "--set", "model=forest", says="random_forest")
+        self.refused(2, *train, "--set", "model=svm", "--set", "C=0", says="config.C")
+        self.refused(2, *train, "--set", "model=svm", "--set", "D=0", says="D")
+        self.refused(2, *train, *FOREST, "--metric", "acuracy", says="balanced_accuracy")
+        self.refused(2, *train, *FOREST, "--validation", "cv:1", says="--validation")
+        self.refused(2, "train", "--data", ADULT, *FOREST, says="--target")
+        self.refused(3, "train", "--data", ADULT, "--target", "salary", *FOREST, says="salary")
+        self.refused(5, "train", "--data", "none.csv", "--target", "y", *FOREST, says="none.csv")
+        self.refused(5, *train, *FOREST, "--model-dir", "/dev/null/models", says="/dev/null")
+        self.refused(5, "predict", "--model", "none.hone", "--data", ADULT, says="none.hone")
+
+    def test_a_ragged_row_is_named_by_its_line(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "ragged.csv"
+            path.write_text("a,b,y\n1,2,0\n1,1\n")
+            done = run("train", "--data", path, "--target", "y", *FOREST)
+            self.assertEqual(done.returncode, 3)
+            self.assertIn("ragged.csv:3", done.stderr)
+
+    def test_a_full_device_ends_with_the_file_code(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([HONE, "--help"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(done.returncode, 5)
+
+    def test_an_interrupt_stops_cleanly(self):
+        process = subprocess.Popen(
+            [HONE, "train", "--data", ADULT, "--target", "income", "--set", "model=random_forest",
+             "--set", "n_estimators=5000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            process.communicate(timeout=3)
+            self.skipTest("the training was over too early to interrupt it")
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 130)
+
+
+if __name__ == "__main__":
+    unittest.main()
