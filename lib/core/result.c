@@ -119,6 +119,12 @@ void hone_result_put(hone_result *r, const char *name, int32_t fold, double valu
     r->value[(int64_t)(fold + 1) * r->names + find(r, name)] = value;
 }
 
+double hone_result_get(const hone_result *r, const char *name, int32_t fold)
+{
+    const int32_t i = find(r, name);
+    return i < 0 ? NAN : r->value[(int64_t)(fold + 1) * r->names + i];
+}
+
 void hone_result_put_state(hone_result *r, int32_t fold, const hone_algorithm *a, const void *state)
 {
     for (const hone_field *f = a->state; f->name; f++) {
@@ -200,8 +206,7 @@ double hone_result_loss(const hone_result *r)
 
 double hone_result_number(const hone_result *r, const char *name, int32_t fold)
 {
-    const int32_t i = fold >= -1 && fold < r->folds && name ? find(r, name) : -1;
-    return i < 0 ? NAN : r->value[(int64_t)(fold + 1) * r->names + i];
+    return r && name && fold >= -1 && fold < r->folds ? hone_result_get(r, name, fold) : NAN;
 }
 
 const char *hone_result_json(const hone_result *r)

@@ -41,6 +41,8 @@ hone_result *hone_result_failed(hone_status status, const hone_error *error);
 
 /* fold -1: the whole. A name that the table does not have is a bug. */
 void hone_result_put(hone_result *result, const char *name, int32_t fold, double value);
+/* Also of a fold that does not count. */
+double hone_result_get(const hone_result *result, const char *name, int32_t fold);
 /* Reads counts and numbers of a fitted state into a row. */
 void hone_result_put_state(hone_result *result, int32_t fold, const hone_algorithm *algorithm,
                            const void *state);

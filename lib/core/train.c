@@ -10,8 +10,10 @@
 
 /* ---- ends ---- */
 
-static hone_end limit_reached(const hone_training *t)
+static hone_end reason_of_stop(const hone_training *t)
 {
+    if (hone_stopping(&t->run) == HONE_ABANDON)
+        return HONE_END_CANCELLED;
     return t->options.work_limit && atomic_load(&t->work) >= t->options.work_limit
                ? HONE_END_WORK_LIMIT
                : HONE_END_DEADLINE;
@@ -67,13 +69,14 @@ static hone_status run_folds(hone_training *t, hone_error *error)
             return HONE_OK;
         }
         HONE_TRY(status);
-        const bool whole = hone_stopping(&t->run) == HONE_GO;
+        const bool whole =
+            atomic_load(&t->stop) == HONE_GO && hone_result_get(r, "partial", f) == 0;
         if (whole || f == 0) {
             r->folds = f + 1;
             log_fold(t, f);
         }
-        if (!whole) {
-            r->end = limit_reached(t);
+        if (!whole || (f + 1 < t->folds && hone_stopping(&t->run) != HONE_GO)) {
+            r->end = reason_of_stop(t);
             return HONE_OK;
         }
         if (lost(t, f + 1)) {
@@ -98,8 +101,7 @@ static hone_status refit(hone_training *t, hone_error *error)
         t->result->end = HONE_END_MEMORY;
         break;
     case HONE_STOPPED:
-        t->result->end =
-            hone_stopping(&t->run) == HONE_ABANDON ? HONE_END_CANCELLED : limit_reached(t);
+        t->result->end = reason_of_stop(t);
         break;
     default:
         if (error)
