@@ -448,7 +448,7 @@ static void edited_files_with_right_checksums_are_refused_or_predict(void **stat
     int models = 0;
     for (int k = 0; toy_module(k); k++)
         models += 6;
-    rounds = 20000 / models + 1;
+    rounds = 24000 / models + 1;
     for_all_models(mutate);
     print_message("%lld of %lld edited files predict\n", (long long)accepted, (long long)total);
     assert_true(accepted > total / 50 && accepted < total);
