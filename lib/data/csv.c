@@ -9,68 +9,20 @@
  * moves pages and not bytes once it is large; a column that turns out to be text after its first
  * rows were read as numbers is read again from the file, alone.
  */
-#define _GNU_SOURCE
 #include "data/csv.h"
 
 #include <string.h>
-
-enum { WINDOW = CSV_CHUNKS * CSV_CHUNK };
-
-static void end_with_newline(csv *c)
-{
-    if (c->filled > c->from && c->window[c->filled - 1] != '\n')
-        c->window[c->filled++] = '\n'; /* the missing last newline */
-}
-
-hone_status hone_csv_window(csv *c, hone_error *error)
-{
-    const int64_t left = c->filled - c->from;
-    if (left && c->from)
-        memmove(c->window, c->window + c->from, (size_t)left);
-    c->from = 0;
-    c->filled = left;
-    for (int64_t want = c->larger ? 2 * left : WINDOW;; want = 2 * c->filled) {
-        if (want < WINDOW)
-            want = WINDOW;
-        if (!hone_grow(&c->r->account, &c->window, &c->room, want + 1, 1))
-            return hone_no_memory(error);
-        size_t got = 0;
-        const size_t ask = (size_t)(want - c->filled);
-        if (!c->ended)
-            HONE_TRY(hone_source_read(c->source, c->window + c->filled, ask, &got, error));
-        c->filled += (int64_t)got;
-        if (got < ask && !c->ended) {
-            c->ended = true;
-            end_with_newline(c);
-        }
-        const char *last = memrchr(c->window, '\n', (size_t)c->filled);
-        c->limit = last ? last + 1 - c->window : 0;
-        if (last || c->ended)
-            return HONE_OK;
-    }
-}
 
 /* ---- chunks ---- */
 
 static void cut_window(csv *c)
 {
-    const char *end = c->window + c->limit;
-    const int64_t size = c->limit - c->from;
-    const char *border = c->window + c->from;
     for (int i = 0; i < c->chunks; i++) {
         csv_chunk *k = &c->chunk[i];
-        const char *next =
-            i + 1 < c->chunks ? c->window + c->from + size * (i + 1) / c->chunks : end;
-        k->start = border;
-        if (i > 0) {
-            const char *newline = memchr(border - 1, '\n', (size_t)(end - border + 1));
-            k->start = newline ? newline + 1 : end;
-        }
-        k->end = next;
-        k->first_line = 0;
-        border = next;
+        k->start = hone_window_line(&c->window, hone_window_border(&c->window, i, c->chunks));
+        k->end = hone_window_border(&c->window, i + 1, c->chunks);
+        k->first_line = i ? 0 : c->line;
     }
-    c->chunk[0].first_line = c->line;
 }
 
 static hone_status parse_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
@@ -99,7 +51,7 @@ static void set_lines(const csv *c, csv_chunk *k, int64_t more)
 static hone_status join_chunks(csv *c, int *used, const char **stop, hone_error *error)
 {
     int64_t line = c->line;
-    const char *at = c->window + c->from;
+    const char *at = c->window.text + c->window.from;
     for (*used = 0; *used < c->chunks; ++*used) {
         csv_chunk *k = &c->chunk[*used];
         if (k->start != at || k->status) {
@@ -206,9 +158,10 @@ static hone_status merge(csv *c, int used, hone_error *error)
     return HONE_OK;
 }
 
-static hone_status window(csv *c, hone_error *error)
+static hone_status read_window(csv *c, hone_error *error)
 {
-    if (c->limit == c->from)
+    hone_window *w = &c->window;
+    if (w->limit == w->from)
         return HONE_OK;
     int used = 0;
     const char *stop = NULL;
@@ -217,22 +170,21 @@ static hone_status window(csv *c, hone_error *error)
         c->known[s] = c->column[c->at[s]].levels ? c->column[c->at[s]].levels->count : 0;
     HONE_TRY(hone_for_blocks(&c->r->run, c->chunks, parse_block, c, error));
     HONE_TRY(join_chunks(c, &used, &stop, error));
-    const bool none = stop == c->window + c->from;
+    w->larger = stop == w->text + w->from; /* one row is larger than the window */
     HONE_TRY(merge(c, used, error));
-    c->from = stop - c->window;
-    c->larger = none; /* one row is larger than the window */
+    w->from = stop - w->text;
     return HONE_OK;
 }
 
 static hone_status pass(csv *c, int64_t until, hone_error *error)
 {
     do {
-        HONE_TRY(window(c, error));
+        HONE_TRY(read_window(c, error));
         if (c->rows >= until)
             return HONE_OK;
-        HONE_TRY(hone_reading_poll(c->r, hone_source_fraction(c->source), error));
-        HONE_TRY(hone_csv_window(c, error));
-    } while (c->limit > c->from);
+        HONE_TRY(hone_reading_poll(c->r, hone_source_fraction(c->window.source), error));
+        HONE_TRY(hone_window_fill(&c->window, error));
+    } while (c->window.limit > c->window.from);
     return HONE_OK;
 }
 
@@ -250,7 +202,7 @@ static hone_status second_pass(csv *c, hone_error *error)
             column->tally = (csv_tally){0};
     }
     HONE_TRY(hone_csv_slots(c, error));
-    HONE_TRY(hone_source_rewind(c->source, error));
+    HONE_TRY(hone_source_rewind(c->window.source, error));
     HONE_TRY(hone_csv_begin(c, false, error));
     c->again = true;
     c->all_rows = rows;
@@ -267,7 +219,7 @@ static hone_status second_pass(csv *c, hone_error *error)
 static hone_status open_chunks(csv *c, hone_error *error)
 {
     const int64_t most = (1 << 20) / (c->cols + 1);
-    c->chunks = most < 1 ? 1 : most < CSV_CHUNKS ? (int)most : CSV_CHUNKS;
+    c->chunks = most < 1 ? 1 : most < HONE_CHUNKS ? (int)most : HONE_CHUNKS;
     for (int i = 0; i < c->chunks; i++) {
         csv_chunk *k = &c->chunk[i];
         k->tally = HONE_NEW(c->r->memory, csv_tally, c->cols, 1);
@@ -283,7 +235,7 @@ static hone_status open_chunks(csv *c, hone_error *error)
 
 static void close_chunks(csv *c)
 {
-    for (int i = 0; i < CSV_CHUNKS; i++) {
+    for (int i = 0; i < HONE_CHUNKS; i++) {
         csv_chunk *k = &c->chunk[i];
         for (int64_t s = 0; k->fresh && s < c->cols; s++)
             hone_dictionary_free(&k->fresh[s]);
@@ -293,10 +245,7 @@ static void close_chunks(csv *c)
         hone_arena_close(k->memory);
         *k = (csv_chunk){.csv = c};
     }
-    hone_account_give(&c->r->account, c->room);
-    hone_free(c->window);
-    c->window = NULL;
-    c->room = 0;
+    hone_window_close(&c->window);
 }
 
 static void close_csv(csv *c)
@@ -308,7 +257,7 @@ static void close_csv(csv *c)
     hone_free(c->table);
     hone_free(c->label);
     hone_free(c->weights);
-    hone_source_close(c->source);
+    hone_source_close(c->window.source);
 }
 
 static hone_status check_marks(csv *c, hone_error *error)
@@ -333,7 +282,7 @@ static hone_status read_all(csv *c, hone_dataset **dataset, hone_error *error)
 {
     bool again;
     HONE_TRY(check_marks(c, error));
-    HONE_TRY(hone_source_open(c->r->file, c->r->gzip, &c->source, error));
+    HONE_TRY(hone_source_open(c->r->file, c->r->gzip, &c->window.source, error));
     HONE_TRY(hone_csv_begin(c, true, error));
     HONE_TRY(hone_csv_plan(c, error));
     HONE_TRY(hone_csv_slots(c, error));
@@ -356,9 +305,10 @@ hone_status hone_read_csv(hone_reading *r, hone_dataset **dataset, hone_error *e
     if (!c)
         return hone_no_memory(error);
     c->r = r;
+    c->window.account = &r->account;
     c->target = c->weight = -1;
     c->dtype = HONE_F32;
-    for (int i = 0; i < CSV_CHUNKS; i++)
+    for (int i = 0; i < HONE_CHUNKS; i++)
         c->chunk[i].csv = c;
     const hone_status status = read_all(c, dataset, error);
     close_csv(c);

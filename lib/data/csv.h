@@ -11,8 +11,9 @@
 
 #include "data/dictionary.h"
 #include "data/read.h"
+#include "data/window.h"
 
-enum { CSV_FIELD = 1 << 20, CSV_CHUNK = 1 << 19, CSV_CHUNKS = 8, CSV_TOKEN = 40 };
+enum { CSV_FIELD = 1 << 20, CSV_TOKEN = 40 };
 
 typedef enum csv_how { CSV_SKIP, CSV_NUMBER, CSV_TEXT } csv_how;
 
@@ -66,7 +67,7 @@ typedef struct csv_chunk {
 
 typedef struct csv {
     hone_reading *r;
-    hone_source *source;
+    hone_window window;
     char delimiter, decimal;
     bool special[256]; /* bytes that end an unquoted field or do not belong in it */
     hone_na na;
@@ -77,14 +78,9 @@ typedef struct csv {
     int64_t slots, features;
     int64_t *at;
     int64_t *known; /* per slot: words of the column when the window was begun */
-    /* The window: text in [from, filled), whole lines in [from, limit). */
-    char *window;
-    int64_t room, from, limit, filled;
-    bool larger;  /* one row is longer than the window */
-    bool ended;   /* the window reaches the end of the file */
-    int64_t line; /* of window + from, from 1 */
+    int64_t line;   /* of the window's first row, from 1 */
     int chunks;
-    csv_chunk chunk[CSV_CHUNKS];
+    csv_chunk chunk[HONE_CHUNKS];
     /* The table: rows x features, row-major; codes in text columns. */
     void *table;
     int64_t table_room;
@@ -115,9 +111,6 @@ hone_status hone_csv_plan(csv *c, hone_error *error);
 hone_status hone_csv_to_text(csv *c, int64_t j, hone_error *error);
 /* Slots of a pass over the columns that are not skipped. */
 hone_status hone_csv_slots(csv *c, hone_error *error);
-
-/* Fills the window: the unread rest of the last one and new text. `limit` is `from` at the end. */
-hone_status hone_csv_window(csv *c, hone_error *error);
 
 /* Puts the rows of the first `used` chunks into the table. */
 hone_status hone_csv_store(csv *c, int used, int64_t rows, bool wide, hone_error *error);

@@ -12,16 +12,17 @@ enum { SNIFF = 200 };
 
 static hone_status marks(csv *c, hone_error *error)
 {
-    const unsigned char *b = (const unsigned char *)c->window;
-    if (c->filled == 0)
+    const unsigned char *b = (const unsigned char *)c->window.text;
+    if (c->window.filled == 0)
         return hone_fail(error, HONE_BAD_DATA, c->r->file, "the file is empty");
-    if (c->filled >= 2 && ((b[0] == 0xFF && b[1] == 0xFE) || (b[0] == 0xFE && b[1] == 0xFF))) {
+    if (c->window.filled >= 2 &&
+        ((b[0] == 0xFF && b[1] == 0xFE) || (b[0] == 0xFE && b[1] == 0xFF))) {
         char place[HONE_PLACE_SIZE];
         return hone_fail(error, HONE_BAD_DATA, hone_place(place, c->r->file, 1, 1),
                          "the file is UTF-16; save it as UTF-8");
     }
-    if (c->filled >= 3 && b[0] == 0xEF && b[1] == 0xBB && b[2] == 0xBF)
-        c->from = 3;
+    if (c->window.filled >= 3 && b[0] == 0xEF && b[1] == 0xBB && b[2] == 0xBF)
+        c->window.from = 3;
     return HONE_OK;
 }
 
@@ -46,7 +47,7 @@ static const char *fields_of_row(csv_chunk *k, const char *p,
 
 static void probe_at(csv *c, csv_chunk *k)
 {
-    k->start = k->line_start = c->window + c->from;
+    k->start = k->line_start = c->window.text + c->window.from;
     k->first_line = c->line;
     k->lines = 0;
     k->status = HONE_OK;
@@ -130,10 +131,10 @@ static hone_status read_names(csv *c, csv_chunk *k, hone_error *error)
 
 hone_status hone_csv_begin(csv *c, bool plan, hone_error *error)
 {
-    c->from = c->limit = c->filled = 0;
-    c->ended = c->larger = false;
+    c->window.from = c->window.limit = c->window.filled = 0;
+    c->window.ended = c->window.larger = false;
     c->line = 1;
-    HONE_TRY(hone_csv_window(c, error));
+    HONE_TRY(hone_window_fill(&c->window, error));
     HONE_TRY(marks(c, error));
     csv_chunk *k = &c->chunk[0];
     const char *next;
@@ -143,10 +144,10 @@ hone_status hone_csv_begin(csv *c, bool plan, hone_error *error)
         next = fields_of_row(k, k->start, NULL, &cols);
         if (!k->cut)
             break;
-        c->larger = true;
-        HONE_TRY(hone_csv_window(c, error));
+        c->window.larger = true;
+        HONE_TRY(hone_window_fill(&c->window, error));
     }
-    c->larger = false;
+    c->window.larger = false;
     if (!next) {
         if (error)
             *error = k->error;
@@ -160,7 +161,7 @@ hone_status hone_csv_begin(csv *c, bool plan, hone_error *error)
     }
     if (!c->r->options->no_header) {
         c->line += k->lines + 1;
-        c->from = next - c->window;
+        c->window.from = next - c->window.text;
     }
     return HONE_OK;
 }
@@ -248,7 +249,7 @@ static void sniff(csv *c)
 {
     csv_chunk *k = &c->chunk[0];
     probe_at(c, k);
-    const char *p = k->start, *end = c->window + c->limit;
+    const char *p = k->start, *end = c->window.text + c->window.limit;
     int64_t count;
     for (int i = 0; i < SNIFF && p && p < end; i++) {
         k->line_start = p;

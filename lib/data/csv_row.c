@@ -57,7 +57,7 @@ static void count_lines(csv_chunk *k, const char *from, const char *to)
 static const char *refuse_open(csv_chunk *k, const char *open, const char *why)
 {
     k->line_start = open; /* back to the line of the opening quote */
-    while (k->line_start > k->csv->window + k->csv->from && k->line_start[-1] != '\n')
+    while (k->line_start > k->csv->window.text + k->csv->window.from && k->line_start[-1] != '\n')
         k->line_start--;
     hone_csv_refuse(k, open, HONE_BAD_DATA, "%s", why);
     return NULL;
@@ -67,7 +67,7 @@ static const char *refuse_open(csv_chunk *k, const char *open, const char *why)
 static const char *quoted(csv_chunk *k, const char *p, hone_token *token)
 {
     const csv *c = k->csv;
-    const char *open = p - 1, *part = p, *limit = c->window + c->limit;
+    const char *open = p - 1, *part = p, *limit = c->window.text + c->window.limit;
     const int64_t lines = k->lines;
     int64_t used = 0;
     for (;;) {
@@ -78,11 +78,11 @@ static const char *quoted(csv_chunk *k, const char *p, hone_token *token)
             count_lines(k, p, zero);
             return refuse_byte(k, zero);
         }
-        if (stop - open > CSV_FIELD || (!q && c->ended)) {
+        if (stop - open > CSV_FIELD || (!q && c->window.ended)) {
             k->lines = lines;
             return refuse_open(k, open,
-                               q || !c->ended ? "a field of more than 1 MiB"
-                                              : "the quote opened here is never closed");
+                               q || !c->window.ended ? "a field of more than 1 MiB"
+                                                     : "the quote opened here is never closed");
         }
         if (!q) {
             k->cut = true;

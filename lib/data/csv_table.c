@@ -15,7 +15,7 @@ static void widen(csv *c)
 
 static int64_t expected_rows(const csv *c, int64_t rows)
 {
-    const double share = hone_source_fraction(c->source);
+    const double share = hone_source_fraction(c->window.source);
     const double all = share > 0 ? (double)rows / share : 0;
     return all > (double)rows && all < 1e15 ? (int64_t)(all * 1.02) : rows;
 }

@@ -61,6 +61,9 @@ static const struct {
 } FORMATS[] = {
     {".csv", HONE_CSV, hone_read_csv},
     {".tsv", HONE_CSV, hone_read_csv},
+    {".svm", HONE_SVMLIGHT, hone_read_svmlight},
+    {".svmlight", HONE_SVMLIGHT, hone_read_svmlight},
+    {".libsvm", HONE_SVMLIGHT, hone_read_svmlight},
 };
 
 static bool ends_with(const char *name, size_t length, const char *ending)
