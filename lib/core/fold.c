@@ -16,7 +16,7 @@
 
 enum {
     GRACE = 50000000,       /* nanoseconds that predictions may go on after the deadline */
-    PACE = 10000000,        /* nanoseconds that a block of predictions should take */
+    PACE = 20000000,        /* nanoseconds that a block of predictions should take */
     FIRST_BLOCK = 16,       /* rows, when a deadline is set */
     WORK_BLOCK = 256,       /* rows, when only a work limit is: a fixed cut */
     WORK_GRACE = 4,         /* predictions may go on by a quarter of the work limit */
@@ -229,7 +229,7 @@ static bool out_of_time(const hone_training *t)
     const hone_options *o = &t->options;
     if (o->work_limit && atomic_load(&t->work) >= o->work_limit + o->work_limit / WORK_GRACE)
         return true;
-    return t->run.deadline && hone_clock() > t->run.deadline + GRACE;
+    return t->deadline && hone_clock() > t->deadline + GRACE;
 }
 
 static hone_status predict_block(fitting *f, const jury *j, const int64_t *at, int64_t count,
@@ -265,13 +265,13 @@ static hone_status predict_paced(fitting *f, jury *j, hone_arena *scratch, hone_
         order[i] = i;
     hone_stream s = hone_stream_of(t->split_seed, ORDER_KEY, (uint64_t)m);
     hone_shuffle(&s, order, m);
-    int64_t block = t->run.deadline ? FIRST_BLOCK : WORK_BLOCK;
+    int64_t block = t->deadline ? FIRST_BLOCK : WORK_BLOCK;
     for (int64_t at = 0; at < m && (at == 0 || !out_of_time(t));) {
         const int64_t count = block < m - at ? block : m - at, start = hone_clock();
         HONE_TRY(predict_block(f, j, order + at, count, scratch, error));
         hone_arena_reset(scratch);
         at += count;
-        if (t->run.deadline && hone_clock() - start < PACE)
+        if (t->deadline && hone_clock() - start < PACE)
             block *= 2;
         hone_progress(&t->judging, (double)at / (double)m);
     }
@@ -308,7 +308,7 @@ static hone_status predict(fitting *f, jury *j, hone_error *error)
     if (t->validation == HONE_VALIDATE_OOB && !f->constant)
         return predict_oob(f, j, error);
     f->door.job.run = &t->judging;
-    if (!t->run.deadline && !t->run.work_limit)
+    if (!t->deadline && !t->run.work_limit)
         return hone_fitted_predict(f->fitted, &j->x, &t->judging, j->door, j->score, error);
     hone_arena *scratch = hone_arena_open(&t->account);
     const hone_status status =

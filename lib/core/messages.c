@@ -136,7 +136,8 @@ void hone_training_announce(const hone_training *t)
         hone_training_log(
             t, HONE_INFO, "validation: %lld rows (%s), %lld train",
             (long long)(t->split[0].valid.row ? t->split[0].valid.count : t->foreign.table.rows),
-            hone_validation_names[t->options.validation], (long long)t->split[0].train.count);
+            t->foreign.table.rows ? "dataset" : hone_validation_names[t->validation],
+            (long long)t->split[0].train.count);
     else
         hone_training_log(t, HONE_INFO, "validation: %s", hone_validation_names[t->validation]);
     announce_keys(t);

@@ -81,6 +81,9 @@ hone_status hone_options_read(const hone_options *given, hone_options *o, hone_e
 
 /* ---- run ---- */
 
+/* Of the deadline: fits end that much earlier. */
+static const double FOR_JUDGING = 0.1;
+
 static hone_status make_run(hone_training *t, hone_error *error)
 {
     const hone_options *o = &t->options;
@@ -100,6 +103,8 @@ static hone_status make_run(hone_training *t, hone_error *error)
                         .listener = &t->listener};
     t->judging = t->run;
     t->judging.deadline = t->judging.work_limit = 0;
+    t->deadline = t->run.deadline;
+    t->run.deadline -= (int64_t)(o->deadline * 1e9 * FOR_JUDGING);
     t->judging.stop = &t->judge_stop;
     t->arena = hone_arena_open(&t->account);
     return t->arena ? HONE_OK : hone_no_memory(error);

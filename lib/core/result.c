@@ -9,12 +9,18 @@
 
 /* Beside the metrics of the task and the scalars of the module's state. */
 static const hone_number_name facts[] = {
-    {"loss", HONE_NUMBER_METRIC},           {"trained_rows", HONE_NUMBER_FACT},
-    {"judged_rows", HONE_NUMBER_FACT},      {"partial", HONE_NUMBER_FACT},
-    {"constant", HONE_NUMBER_FACT},         {"work", HONE_NUMBER_FACT},
-    {"fit_seconds", HONE_NUMBER_TIMING},    {"predict_seconds", HONE_NUMBER_TIMING},
-    {"shared_seconds", HONE_NUMBER_TIMING}, {"seconds", HONE_NUMBER_TIMING},
-    {"peak_bytes", HONE_NUMBER_TIMING},     {"model_bytes", HONE_NUMBER_TIMING},
+    {"loss", HONE_NUMBER_FACT},
+    {"trained_rows", HONE_NUMBER_FACT},
+    {"judged_rows", HONE_NUMBER_FACT},
+    {"partial", HONE_NUMBER_FACT},
+    {"constant", HONE_NUMBER_FACT},
+    {"work", HONE_NUMBER_FACT},
+    {"fit_seconds", HONE_NUMBER_TIMING},
+    {"predict_seconds", HONE_NUMBER_TIMING},
+    {"shared_seconds", HONE_NUMBER_TIMING},
+    {"seconds", HONE_NUMBER_TIMING},
+    {"peak_bytes", HONE_NUMBER_TIMING},
+    {"model_bytes", HONE_NUMBER_TIMING},
     {"threads", HONE_NUMBER_TIMING},
 };
 enum { FACTS = sizeof facts / sizeof *facts };

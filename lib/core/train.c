@@ -48,13 +48,12 @@ static bool lost(const hone_training *t, int32_t finished)
 
 static void log_fold(const hone_training *t, int32_t f)
 {
+    if (t->folds == 1)
+        return;
     char number[HONE_NUMBER_SIZE];
     hone_number_text(hone_result_number(t->result, t->metric->name, f), number);
-    if (t->folds > 1)
-        hone_training_log(t, HONE_INFO, "fold %d of %d: %s %s", (int)f + 1, (int)t->folds,
-                          t->metric->name, number);
-    if (hone_result_number(t->result, "converged", f) == 0)
-        hone_training_log(t, HONE_WARNING, "%s has not converged", t->resolved.algorithm->name);
+    hone_training_log(t, HONE_INFO, "fold %d of %d: %s %s", (int)f + 1, (int)t->folds,
+                      t->metric->name, number);
 }
 
 /* A fold that a limit cut short counts only when there is no other. */

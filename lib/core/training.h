@@ -60,7 +60,7 @@ typedef struct hone_training {
     int64_t siblings;
     bool only_loss; /* nobody reads the other metrics */
     bool keep;      /* somebody wants the model */
-    int64_t started;
+    int64_t started, deadline; /* of the clock; 0: none */
 
     hone_arena *arena;
     hone_resolved resolved; /* params as the run takes them: budget applied */

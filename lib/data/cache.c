@@ -29,6 +29,7 @@ typedef struct entry {
     int64_t pins;
     uint64_t last_use;
     double seconds; /* that the build took */
+    int64_t work;   /* and its operations */
 } entry;
 
 struct hone_cache {
@@ -196,7 +197,7 @@ static hone_fit_job narrowed(const hone_shared *s, const request *q)
  * object never points into another one. */
 static hone_status build(hone_shared *s, entry *e, const request *q, hone_error *error)
 {
-    const int64_t start = hone_clock();
+    const int64_t start = hone_clock(), work = atomic_load(s->job.run->work);
     if (s->account && s->account->cap) {
         e->account.cap = s->account->cap - atomic_load(&s->account->used);
         if (e->account.cap <= 0)
@@ -219,6 +220,7 @@ static hone_status build(hone_shared *s, entry *e, const request *q, hone_error 
     hone_arena_close(job.scratch);
     hone_shared_release(&inner);
     e->seconds = (double)(hone_clock() - start) * 1e-9;
+    e->work = atomic_load(s->job.run->work) - work;
     s->seconds += e->seconds;
     return status;
 }
@@ -249,6 +251,31 @@ static void publish(hone_cache *c, entry *e)
     c->stats.misses++;
 }
 
+static hone_status stopped(const request *q, hone_error *error)
+{
+    return hone_fail(error, HONE_STOPPED, q->recipe->name, "the run was stopped");
+}
+
+/* A hit counts as much work as the build did, and both stop a run that is then at its limit: where
+ * a limit stops a trial does not depend on what was cached. */
+static bool within_limit(const hone_shared *s)
+{
+    const hone_run *run = s->job.run;
+    return !run->work_limit || atomic_load(run->work) < run->work_limit;
+}
+
+static bool pay_work(const hone_shared *s, const entry *e)
+{
+    const hone_run *run = s->job.run;
+    atomic_fetch_add(run->work,
+                     e->work); /* not hone_work: it may call the caller, under our lock */
+    if (within_limit(s))
+        return true;
+    int go = HONE_GO;
+    atomic_compare_exchange_strong(run->stop, &go, HONE_FINISH);
+    return false;
+}
+
 static void wait_a_little(hone_cache *c)
 {
     struct timespec until;
@@ -265,13 +292,13 @@ static hone_status take(hone_shared *s, const request *q, entry **found, hone_er
     hone_cache *c = s->cache;
     while ((*found = find(c, q)) && (*found)->state == BUILDING) {
         wait_a_little(c);
-        if (hone_stopping(s->job.run) == HONE_ABANDON)
-            return hone_fail(error, HONE_STOPPED, q->recipe->name, "the caller asked to stop");
+        if (hone_stopping(s->job.run) != HONE_GO)
+            return stopped(q, error);
     }
     if (*found) {
         c->stats.hits++;
         c->stats.seconds_saved += (*found)->seconds;
-        return HONE_OK;
+        return pay_work(s, *found) ? HONE_OK : stopped(q, error);
     }
     entry *e = free_slot(c);
     if (!e)
@@ -287,7 +314,7 @@ static hone_status take(hone_shared *s, const request *q, entry **found, hone_er
     else
         publish(c, e), *found = e;
     pthread_cond_broadcast(&c->changed);
-    return status;
+    return status || within_limit(s) ? status : stopped(q, error);
 }
 
 static hone_status derive(hone_shared *s, const request *q, const void **object, hone_error *error)

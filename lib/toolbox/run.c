@@ -18,18 +18,26 @@ int64_t hone_clock(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
+/* Never over an ABANDON that another thread has just set. */
+static void finish(const hone_run *run)
+{
+    int go = HONE_GO;
+    atomic_compare_exchange_strong_explicit(run->stop, &go, HONE_FINISH, memory_order_relaxed,
+                                            memory_order_relaxed);
+}
+
 hone_stop hone_stopping(const hone_run *run)
 {
     int stop = atomic_load_explicit(run->stop, memory_order_relaxed);
     if (stop == HONE_ABANDON)
         return HONE_ABANDON;
-    if (run->cancel && __atomic_load_n(run->cancel, __ATOMIC_RELAXED))
-        stop = HONE_ABANDON;
-    else if (!stop && run->deadline && hone_clock() > run->deadline)
-        stop = HONE_FINISH;
-    if (stop)
-        atomic_store_explicit(run->stop, stop, memory_order_relaxed);
-    return (hone_stop)stop;
+    if (run->cancel && __atomic_load_n(run->cancel, __ATOMIC_RELAXED)) {
+        atomic_store_explicit(run->stop, HONE_ABANDON, memory_order_relaxed);
+        return HONE_ABANDON;
+    }
+    if (!stop && run->deadline && hone_clock() > run->deadline)
+        finish(run);
+    return (hone_stop)atomic_load_explicit(run->stop, memory_order_relaxed);
 }
 
 /* On the calling thread only: Python's signals, a service's own flag. */
@@ -49,9 +57,8 @@ static void poll_caller(const hone_run *run)
 void hone_work(const hone_run *run, int64_t operations)
 {
     const int64_t done = atomic_fetch_add_explicit(run->work, operations, memory_order_relaxed);
-    if (run->work_limit && done + operations >= run->work_limit &&
-        atomic_load_explicit(run->stop, memory_order_relaxed) == HONE_GO)
-        atomic_store_explicit(run->stop, HONE_FINISH, memory_order_relaxed);
+    if (run->work_limit && done + operations >= run->work_limit)
+        finish(run);
     poll_caller(run);
 }
 

@@ -653,7 +653,7 @@ static void a_limit_that_is_not_reached_changes_no_bit(void **state)
     hone_dataset *d = data(HONE_REGRESSION, NULL);
     hone_result *a = trained(d, CENTROID, 9, NULL);
     hone_result *b = trained(d, CENTROID, 9, OPTIONS(.deadline = 1e6));
-    hone_result *c = trained(d, CENTROID, 9, OPTIONS(.work_limit = 1000000000));
+    hone_result *c = trained(d, CENTROID, 9, OPTIONS(.work_limit = INT64_C(1) << 60));
     assert_same(a, b);
     assert_same(a, c);
     hone_result_free(a);
