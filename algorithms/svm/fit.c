@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gamma.h"
+#include "sigmoid.h"
 #include "solve.h"
 
 /* One problem of the fit: rows `row[0 .. n)` of the data, ascending. */
@@ -17,6 +18,7 @@ typedef struct part {
     double rho, gap, objective;
     int64_t iterations;
     bool converged;
+    sigmoid sigmoid; /* when probabilities are asked for */
 } part;
 
 typedef struct fit {
@@ -164,6 +166,21 @@ static void set_targets(const fit *f, const part *p, problem *q)
     }
 }
 
+/* The sigmoid of a pair, from decisions of rows that were left out. */
+static hone_status calibrate(const fit *f, part *p, solver *work, hone_arena *scratch,
+                             hone_error *error)
+{
+    double *decision = HONE_RAW(scratch, double, p->n, 1);
+    double *weight = HONE_RAW(scratch, double, p->n, 1);
+    if (!decision || !weight)
+        return hone_no_memory(error);
+    HONE_TRY(sigmoid_decisions(work, decision, scratch, error));
+    for (int64_t i = 0; i < p->n; i++)
+        weight[i] = f->job->weight ? f->job->weight[p->row[i]] : 1;
+    p->sigmoid = sigmoid_fit(decision, work->p->sign, weight, p->n);
+    return HONE_OK;
+}
+
 static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *scratch,
                               hone_error *error)
 {
@@ -177,12 +194,16 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
     const int64_t limit = hone_derive_limit(f->job->shared);
     q.row_bytes = limit < SVM_ROW_BYTES ? limit : SVM_ROW_BYTES;
     q.inside = inside;
-    HONE_TRY(solve(&q, scratch, error));
+    solver work;
+    HONE_TRY(solver_open(&work, &q, scratch, error));
+    HONE_TRY(solver_run(&work, error));
     for (int64_t v = 0; v < q.m; v++)
         p->coef[row_of(&q, v)] += q.sign[v] * q.alpha[v];
     p->rho = q.rho, p->gap = q.gap, p->objective = q.objective;
     p->iterations = q.iterations, p->converged = q.converged;
-    return HONE_OK;
+    if (!f->params->probability || regress)
+        return HONE_OK;
+    return calibrate(f, p, &work, scratch, error);
 }
 
 static hone_status solve_small_part(void *context, int64_t block, hone_arena *scratch,
@@ -214,6 +235,9 @@ static hone_status solve_parts(fit *f, hone_error *error)
 }
 
 /* ---- the state ---- */
+
+/* As a logit. */
+#define CERTAIN 16
 
 /* Support vectors by class, each row once. `slot`: by row, its number among them or -1. */
 static hone_status list_vectors(const fit *f, svm_state *s, int64_t *slot, hone_error *error)
@@ -267,7 +291,12 @@ static void copy_part(const fit *f, const part *p, svm_state *s, const int64_t *
         const int64_t other = !job->label ? 0 : job->label[p->row[i]] == p->a ? p->b - 1 : p->a;
         s->coef[at * s->n_coefs + other] = p->coef[i] / f->kernel.scale;
     }
-    s->intercept[job->label ? svm_pair(p->a, p->b, k) : 0] = -p->rho;
+    const int64_t pair = job->label ? svm_pair(p->a, p->b, k) : 0;
+    s->intercept[pair] = -p->rho;
+    if (s->n_sigmoids) {
+        s->sigmoid_a[pair] = p->sigmoid.a;
+        s->sigmoid_b[pair] = p->sigmoid.b;
+    }
     s->gap = fmax(s->gap, p->gap);
     s->objective += p->objective;
     s->iterations += p->iterations;
@@ -280,8 +309,11 @@ static void settle_absent(const fit *f, svm_state *s, const bool *present)
     const int64_t k = f->job->shape.outputs;
     for (int64_t a = 0; a < k; a++)
         for (int64_t b = a + 1; b < k; b++)
-            if (present[a] != present[b])
+            if (present[a] != present[b]) {
                 s->intercept[svm_pair(a, b, k)] = present[a] ? 1 : -1;
+                if (s->n_sigmoids)
+                    s->sigmoid_b[svm_pair(a, b, k)] = present[a] ? -CERTAIN : CERTAIN;
+            }
 }
 
 static hone_status make_state(const fit *f, svm_state *s, hone_error *error)
@@ -296,6 +328,7 @@ static hone_status make_state(const fit *f, svm_state *s, hone_error *error)
     s->n_rows = n, s->gamma = f->gamma, s->converged = 1;
     s->n_coefs = job->label ? k - 1 : 1;
     s->n_pairs = job->label ? k * (k - 1) / 2 : 1;
+    s->n_sigmoids = job->label && f->params->probability ? s->n_pairs : 0;
     s->vectors = HONE_RAW(job->keep, float, s->n_sv, d);
     s->centre = HONE_NEW(job->keep, double, d, 1);
     s->coef = HONE_NEW(job->keep, double, s->n_sv, s->n_coefs);

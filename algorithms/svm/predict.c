@@ -3,12 +3,16 @@
 
 #include "fit.h"
 #include "kernel.h"
+#include "sigmoid.h"
 
 enum {
     ROWS = 48,   /* rows of a block */
     PANELS = 32, /* panels of vectors between two additions */
     WIDTH = PANELS * HONE_LANES
 };
+
+/* Least probability of a pair. */
+#define LEAST 1e-7
 
 struct svm_prepared {
     hone_panels panels; /* of the support vectors */
@@ -100,8 +104,28 @@ static void vote(const double *decision, int64_t k, double *score)
         score[winner] = best_vote + best_margin;
 }
 
+/* r[a][b] of every pair, kept off 0 and 1 as in LIBSVM; `room`: 2 k k + k. */
+static void give_probabilities(const svm_state *s, int64_t k, const double *decision, double *room,
+                               double *score)
+{
+    double *r = room;
+    for (int64_t a = 0; a < k; a++)
+        for (int64_t b = a + 1; b < k; b++) {
+            const int64_t p = svm_pair(a, b, k);
+            const double v = sigmoid_at(s->sigmoid_a[p], s->sigmoid_b[p], decision[p]);
+            r[a * k + b] = fmin(fmax(v, LEAST), 1 - LEAST);
+            r[b * k + a] = 1 - r[a * k + b];
+        }
+    if (k == 2) {
+        score[0] = r[1];
+        score[1] = r[2];
+    } else {
+        sigmoid_couple(r, k, room + k * k, score);
+    }
+}
+
 static void finish_row(const hone_predict_job *job, const double *sum, double *decision,
-                       double *score)
+                       double *room, double *score)
 {
     const svm_state *s = job->state;
     const int64_t k = job->shape.outputs;
@@ -110,7 +134,11 @@ static void finish_row(const hone_predict_job *job, const double *sum, double *d
         return;
     }
     score_pairs(s, k, sum, decision);
-    if (k == 2) {
+    if (k == 1) {
+        score[0] = 1;
+    } else if (s->n_sigmoids) {
+        give_probabilities(s, k, decision, room, score);
+    } else if (k == 2) {
         score[0] = decision[0];
         score[1] = -decision[0];
     } else {
@@ -139,7 +167,9 @@ static hone_status predict_block(void *context, int64_t block, hone_arena *scrat
     float *values = HONE_RAW(scratch, float, ROWS, WIDTH);
     double *sum = HONE_NEW(scratch, double, rows, cell);
     double *decision = HONE_RAW(scratch, double, s->n_pairs, 1);
-    if (!hone_queries_new(rows, panels->d, scratch, &q) || !buffer || !values || !sum || !decision)
+    double *room = HONE_RAW(scratch, double, 2 * k + 1, k);
+    if (!hone_queries_new(rows, panels->d, scratch, &q) || !buffer || !values || !sum ||
+        !decision || !room)
         return hone_no_memory(error);
     hone_queries_read(panels, &job->x, first, rows, p->kernel.isa, buffer, &q);
     const int64_t all = hone_panel_count(panels->n);
@@ -152,7 +182,7 @@ static hone_status predict_block(void *context, int64_t block, hone_arena *scrat
     for (int64_t i = 0; i < rows * cell; i++)
         sum[i] *= p->kernel.scale;
     for (int64_t r = 0; r < rows; r++)
-        finish_row(job, sum + r * cell, decision, job->score + (first + r) * k);
+        finish_row(job, sum + r * cell, decision, room, job->score + (first + r) * k);
     return HONE_OK;
 }
 

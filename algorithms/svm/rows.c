@@ -7,6 +7,9 @@
 /* Columns of a block: its part of the gradient stays in the first-level cache. */
 enum { COLUMNS = 512, PANELS = COLUMNS / HONE_LANES };
 
+/* Floats of memory that slots take at a time. */
+enum { SLAB = 1 << 21 };
+
 bool rows_open(rows *r, const problem *p, hone_arena *arena)
 {
     const int64_t width = hone_panel_count(p->n) * HONE_LANES;
@@ -27,11 +30,15 @@ bool rows_open(rows *r, const problem *p, hone_arena *arena)
 static int64_t free_slot(rows *r)
 {
     if (r->used < r->room) {
-        float *data = HONE_RAW(r->arena, float, r->width, 1);
-        if (data) {
-            r->data[r->used] = data;
-            return r->used++;
+        const int64_t left = r->room - r->used, most = SLAB / r->width + 1;
+        if (r->used == r->ready) {
+            const int64_t some = left < most ? left : most;
+            float *data = HONE_RAW(r->arena, float, some, r->width);
+            for (int64_t i = 0; data && i < some; i++)
+                r->data[r->ready++] = data + i * r->width;
         }
+        if (r->used < r->ready)
+            return r->used++;
         r->room = r->used;
     }
     for (int64_t tries = 0; tries < 2 * r->used; tries++) {

@@ -11,15 +11,15 @@ enum { ROWS_MOST = 1024 };
 typedef struct rows {
     const problem *p;
     hone_arena *arena;
-    int64_t width;         /* floats of a row */
-    int64_t room, used;    /* slots */
-    int64_t hand, clock;   /* of the second-chance replacement */
-    int64_t *slot_of;      /* n: slot of a row, or -1 */
-    int64_t *owner, *last; /* per slot: its row, the clock of its last use */
-    bool *touched;         /* per slot: used since the hand passed */
-    float **data;          /* per slot */
-    hone_queries queries;  /* rows to compute */
-    int64_t computed;      /* rows, for the log */
+    int64_t width;             /* floats of a row */
+    int64_t room, ready, used; /* slots: at most, with memory, taken */
+    int64_t hand, clock;       /* of the second-chance replacement */
+    int64_t *slot_of;          /* n: slot of a row, or -1 */
+    int64_t *owner, *last;     /* per slot: its row, the clock of its last use */
+    bool *touched;             /* per slot: used since the hand passed */
+    float **data;              /* per slot */
+    hone_queries queries;      /* rows to compute */
+    int64_t computed;          /* rows, for the log */
 } rows;
 
 bool rows_open(rows *r, const problem *p, hone_arena *arena);

@@ -1,5 +1,7 @@
 #include "solve.h"
 
+#include <string.h>
+
 #include "subproblem.h"
 #include "working.h"
 
@@ -29,12 +31,14 @@ static double intercept(const problem *p)
             free++;
         } else if (up) {
             least = fmin(least, f);
-        } else {
+        } else if (low) {
             most = fmax(most, f);
         }
     }
     if (free)
         return sum / (double)free;
+    if (isinf(least) && isinf(most))
+        return 0;
     return isinf(least) ? most : isinf(most) ? least : (least + most) / 2;
 }
 
@@ -98,29 +102,44 @@ static hone_status fill_gram(const problem *p, smo *s, hone_arena *scratch, hone
     return HONE_OK;
 }
 
-static hone_status solve_small(problem *p, hone_arena *scratch, hone_error *error)
+static hone_status open_small(solver *s, hone_arena *scratch, hone_error *error)
 {
-    smo s;
-    if (!subproblem_make(&s, p->n, scratch))
+    s->whole = HONE_NEW(scratch, smo, 1, 1);
+    if (!s->whole || !subproblem_make(s->whole, s->p->n, scratch))
         return hone_no_memory(error);
-    HONE_TRY(fill_gram(p, &s, scratch, error));
-    for (int64_t v = 0; v < p->m; v++)
-        subproblem_load(&s, v, p, v);
-    subproblem_pad(&s, p->m);
-    p->iterations = smo_solve(&s, p->tol, 0, p->max_iter, p->run, p->kernel->isa);
-    for (int64_t v = 0; v < p->m; v++) {
-        p->alpha[v] = s.alpha[v];
-        p->g[v] = s.f[v] - p->sign[v] * p->linear[v];
-    }
-    return HONE_OK;
+    return fill_gram(s->p, s->whole, scratch, error);
 }
 
-hone_status solve(problem *p, hone_arena *scratch, hone_error *error)
+static void run_small(problem *p, smo *s)
 {
+    for (int64_t v = 0; v < p->m; v++)
+        subproblem_load(s, v, p, v);
+    subproblem_pad(s, p->m);
+    p->iterations = smo_solve(s, p->tol, 0, p->max_iter, p->run, p->kernel->isa);
+    for (int64_t v = 0; v < p->m; v++) {
+        p->alpha[v] = s->alpha[v];
+        p->g[v] = s->f[v] - p->sign[v] * p->linear[v];
+    }
+}
+
+hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *error)
+{
+    *s = (solver){.p = p};
     if (solve_is_small(p->n, p->m))
-        HONE_TRY(solve_small(p, scratch, error));
+        return open_small(s, scratch, error);
+    return working_open(&s->working, p, scratch, error);
+}
+
+hone_status solver_run(solver *s, hone_error *error)
+{
+    problem *p = s->p;
+    memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
+    memset(p->g, 0, (size_t)hone_panel_count(p->n) * HONE_LANES * sizeof *p->g);
+    p->iterations = 0;
+    if (s->whole)
+        run_small(p, s->whole);
     else
-        HONE_TRY(solve_working(p, scratch, error));
+        HONE_TRY(working_run(s->working, error));
     if (hone_stopping(p->run) == HONE_ABANDON)
         return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");
     finish(p);

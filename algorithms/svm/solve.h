@@ -27,7 +27,7 @@ typedef struct problem {
     const hone_run *run;
     bool inside; /* called from a block: start none */
 
-    double *alpha; /* m, zero or feasible at the start */
+    double *alpha; /* m */
     double *g;     /* n: sum over v of y_v alpha_v K(row of v, .) */
     double rho, gap, objective;
     int64_t iterations;
@@ -37,7 +37,18 @@ typedef struct problem {
 /* Whether the whole kernel matrix is taken: such problems may be solved inside blocks. */
 bool solve_is_small(int64_t n, int64_t m);
 
-hone_status solve(problem *p, hone_arena *scratch, hone_error *error);
+/* What stays between solutions of one problem under different bounds: kernel values. A variable
+ * whose bound is 0 takes no part, but `g` covers its row too. */
+typedef struct solver {
+    problem *p;
+    struct smo *whole;       /* the kernel matrix of a small problem */
+    struct working *working; /* or working sets and kernel rows */
+} solver;
+
+hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *error);
+
+/* Solves from alpha = 0. */
+hone_status solver_run(solver *s, hone_error *error);
 
 /* Row of a variable. */
 static inline int64_t row_of(const problem *p, int64_t v)

@@ -35,7 +35,7 @@ typedef struct working {
     double gap;
 } working;
 
-static bool open_working(working *w, problem *p, hone_arena *scratch)
+static bool make_arrays(working *w, problem *p, hone_arena *scratch)
 {
     const int64_t q = p->m < WORKING ? p->m : WORKING, d = p->panels->d;
     const int64_t count = hone_panel_count(q);
@@ -185,33 +185,39 @@ static hone_status rebuild(working *w, hone_error *error)
     return rows_update(&w->rows, p->g, w->row, w->change, list_rows(w), error);
 }
 
-hone_status solve_working(problem *p, hone_arena *scratch, hone_error *error)
+hone_status working_open(working **w, problem *p, hone_arena *scratch, hone_error *error)
 {
-    working w;
-    if (!open_working(&w, p, scratch))
-        return hone_no_memory(error);
+    *w = HONE_NEW(scratch, working, 1, 1);
+    return *w && make_arrays(*w, p, scratch) ? HONE_OK : hone_no_memory(error);
+}
+
+hone_status working_run(working *w, hone_error *error)
+{
+    problem *p = w->p;
     bool rebuilt = false;
     double first = 0;
+    w->held = 0;
+    memset(w->chosen, 0, (size_t)p->m * sizeof *w->chosen);
     while (p->iterations < p->max_iter && hone_stopping(p->run) == HONE_GO) {
-        const int64_t before = w.held;
-        choose(&w);
-        if (!(w.gap >= p->tol))
+        const int64_t before = w->held;
+        choose(w);
+        if (!(w->gap >= p->tol))
             break;
-        HONE_TRY(fill_matrix(&w, before, error));
-        load_set(&w);
-        const int64_t left = p->max_iter - p->iterations, most = INNER * w.held;
-        p->iterations +=
-            smo_solve(&w.s, 0.9 * p->tol, SHARE, left < most ? left : most, p->run, p->kernel->isa);
-        const int64_t count = collect(&w);
+        HONE_TRY(fill_matrix(w, before, error));
+        load_set(w);
+        const int64_t left = p->max_iter - p->iterations, most = INNER * w->held;
+        p->iterations += smo_solve(&w->s, 0.9 * p->tol, SHARE, left < most ? left : most, p->run,
+                                   p->kernel->isa);
+        const int64_t count = collect(w);
         if (count == 0 && rebuilt)
             break; /* the gap is below what double can move */
         if (count == 0)
-            HONE_TRY(rebuild(&w, error));
+            HONE_TRY(rebuild(w, error));
         else
-            HONE_TRY(rows_update(&w.rows, p->g, w.row, w.change, count, error));
+            HONE_TRY(rows_update(&w->rows, p->g, w->row, w->change, count, error));
         rebuilt = count == 0;
-        first = fmax(first, w.gap);
-        hone_progress(p->run, fmin(1, log(first / w.gap) / log(first / p->tol)));
+        first = fmax(first, w->gap);
+        hone_progress(p->run, fmin(1, log(first / w->gap) / log(first / p->tol)));
     }
     return HONE_OK;
 }

@@ -3,7 +3,9 @@
 
 #include "solve.h"
 
-/* Working sets (see solve.h), from p->alpha and a p->g that belongs to it. */
-hone_status solve_working(problem *p, hone_arena *scratch, hone_error *error);
+/* Working sets (see solve.h). `working_run` starts from p->alpha and a p->g that belongs to it;
+ * kernel rows stay from run to run. */
+hone_status working_open(struct working **w, problem *p, hone_arena *scratch, hone_error *error);
+hone_status working_run(struct working *w, hone_error *error);
 
 #endif

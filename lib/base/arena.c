@@ -1,14 +1,17 @@
 /* A list of chunks: bump allocation, freed together. The account sees chunks only.
  *
  * Small chunks come from the heap, large ones too: the C library keeps and reuses both, so that
- * trials after the first do not pay for fresh pages.
+ * trials after the first do not pay for fresh pages. From two huge pages on, chunks ask for huge
+ * pages: touching fresh small ones can cost more than the computation.
  */
+#define _DEFAULT_SOURCE
 #include "base/arena.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGN = 64, CHUNK = 1 << 16 };
+enum { ALIGN = 64, CHUNK = 1 << 16, HUGE_PAGE = 1 << 21, HUGE = 2 * HUGE_PAGE };
 
 typedef struct chunk {
     struct chunk *next;
@@ -89,7 +92,10 @@ static chunk *get(hone_arena *arena, size_t size)
     const int64_t bytes = (int64_t)(size + ALIGN);
     if (!hone_account_take(arena->account, bytes))
         return NULL;
-    chunk *c = refused() ? NULL : aligned_alloc(ALIGN, size + ALIGN);
+    const bool huge = size >= HUGE;
+    chunk *c = refused() ? NULL : aligned_alloc(huge ? HUGE_PAGE : ALIGN, size + ALIGN);
+    if (c && huge)
+        madvise(c, size + ALIGN, MADV_HUGEPAGE); /* advice: failure changes nothing */
     if (!c) {
         hone_account_give(arena->account, bytes);
         return NULL;

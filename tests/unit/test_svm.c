@@ -648,6 +648,62 @@ static void max_iter_ends_the_fit_and_says_so(void **state)
     free_table(&t);
 }
 
+/* Calibrated: among rows of a fresh sample told p, a share of about p is of the class. */
+static void probabilities_are_consistent_and_calibrated(void **state)
+{
+    (void)state;
+    for (int64_t k = 2; k <= 4; k++) {
+        table t = clouds(k == 2 ? 1600 : 700, 3, k, 16), z = clouds(4000, 3, k, 17);
+        svm_params p = defaults(&t);
+        p.probability = true;
+        fitted f;
+        fit(&f, &t, &p, (how){.threads = 2});
+        const hone_matrix x = matrix_of(&z);
+        double *score = scores(&f, &x), told = 0, loss = 0, chance = 0;
+        int64_t right = 0;
+        for (int64_t i = 0; i < z.n; i++) {
+            double sum = 0;
+            for (int64_t c = 0; c < k; c++) {
+                assert_true(score[i * k + c] > 0 && score[i * k + c] < 1);
+                sum += score[i * k + c];
+            }
+            assert_true(fabs(sum - 1) < 1e-9);
+            const int64_t best = best_class(score + i * k, k);
+            told += score[i * k + best] / (double)z.n;
+            right += best == z.label[i];
+            loss -= log(score[i * k + z.label[i]]) / (double)z.n;
+            chance += log((double)k) / (double)z.n;
+        }
+        assert_true(fabs(told - (double)right / (double)z.n) < 0.03);
+        assert_true(loss < 0.75 * chance);
+        free(score);
+        hone_fitted_free(f.f);
+        free_table(&t), free_table(&z);
+    }
+}
+
+static void probabilities_survive_tiny_classes(void **state)
+{
+    (void)state;
+    table t = clouds(40, 2, 4, 18);
+    for (int64_t i = 0; i < t.n; i++)
+        t.label[i] = i == 0 ? 1 : i < 4 ? 0 : 3; /* one row, three rows, none, the rest */
+    svm_params p = defaults(&t);
+    p.probability = true;
+    fitted f;
+    fit(&f, &t, &p, (how){0});
+    const hone_matrix x = matrix_of(&t);
+    double *score = scores(&f, &x);
+    for (int64_t i = 0; i < t.n; i++) {
+        assert_true(best_class(score + 4 * i, 4) != 2);
+        for (int64_t c = 0; c < 4; c++)
+            assert_true(isfinite(score[4 * i + c]));
+    }
+    free(score);
+    hone_fitted_free(f.f);
+    free_table(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -664,6 +720,8 @@ int main(void)
         cmocka_unit_test(it_learns_what_overlaps_little),
         cmocka_unit_test(degenerate_data_end_with_a_valid_model),
         cmocka_unit_test(a_class_without_rows_is_never_predicted),
+        cmocka_unit_test(probabilities_are_consistent_and_calibrated),
+        cmocka_unit_test(probabilities_survive_tiny_classes),
         cmocka_unit_test(max_iter_ends_the_fit_and_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -341,9 +341,7 @@ static hone_vector answers(hone_task task)
 {
     static double amount[TOY_ROWS];
     static const char *label[TOY_ROWS];
-    static const char *const names[] = {"low \"bar\"", "middle",
-                                        "\xc3\xbc"
-                                        "ber"};
+    static const char *const names[] = {"low \"bar\"", "middle", "\u00fcber"};
     for (int i = 0; i < TOY_ROWS; i++) {
         amount[i] = 100 + 3.25 * i + (i % 7);
         label[i] = names[(i / 11 + i % 2) % 3];
