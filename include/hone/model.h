@@ -16,7 +16,7 @@ struct hone_algorithm;
 /** {.size = sizeof(hone_load_options)} is the default. */
 typedef struct hone_load_options {
     size_t size;
-    int64_t max_bytes; /**< refuse to allocate more; 0: 4 times the file, at least 64 MiB */
+    int64_t max_bytes; /**< refuse to allocate more; 0: 16 times the file, at least 64 MiB */
     const struct hone_algorithm *const *algorithms; /**< NULL-terminated, besides the built-in */
 } hone_load_options;
 
@@ -29,9 +29,9 @@ typedef struct hone_save_options {
 
 typedef struct hone_predict_options {
     size_t size;
-    int threads;               /**< 0: as hone_options.threads; below 256 rows always 1 */
-    const int32_t *cancel;     /**< read atomically; any value but 0 stops */
-    int64_t memory_cap;        /**< 0: none */
+    int threads;                 /**< 0: as hone_options.threads; below 256 rows always 1 */
+    const int32_t *cancel;       /**< read atomically; any value but 0 stops */
+    int64_t memory_cap;          /**< 0: none */
     bool (*poll)(void *context); /**< on the calling thread, about every 50 ms; true stops */
     void *context;
 } hone_predict_options;
@@ -67,7 +67,9 @@ HONE_API hone_status hone_model_load_bytes(const void *bytes, size_t size,
                                            const hone_load_options *options, hone_model **model,
                                            hone_error *error);
 
-/** The record of a model file as JSON, without loading the model. Freed with hone_text_free. */
+/** A model file as JSON, without loading the model; every checksum is looked at. {"format",
+ * "bytes", "content_hash": of all but "run", "sections", "record", "run"}. Freed with
+ * hone_text_free. */
 HONE_API hone_status hone_model_inspect(const char *file, char **json, hone_error *error);
 
 HONE_API hone_model *hone_model_retain(const hone_model *model);
@@ -76,6 +78,7 @@ HONE_API void hone_model_free(hone_model *model); /* gives one reference back */
 HONE_API const char *hone_model_algorithm(const hone_model *model);
 HONE_API hone_task hone_model_task(const hone_model *model);
 HONE_API int64_t hone_model_features(const hone_model *model); /* columns that predict expects */
+/** NULL when the training data had no names: column j is then called x<j>. */
 HONE_API const char *hone_model_feature_name(const hone_model *model, int64_t j);
 HONE_API int64_t hone_model_outputs(const hone_model *model); /* classes, or 1 */
 HONE_API const char *hone_model_class(const hone_model *model, int64_t k);

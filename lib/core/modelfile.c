@@ -34,6 +34,23 @@ static hone_shape step_shape(const hone_pipeline *p, int k)
     return shape;
 }
 
+/* Members beyond the caller's `size` mean: not given. */
+static hone_save_options save_given(const hone_save_options *o)
+{
+    hone_save_options own = {0};
+    if (o)
+        memcpy(&own, o, o->size < sizeof own ? o->size : sizeof own);
+    return own;
+}
+
+static hone_load_options load_given(const hone_load_options *o)
+{
+    hone_load_options own = {0};
+    if (o)
+        memcpy(&own, o, o->size < sizeof own ? o->size : sizeof own);
+    return own;
+}
+
 /* ---- writing ---- */
 
 static void plan(const hone_model *m, hone_container *c)
@@ -105,10 +122,11 @@ static hone_status save(const hone_model *m, const char *file, bool replace,
     char *bytes;
     size_t size;
     HONE_TRY(hone_model_bytes(m, &bytes, &size, error));
-    const bool durable = !(o && o->fast);
+    const hone_save_options given = save_given(o);
+    const bool durable = !given.fast;
     hone_status status = hone_file_write(file, bytes, size, replace, durable, error);
     hone_free(bytes);
-    if (!status && o && o->sidecar)
+    if (!status && given.sidecar)
         status = write_sidecar(m, file, durable, error);
     return status;
 }
@@ -303,7 +321,7 @@ static hone_status load_all(loader *l, hone_error *error)
 static int64_t cap_of(const hone_load_options *o, size_t size)
 {
     enum { LEAST = 64 << 20 };
-    if (o && o->max_bytes > 0)
+    if (o->max_bytes > 0)
         return o->max_bytes;
     return size > LEAST / 16 ? (int64_t)size * 16 : LEAST;
 }
@@ -311,7 +329,7 @@ static int64_t cap_of(const hone_load_options *o, size_t size)
 static hone_status load(const unsigned char *bytes, size_t size, const char *path,
                         const hone_load_options *o, hone_model **model, hone_error *error)
 {
-    loader l = {.path = path, .most = cap_of(o, size), .more = o ? o->algorithms : NULL};
+    loader l = {.path = path, .most = cap_of(o, size), .more = o->algorithms};
     HONE_TRY(hone_container_read(bytes, size, path, &l.container, error));
     l.model = hone_model_empty(l.most);
     if (!l.model)
@@ -330,7 +348,8 @@ hone_status hone_model_load_bytes(const void *bytes, size_t size, const hone_loa
     if (!model || (!bytes && size))
         return hone_fail(error, HONE_BAD_ARGUMENT, model ? "bytes" : "model", "must not be NULL");
     *model = NULL;
-    return load(bytes, size, IN_MEMORY, options, model, error);
+    const hone_load_options o = load_given(options);
+    return load(bytes, size, IN_MEMORY, &o, model, error);
 }
 
 hone_status hone_model_load(const char *file, const hone_load_options *options, hone_model **model,
@@ -341,10 +360,10 @@ hone_status hone_model_load(const char *file, const hone_load_options *options, 
     *model = NULL;
     char *bytes;
     size_t size;
-    const size_t limit = options && options->max_bytes > 0 ? (size_t)options->max_bytes : 0;
+    const hone_load_options o = load_given(options);
+    const size_t limit = o.max_bytes > 0 ? (size_t)o.max_bytes : 0;
     HONE_TRY(hone_file_read(file, limit, &bytes, &size, error));
-    const hone_status status =
-        load((const unsigned char *)bytes, size, file, options, model, error);
+    const hone_status status = load((const unsigned char *)bytes, size, file, &o, model, error);
     hone_free(bytes);
     return status;
 }
@@ -371,7 +390,7 @@ static hone_status inspect(const char *bytes, size_t size, const char *file, cha
                            hone_error *error)
 {
     static const char *const parts[] = {"record", "run"};
-    loader l = {.path = file, .most = cap_of(NULL, size)};
+    loader l = {.path = file, .most = cap_of(&(hone_load_options){0}, size)};
     HONE_TRY(hone_container_read((const unsigned char *)bytes, size, file, &l.container, error));
     for (int k = 0; k < 2; k++) {
         const hone_section *s;
