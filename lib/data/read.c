@@ -58,12 +58,15 @@ static const struct {
     const char *ending;
     hone_format format;
     reader read;
+    bool text; /* may be inside gzip */
 } FORMATS[] = {
-    {".csv", HONE_CSV, hone_read_csv},
-    {".tsv", HONE_CSV, hone_read_csv},
-    {".svm", HONE_SVMLIGHT, hone_read_svmlight},
-    {".svmlight", HONE_SVMLIGHT, hone_read_svmlight},
-    {".libsvm", HONE_SVMLIGHT, hone_read_svmlight},
+    {".csv", HONE_CSV, hone_read_csv, true},
+    {".tsv", HONE_CSV, hone_read_csv, true},
+    {".svm", HONE_SVMLIGHT, hone_read_svmlight, true},
+    {".svmlight", HONE_SVMLIGHT, hone_read_svmlight, true},
+    {".libsvm", HONE_SVMLIGHT, hone_read_svmlight, true},
+    {".npy", HONE_NPY, hone_read_npy, false},
+    {".npz", HONE_NPZ, hone_read_npz, false},
 };
 
 static bool ends_with(const char *name, size_t length, const char *ending)
@@ -79,17 +82,23 @@ static hone_status find_reader(hone_reading *r, reader *read, hone_error *error)
     r->gzip = ends_with(r->file, length, ".gz");
     length -= r->gzip ? 3 : 0;
     *read = NULL;
+    bool text = true;
     for (size_t k = 0; !*read && k < sizeof FORMATS / sizeof *FORMATS; k++)
-        if (asked ? FORMATS[k].format == asked : ends_with(r->file, length, FORMATS[k].ending))
+        if (asked ? FORMATS[k].format == asked : ends_with(r->file, length, FORMATS[k].ending)) {
             *read = FORMATS[k].read;
+            text = FORMATS[k].text;
+        }
+    char place[HONE_PLACE_SIZE];
+    if (r->gzip && !text)
+        return hone_fail(error, HONE_BAD_ARGUMENT, hone_place(place, r->file, 0, 0),
+                         ".gz goes around text formats only");
     if (*read)
         return HONE_OK;
     if (asked)
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.format", "%d is no format", (int)asked);
-    char place[HONE_PLACE_SIZE];
     return hone_fail(error, HONE_BAD_ARGUMENT, hone_place(place, r->file, 0, 0),
-                     "the name does not end in .csv or .tsv "
-                     "(.gz may follow); say which format it is");
+                     "the name does not end in .csv, .tsv, .svm, .svmlight, .libsvm, .npy or .npz "
+                     "(.gz after a text format); say which format it is");
 }
 
 /* ---- the call ---- */
