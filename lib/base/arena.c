@@ -93,7 +93,9 @@ static chunk *get(hone_arena *arena, size_t size)
     if (!hone_account_take(arena->account, bytes))
         return NULL;
     const bool huge = size >= HUGE;
-    chunk *c = refused() ? NULL : aligned_alloc(huge ? HUGE_PAGE : ALIGN, size + ALIGN);
+    const size_t alignment = huge ? HUGE_PAGE : ALIGN; /* sizes are a multiple of it */
+    const size_t room = (size + ALIGN + alignment - 1) / alignment * alignment;
+    chunk *c = refused() ? NULL : aligned_alloc(alignment, room);
     if (c && huge)
         madvise(c, size + ALIGN, MADV_HUGEPAGE); /* advice: failure changes nothing */
     if (!c) {

@@ -309,7 +309,9 @@ static void the_constant_model_is_saved_without_the_preprocessing_of_another(voi
     (void)state;
     hone_dataset *d = toy_data(HONE_CLASSIFICATION);
     hone_model *m = toy_model(&toy_centroid, d, "{}");
-    hone_fitted *fitted = hone_fitted_new(&hone_constant, &m->fitted->shape, m->fitted->params, 0);
+    const int64_t params[8] = {0};
+    assert_true(hone_constant.params_size <= sizeof params);
+    hone_fitted *fitted = hone_fitted_new(&hone_constant, &m->fitted->shape, params, 0);
     double *value = HONE_NEW(fitted->keep, double, 3, 1);
     value[1] = 1;
     memcpy(fitted->state, &value, sizeof value);
