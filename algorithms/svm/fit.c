@@ -137,11 +137,10 @@ static hone_status make_arrays(const fit *f, const part *p, int64_t m, problem *
         return HONE_OK;
     }
     hone_panels *own = HONE_NEW(scratch, hone_panels, 1, 1);
-    float *x = HONE_RAW(scratch, float, lanes, f->panels->d);
-    float *norm = HONE_RAW(scratch, float, lanes, 1);
-    if (!own || !x || !norm)
+    hone_panel_room room;
+    if (!own || !hone_panel_room_new(f->panels, p->n, scratch, &room))
         return hone_no_memory(error);
-    hone_panels_pick(f->panels, p->row, p->n, x, norm, own);
+    hone_panels_pick(f->panels, p->row, p->n, &room, own);
     q->panels = own;
     return HONE_OK;
 }
@@ -267,17 +266,53 @@ static hone_status list_vectors(const fit *f, svm_state *s, int64_t *slot, hone_
     return HONE_OK;
 }
 
-static void copy_vectors(const fit *f, svm_state *s)
+static hone_status copy_dense(const fit *f, svm_state *s, hone_error *error)
 {
     const hone_panels *p = f->panels;
+    s->n_dense = s->n_sv;
+    s->vectors = HONE_RAW(f->job->keep, float, s->n_sv, p->d);
+    s->sparse_start = HONE_NEW(f->job->keep, int64_t, 1, 1);
+    if (!s->vectors || !s->sparse_start)
+        return hone_no_memory(error);
     for (int64_t i = 0; i < s->n_sv; i++) {
         const int64_t r = s->support[i];
         const float *from = p->x + r / HONE_LANES * p->d * HONE_LANES + r % HONE_LANES;
         for (int64_t k = 0; k < p->d; k++)
             s->vectors[i * p->d + k] = from[k * HONE_LANES];
     }
-    memcpy(s->centre, p->centre, (size_t)p->d * sizeof *s->centre);
+    return HONE_OK;
+}
+
+static hone_status copy_sparse(const fit *f, svm_state *s, hone_error *error)
+{
+    const hone_panels *p = f->panels;
+    hone_arena *keep = f->job->keep;
+    s->n_sparse = s->n_sv;
+    for (int64_t i = 0; i < s->n_sv; i++)
+        s->n_entries += p->end[s->support[i]] - p->begin[s->support[i]];
+    s->sparse_start = HONE_NEW(keep, int64_t, s->n_sv + 1, 1);
+    s->sparse_column = HONE_RAW(keep, int32_t, s->n_entries, 1);
+    s->sparse_value = HONE_RAW(keep, float, s->n_entries, 1);
+    if (!s->sparse_start || !s->sparse_column || !s->sparse_value)
+        return hone_no_memory(error);
+    for (int64_t i = 0, next = 0; i < s->n_sv; i++) {
+        const int64_t from = p->begin[s->support[i]], count = p->end[s->support[i]] - from;
+        memcpy(s->sparse_column + next, p->column + from, (size_t)count * sizeof(int32_t));
+        memcpy(s->sparse_value + next, p->value + from, (size_t)count * sizeof(float));
+        s->sparse_start[i + 1] = next += count;
+    }
+    return HONE_OK;
+}
+
+static hone_status copy_vectors(const fit *f, svm_state *s, hone_error *error)
+{
+    const hone_panels *p = f->panels;
     s->unit = p->unit;
+    s->centre = HONE_NEW(f->job->keep, double, p->d, 1);
+    if (!s->centre)
+        return hone_no_memory(error);
+    memcpy(s->centre, p->centre, (size_t)p->d * sizeof *s->centre);
+    return p->x ? copy_dense(f, s, error) : copy_sparse(f, s, error);
 }
 
 static void copy_part(const fit *f, const part *p, svm_state *s, const int64_t *slot)
@@ -319,7 +354,7 @@ static void settle_absent(const fit *f, svm_state *s, const bool *present)
 static hone_status make_state(const fit *f, svm_state *s, hone_error *error)
 {
     const hone_fit_job *job = f->job;
-    const int64_t n = job->x.rows, d = f->panels->d, k = job->shape.outputs;
+    const int64_t n = job->x.rows, k = job->shape.outputs;
     int64_t *slot = HONE_RAW(job->scratch, int64_t, n, 1);
     bool *present = HONE_NEW(job->scratch, bool, k, 1);
     if (!slot || !present)
@@ -329,15 +364,13 @@ static hone_status make_state(const fit *f, svm_state *s, hone_error *error)
     s->n_coefs = job->label ? k - 1 : 1;
     s->n_pairs = job->label ? k * (k - 1) / 2 : 1;
     s->n_sigmoids = job->label && f->params->probability ? s->n_pairs : 0;
-    s->vectors = HONE_RAW(job->keep, float, s->n_sv, d);
-    s->centre = HONE_NEW(job->keep, double, d, 1);
     s->coef = HONE_NEW(job->keep, double, s->n_sv, s->n_coefs);
     s->intercept = HONE_NEW(job->keep, double, s->n_pairs, 1);
     s->sigmoid_a = HONE_NEW(job->keep, double, s->n_sigmoids, 1);
     s->sigmoid_b = HONE_NEW(job->keep, double, s->n_sigmoids, 1);
-    if (!s->vectors || !s->centre || !s->coef || !s->intercept || !s->sigmoid_a || !s->sigmoid_b)
+    if (!s->coef || !s->intercept || !s->sigmoid_a || !s->sigmoid_b)
         return hone_no_memory(error);
-    copy_vectors(f, s);
+    HONE_TRY(copy_vectors(f, s, error));
     for (int64_t i = 0; job->label && i < n; i++)
         present[job->label[i]] = present[job->label[i]] || f->cost[i] > 0;
     if (job->label)

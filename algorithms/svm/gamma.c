@@ -1,5 +1,7 @@
 #include "gamma.h"
 
+#include "toolbox/rows.h"
+
 enum { ROWS = 512 };
 
 /* The mean of f(value) over all elements, in blocks of rows. */
@@ -15,15 +17,18 @@ static hone_status add_block(void *context, int64_t block, hone_arena *scratch, 
     const average *a = context;
     const int64_t d = a->x->cols, first = block * ROWS, left = a->x->rows - first;
     const double cells = (double)a->x->rows * (double)d;
-    double *buffer = HONE_RAW(scratch, double, d, 1), sum = 0;
-    if (!buffer)
+    double *value = HONE_RAW(scratch, double, d, 1), sum = 0;
+    int32_t *column = HONE_RAW(scratch, int32_t, d, 1);
+    if (!value || !column)
         return hone_no_memory(error);
     for (int64_t i = 0; i < (left < ROWS ? left : ROWS); i++) {
-        const double *row = hone_row_f64(a->x, first + i, buffer);
-        for (int64_t k = 0; k < d; k++) {
-            const double v = row[k] - a->mean;
+        const int64_t count = hone_row_entries(a->x, first + i, column, value);
+        for (int64_t k = 0; k < count; k++) {
+            const double v = value[k] - a->mean;
             sum += a->square ? v * v / cells : v / cells;
         }
+        sum += a->square ? (double)(d - count) * (a->mean * a->mean / cells)
+                         : -(double)(d - count) * (a->mean / cells);
     }
     a->sum[block] = sum;
     return HONE_OK;

@@ -106,12 +106,12 @@ static void apply(const kernel *k, float *v, int64_t n)
 }
 
 void kernel_block(const kernel *k, const hone_queries *q, const hone_panels *panels, int64_t first,
-                  int64_t count, float *out, int64_t stride)
+                  int64_t count, int32_t *map, float *out, int64_t stride)
 {
     const hone_measure measure = k->type == SVM_RBF         ? HONE_SQUARE
                                  : k->type == SVM_LAPLACIAN ? HONE_MANHATTAN
                                                             : HONE_INNER;
-    hone_measure_block(measure, q, panels, first, count, k->isa, out, stride);
+    hone_measure_block(measure, q, panels, first, count, k->isa, map, out, stride);
     for (int64_t i = 0; i < q->m; i++)
         apply(k, out + i * stride, count * HONE_LANES);
 }

@@ -21,9 +21,10 @@ typedef struct kernel {
 /* The kernel of these parameters on these points; `gamma` is the number itself. */
 kernel kernel_of(const svm_params *params, double gamma, const hone_panels *panels, hone_isa isa);
 
-/* out[i * stride + j] = K / scale of query i and point 16 first + j. */
+/* out[i * stride + j] = K / scale of query i and point 16 first + j; `map` as in
+ * hone_measure_block. */
 void kernel_block(const kernel *kernel, const hone_queries *queries, const hone_panels *panels,
-                  int64_t first, int64_t count, float *out, int64_t stride);
+                  int64_t first, int64_t count, int32_t *map, float *out, int64_t stride);
 
 /* K / scale of point i with itself. */
 float kernel_self(const kernel *kernel, const hone_panels *panels, int64_t i);

@@ -19,17 +19,10 @@ struct svm_prepared {
 };
 
 /* Norms are summed in double here, so that a loaded model is the same on every machine. */
-hone_status svm_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
-                        hone_error *error)
+static bool pack_dense(const svm_state *s, int64_t d, hone_arena *keep, float *norm, hone_panels *p)
 {
-    (void)params;
-    svm_state *s = state;
-    const int64_t d = shape->features, lanes = hone_panel_count(s->n_sv) * HONE_LANES;
-    s->prepared = HONE_NEW(keep, struct svm_prepared, 1, 1);
-    float *x = HONE_NEW(keep, float, lanes, d), *norm = HONE_NEW(keep, float, lanes, 1);
-    if (!s->prepared || !x || !norm)
-        return hone_no_memory(error);
-    for (int64_t i = 0; i < s->n_sv; i++) {
+    float *x = HONE_NEW(keep, float, hone_panel_count(s->n_sv) * HONE_LANES, d);
+    for (int64_t i = 0; x && i < s->n_sv; i++) {
         double sum = 0;
         for (int64_t k = 0; k < d; k++) {
             const float v = s->vectors[i * d + k];
@@ -38,7 +31,38 @@ hone_status svm_prepare(const hone_shape *shape, const void *params, void *state
         }
         norm[i] = (float)sum;
     }
-    s->prepared->panels = (hone_panels){s->n_sv, d, s->unit, s->centre, x, norm};
+    p->x = x;
+    return x;
+}
+
+static void refer_sparse(const svm_state *s, float *norm, hone_panels *p)
+{
+    for (int64_t i = 0; i < s->n_sv; i++) {
+        double sum = 0;
+        for (int64_t t = s->sparse_start[i]; t < s->sparse_start[i + 1]; t++)
+            sum += (double)s->sparse_value[t] * (double)s->sparse_value[t];
+        norm[i] = (float)sum;
+    }
+    p->begin = s->sparse_start, p->end = s->sparse_start + 1;
+    p->column = s->sparse_column, p->value = s->sparse_value;
+}
+
+hone_status svm_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
+                        hone_error *error)
+{
+    (void)params;
+    svm_state *s = state;
+    const int64_t d = shape->features;
+    s->prepared = HONE_NEW(keep, struct svm_prepared, 1, 1);
+    float *norm = HONE_NEW(keep, float, hone_panel_count(s->n_sv), HONE_LANES);
+    if (!s->prepared || !norm)
+        return hone_no_memory(error);
+    hone_panels *p = &s->prepared->panels;
+    *p = (hone_panels){.n = s->n_sv, .d = d, .unit = s->unit, .centre = s->centre, .norm = norm};
+    if (s->n_sparse)
+        refer_sparse(s, norm, p);
+    else if (!pack_dense(s, d, keep, norm, p))
+        return hone_no_memory(error);
     return HONE_OK;
 }
 
@@ -163,19 +187,21 @@ static hone_status predict_block(void *context, int64_t block, hone_arena *scrat
     const int64_t first = block * ROWS, left = job->x.rows - first, k = job->shape.outputs;
     const int64_t rows = left < ROWS ? left : ROWS, cell = k * s->n_coefs;
     hone_queries q;
-    double *buffer = HONE_RAW(scratch, double, panels->d, 1);
+    hone_query_buffer buffer;
+    int32_t *map;
     float *values = HONE_RAW(scratch, float, ROWS, WIDTH);
     double *sum = HONE_NEW(scratch, double, rows, cell);
     double *decision = HONE_RAW(scratch, double, s->n_pairs, 1);
     double *room = HONE_RAW(scratch, double, 2 * k + 1, k);
-    if (!hone_queries_new(rows, panels->d, scratch, &q) || !buffer || !values || !sum ||
-        !decision || !room)
+    if (!hone_queries_new(panels, &job->x, first, rows, scratch, &q) ||
+        !hone_query_buffer_new(panels->d, scratch, &buffer) ||
+        !hone_map_new(panels, scratch, &map) || !values || !sum || !decision || !room)
         return hone_no_memory(error);
-    hone_queries_read(panels, &job->x, first, rows, p->kernel.isa, buffer, &q);
+    hone_queries_read(panels, &job->x, first, rows, p->kernel.isa, &buffer, &q);
     const int64_t all = hone_panel_count(panels->n);
     for (int64_t at = 0; at < all; at += PANELS) {
         const int64_t count = all - at < PANELS ? all - at : PANELS, v = at * HONE_LANES;
-        kernel_block(&p->kernel, &q, panels, at, count, values, WIDTH);
+        kernel_block(&p->kernel, &q, panels, at, count, map, values, WIDTH);
         const int64_t true_count = panels->n - v < WIDTH ? panels->n - v : WIDTH;
         add_vectors(s, k, v, true_count, values, rows, sum);
     }

@@ -15,6 +15,8 @@ bool rows_open(rows *r, const problem *p, hone_arena *arena)
     const int64_t width = hone_panel_count(p->n) * HONE_LANES;
     const int64_t fit = p->row_bytes / (width * (int64_t)sizeof(float));
     *r = (rows){.p = p, .arena = arena, .width = width, .room = fit < p->n ? fit : p->n};
+    r->entries =
+        p->panels->x ? r->width * p->panels->d : p->panels->end[p->n - 1] - p->panels->begin[0];
     r->slot_of = HONE_RAW(arena, int64_t, p->n, 1);
     r->owner = HONE_NEW(arena, int64_t, r->room, 1);
     r->last = HONE_NEW(arena, int64_t, r->room, 1);
@@ -23,7 +25,8 @@ bool rows_open(rows *r, const problem *p, hone_arena *arena)
     if (!r->slot_of || !r->owner || !r->last || !r->touched || !r->data)
         return false;
     memset(r->slot_of, -1, (size_t)p->n * sizeof *r->slot_of);
-    return hone_queries_new(ROWS_MOST, p->panels->d, arena, &r->queries);
+    return hone_queries_new(p->panels, NULL, 0, p->n < ROWS_MOST ? p->n : ROWS_MOST, arena,
+                            &r->queries);
 }
 
 /* A slot that this update does not use, or -1. Running out of memory only ends the growth. */
@@ -104,10 +107,11 @@ static hone_status update_block(void *context, int64_t block, hone_arena *scratc
     const int64_t width = left < COLUMNS ? left : COLUMNS;
     float *fresh = HONE_RAW(scratch, float, u->missing, width);
     const float **row = HONE_RAW(scratch, const float *, u->count, 1);
-    if (!fresh || !row)
+    int32_t *map;
+    if (!fresh || !row || !hone_map_new(r->p->panels, scratch, &map))
         return hone_no_memory(error);
-    kernel_block(r->p->kernel, &r->queries, r->p->panels, block * PANELS, width / HONE_LANES, fresh,
-                 width);
+    kernel_block(r->p->kernel, &r->queries, r->p->panels, block * PANELS, width / HONE_LANES, map,
+                 fresh, width);
     for (int64_t i = 0; i < u->count; i++) {
         float *kept = u->kept[i] ? u->kept[i] + first : NULL;
         if (u->fresh[i] >= 0) {
@@ -133,7 +137,7 @@ hone_status rows_update(rows *r, double *g, const int64_t *row, const double *we
         update u = {.r = r, .g = g, .count = some, .weight = weight + from};
         find_rows(&u, row + from);
         HONE_TRY(hone_for_blocks(r->p->run, blocks, update_block, &u, error));
-        hone_work(r->p->run, r->width * (some + u.missing * r->p->panels->d));
+        hone_work(r->p->run, r->width * some + u.missing * r->entries);
     }
     return HONE_OK;
 }

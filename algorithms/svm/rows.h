@@ -11,6 +11,7 @@ enum { ROWS_MOST = 1024 };
 typedef struct rows {
     const problem *p;
     hone_arena *arena;
+    int64_t entries;           /* of all points: the work of a row */
     int64_t width;             /* floats of a row */
     int64_t room, ready, used; /* slots: at most, with memory, taken */
     int64_t hand, clock;       /* of the second-chance replacement */

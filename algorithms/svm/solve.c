@@ -66,7 +66,7 @@ typedef struct gram {
     smo *s;
 } gram;
 
-static void gram_rows(const problem *p, smo *s, int64_t block, hone_queries *q)
+static void gram_rows(const problem *p, smo *s, int64_t block, hone_queries *q, int32_t *map)
 {
     const int64_t first = block * QUERIES;
     const int64_t count = p->n - first < QUERIES ? p->n - first : QUERIES;
@@ -74,7 +74,7 @@ static void gram_rows(const problem *p, smo *s, int64_t block, hone_queries *q)
     for (int64_t i = 0; i < count; i++)
         id[i] = first + i;
     hone_queries_pick(p->panels, id, count, p->kernel->isa, q);
-    kernel_block(p->kernel, q, p->panels, 0, hone_panel_count(p->n), s->K + first * s->stride,
+    kernel_block(p->kernel, q, p->panels, 0, hone_panel_count(p->n), map, s->K + first * s->stride,
                  s->stride);
 }
 
@@ -82,9 +82,11 @@ static hone_status gram_block(void *context, int64_t block, hone_arena *scratch,
 {
     const gram *g = context;
     hone_queries q;
-    if (!hone_queries_new(QUERIES, g->p->panels->d, scratch, &q))
+    int32_t *map;
+    if (!hone_queries_new(g->p->panels, NULL, 0, QUERIES, scratch, &q) ||
+        !hone_map_new(g->p->panels, scratch, &map))
         return hone_no_memory(error);
-    gram_rows(g->p, g->s, block, &q);
+    gram_rows(g->p, g->s, block, &q, map);
     return HONE_OK;
 }
 
@@ -95,10 +97,12 @@ static hone_status fill_gram(const problem *p, smo *s, hone_arena *scratch, hone
     if (!p->inside)
         return hone_for_blocks(p->run, blocks, gram_block, &g, error);
     hone_queries q;
-    if (!hone_queries_new(QUERIES, p->panels->d, scratch, &q))
+    int32_t *map;
+    if (!hone_queries_new(p->panels, NULL, 0, QUERIES, scratch, &q) ||
+        !hone_map_new(p->panels, scratch, &map))
         return hone_no_memory(error);
     for (int64_t b = 0; b < blocks; b++)
-        gram_rows(p, s, b, &q);
+        gram_rows(p, s, b, &q, map);
     return HONE_OK;
 }
 

@@ -56,12 +56,17 @@ static const hone_param PARAMS[] = {
 };
 
 static const hone_field STATE[] = {
-    HONE_COUNT(svm_state, n_sv), HONE_COUNT(svm_state, n_coefs), HONE_COUNT(svm_state, n_pairs),
+    HONE_COUNT(svm_state, n_sv), HONE_COUNT(svm_state, n_dense),
+    HONE_COUNT(svm_state, n_sparse), HONE_COUNT(svm_state, n_entries), HONE_COUNT(svm_state, n_coefs), HONE_COUNT(svm_state, n_pairs),
     HONE_COUNT(svm_state, n_sigmoids), HONE_COUNT(svm_state, n_rows),
     HONE_COUNT(svm_state, iterations), HONE_COUNT(svm_state, converged),
     HONE_NUMBER(svm_state, gap), HONE_NUMBER(svm_state, objective), HONE_NUMBER(svm_state, gamma),
     HONE_NUMBER(svm_state, unit),
-    HONE_ARRAY(svm_state, vectors, HONE_N(svm_state, n_sv, 0), HONE_D, HONE_IS_FINITE),
+    HONE_ARRAY(svm_state, vectors, HONE_N(svm_state, n_dense, 0), HONE_D, HONE_IS_FINITE),
+    HONE_ARRAY(svm_state, sparse_start, HONE_N(svm_state, n_sparse, 1), HONE_ONE,
+               HONE_STARTS(HONE_N(svm_state, n_entries, 0))),
+    HONE_ARRAY(svm_state, sparse_column, HONE_N(svm_state, n_entries, 0), HONE_ONE, HONE_IN(0, HONE_D)),
+    HONE_ARRAY(svm_state, sparse_value, HONE_N(svm_state, n_entries, 0), HONE_ONE, HONE_IS_FINITE),
     HONE_ARRAY(svm_state, centre, HONE_D, HONE_ONE, HONE_IS_FINITE),
     HONE_ARRAY(svm_state, support, HONE_N(svm_state, n_sv, 0), HONE_ONE,
                HONE_IN(0, HONE_N(svm_state, n_rows, 0))),
@@ -95,6 +100,9 @@ static hone_status check(const hone_shape *shape, const void *params, const void
     if (s->n_sigmoids != (classes && p->probability ? pairs : 0))
         return hone_fail(error, HONE_CORRUPT, "model.state.n_sigmoids",
                          "does not belong to %lld classes", (long long)k);
+    if (s->n_dense + s->n_sparse != s->n_sv || (s->n_dense && s->n_sparse))
+        return hone_fail(error, HONE_CORRUPT, "model.state.n_sv",
+                         "dense and sparse vectors must add up, and one of them be none");
     if (!(s->unit > 0) || isinf(s->unit) || !(s->gamma >= 0) || isinf(s->gamma))
         return hone_fail(error, HONE_CORRUPT, "model.state.unit",
                          "unit and gamma must be positive");
@@ -106,7 +114,7 @@ const hone_algorithm hone_svm = {
     .name = "svm",
     .summary = "Support vector machine, solved exactly, for classes and numbers.",
     .tasks = HONE_CLASSIFICATION | HONE_REGRESSION,
-    .takes = HONE_TAKES_WEIGHTS | HONE_LIKES_SCALED | HONE_LIKES_SCALED_TARGET,
+    .takes = HONE_TAKES_SPARSE | HONE_TAKES_WEIGHTS | HONE_LIKES_SCALED | HONE_LIKES_SCALED_TARGET,
     .params_size = sizeof(svm_params),
     .state_size = sizeof(svm_state),
     .params = PARAMS,

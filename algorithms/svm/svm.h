@@ -23,16 +23,20 @@ typedef struct svm_params {
 /* Support vectors stand once, ordered by class. A vector of class a has n_coefs = classes - 1
  * coefficients, as in LIBSVM: towards class b in column b if b < a, else b - 1. */
 typedef struct svm_state {
-    int64_t n_sv, n_coefs, n_pairs, n_sigmoids, n_rows, iterations, converged;
+    int64_t n_sv, n_dense, n_sparse, n_entries; /* dense + sparse = all, and one of them 0 */
+    int64_t n_coefs, n_pairs, n_sigmoids, n_rows, iterations, converged;
     double gap, objective; /* certificate: the worst pair's KKT gap, the sum of dual objectives */
     double gamma;          /* as used */
     double unit;           /* vectors = (value - centre) / unit */
-    float *vectors;        /* n_sv x d */
-    double *centre;        /* d */
-    int64_t *support;      /* n_sv: rows of the training data */
-    int64_t *class_start;  /* outputs + 1: the vectors of a class */
-    double *coef;          /* n_sv x n_coefs */
-    double *intercept;     /* n_pairs, in the order (0, 1), (0, 2), .., (1, 2), .. */
+    float *vectors;        /* n_dense x d */
+    int64_t *sparse_start; /* n_sparse + 1: or their entries */
+    int32_t *sparse_column;
+    float *sparse_value;
+    double *centre;                /* d */
+    int64_t *support;              /* n_sv: rows of the training data */
+    int64_t *class_start;          /* outputs + 1: the vectors of a class */
+    double *coef;                  /* n_sv x n_coefs */
+    double *intercept;             /* n_pairs, in the order (0, 1), (0, 2), .., (1, 2), .. */
     double *sigmoid_a, *sigmoid_b; /* n_sigmoids = n_pairs when probabilities were asked for */
     struct svm_prepared *prepared; /* panels of the vectors */
 } svm_state;

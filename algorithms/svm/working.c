@@ -20,11 +20,11 @@ enum {
 typedef struct working {
     problem *p;
     smo s;
-    int64_t held, kept; /* variables in the set; those in front were there before */
-    int64_t *variable;  /* q */
-    bool *chosen;       /* m */
-    wish *up, *low;     /* m */
-    float *x, *norm;    /* panels of the set's rows */
+    int64_t held, kept;   /* variables in the set; those in front were there before */
+    int64_t *variable;    /* q */
+    bool *chosen;         /* m */
+    wish *up, *low;       /* m */
+    hone_panel_room room; /* panels of the set's rows */
     hone_panels panels;
     hone_queries fresh; /* the set's new rows */
     double *weight;     /* n: change of y alpha by row */
@@ -37,22 +37,21 @@ typedef struct working {
 
 static bool make_arrays(working *w, problem *p, hone_arena *scratch)
 {
-    const int64_t q = p->m < WORKING ? p->m : WORKING, d = p->panels->d;
-    const int64_t count = hone_panel_count(q);
+    const int64_t q = p->m < WORKING ? p->m : WORKING;
     *w = (working){.p = p};
     w->variable = HONE_NEW(scratch, int64_t, q, 1);
     w->chosen = HONE_NEW(scratch, bool, p->m, 1);
     w->up = HONE_RAW(scratch, wish, p->m, 1);
     w->low = HONE_RAW(scratch, wish, p->m, 1);
-    w->x = HONE_RAW(scratch, float, count, d *HONE_LANES);
-    w->norm = HONE_RAW(scratch, float, count, HONE_LANES);
     w->weight = HONE_NEW(scratch, double, p->n, 1);
     w->row = HONE_NEW(scratch, int64_t, p->n, 1);
     w->change = HONE_NEW(scratch, double, p->n, 1);
     w->old = HONE_NEW(scratch, double, q, 1);
-    return w->variable && w->chosen && w->up && w->low && w->x && w->norm && w->weight && w->row &&
-           w->change && w->old && subproblem_make(&w->s, q, scratch) &&
-           hone_queries_new(q, d, scratch, &w->fresh) && rows_open(&w->rows, p, scratch);
+    return w->variable && w->chosen && w->up && w->low && w->weight && w->row && w->change &&
+           w->old && subproblem_make(&w->s, q, scratch) &&
+           hone_panel_room_new(p->panels, q, scratch, &w->room) &&
+           hone_queries_new(p->panels, NULL, 0, q, scratch, &w->fresh) &&
+           rows_open(&w->rows, p, scratch);
 }
 
 /* ---- choosing ---- */
@@ -106,14 +105,13 @@ static void choose(working *w)
 
 static hone_status fresh_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
 {
-    (void)scratch, (void)error;
     working *w = context;
-    const int64_t first = block * QUERIES, left = w->fresh.m - first, d = w->fresh.d;
-    hone_queries some = w->fresh;
-    some.m = left < QUERIES ? left : QUERIES;
-    some.x += first * d;
-    some.norm += first;
-    kernel_block(w->p->kernel, &some, &w->panels, 0, hone_panel_count(w->held),
+    const int64_t first = block * QUERIES, left = w->fresh.m - first;
+    const hone_queries some = hone_queries_part(&w->fresh, first, left < QUERIES ? left : QUERIES);
+    int32_t *map;
+    if (!hone_map_new(&w->panels, scratch, &map))
+        return hone_no_memory(error);
+    kernel_block(w->p->kernel, &some, &w->panels, 0, hone_panel_count(w->held), map,
                  w->s.K + (w->kept + first) * w->s.stride, w->s.stride);
     return HONE_OK;
 }
@@ -126,7 +124,7 @@ static hone_status fill_matrix(working *w, int64_t before, hone_error *error)
     int64_t id[WORKING];
     for (int64_t i = 0; i < w->held; i++)
         id[i] = row_of(w->p, w->variable[i]);
-    hone_panels_pick(w->p->panels, id, w->held, w->x, w->norm, &w->panels);
+    hone_panels_pick(w->p->panels, id, w->held, &w->room, &w->panels);
     hone_queries_pick(w->p->panels, id + w->kept, w->held - w->kept, w->p->kernel->isa, &w->fresh);
     for (int64_t i = 0; from > 0 && i < w->kept; i++)
         memmove(K + i * stride, K + (from + i) * stride + from, (size_t)w->kept * sizeof *K);

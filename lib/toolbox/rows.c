@@ -117,3 +117,31 @@ int64_t hone_row_weight(const hone_matrix *x, int64_t i)
     const int64_t r = hone_row_id(x, i);
     return x->row_start[r + 1] - x->row_start[r];
 }
+
+int64_t hone_row_room(const hone_matrix *x, int64_t i)
+{
+    return x->layout == HONE_CSR ? hone_row_weight(x, i) : x->stored_cols;
+}
+
+int64_t hone_row_entries(const hone_matrix *x, int64_t i, int32_t *column, double *value)
+{
+    const int64_t r = hone_row_id(x, i);
+    int64_t count = 0;
+    if (x->layout == HONE_CSR) {
+        for (int64_t k = x->row_start[r]; k < x->row_start[r + 1]; k++) {
+            column[count] = x->column[k];
+            value[count++] = at(x, k);
+        }
+        return count;
+    }
+    for (int64_t j = 0; j < x->stored_cols; j++) {
+        const double v = at(x, r * x->row_stride + j * x->col_stride);
+        const bool coded = x->layout == HONE_ONE_HOT && x->levels[j];
+        const int64_t to = coded ? hot(x, j, v) : x->layout == HONE_ONE_HOT ? x->first[j] : j;
+        if (to < 0 || (!coded && v == 0))
+            continue;
+        column[count] = (int32_t)to;
+        value[count++] = coded ? 1 : v;
+    }
+    return count;
+}

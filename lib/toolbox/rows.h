@@ -13,6 +13,10 @@ void hone_rows_f64(const hone_matrix *x, int64_t first, int64_t count, double *o
 double hone_row_dot(const hone_matrix *x, int64_t i, const double *w);
 /* w += scale * row i. */
 void hone_row_axpy(const hone_matrix *x, int64_t i, double scale, double *w);
+/* The entries of row i that may differ from 0, in ascending columns; gives their number. Room for
+ * hone_row_room(x, i) of them. */
+int64_t hone_row_entries(const hone_matrix *x, int64_t i, int32_t *column, double *value);
+int64_t hone_row_room(const hone_matrix *x, int64_t i);
 /* Element (i, j) of the stored matrix as it lies there: a code in a categorical column, NaN when
  * missing. Dense and one-hot layouts; slow: for set-up, not for kernels. */
 double hone_element(const hone_matrix *x, int64_t i, int64_t j);

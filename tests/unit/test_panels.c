@@ -57,11 +57,13 @@ static float *all_pairs(world *w, const hone_panels *p, hone_measure measure, ho
     hone_queries q;
     int64_t *id = HONE_NEW(w->arena, int64_t, n, 1);
     float *out = HONE_NEW(w->arena, float, n, stride);
-    assert_true(hone_queries_new(n, p->d, w->arena, &q) && id && out);
+    assert_true(hone_queries_new(p, NULL, 0, n, w->arena, &q) && id && out);
     for (int64_t i = 0; i < n; i++)
         id[i] = i;
     hone_queries_pick(p, id, n, isa, &q);
-    hone_measure_block(measure, &q, p, 0, count, isa, out, stride);
+    int32_t *map;
+    assert_true(hone_map_new(p, w->arena, &map));
+    hone_measure_block(measure, &q, p, 0, count, isa, map, out, stride);
     return out;
 }
 
@@ -139,9 +141,9 @@ static void an_element_does_not_depend_on_its_block(void **state)
         const float *whole = all_pairs(&w, &p, HONE_SQUARE, (hone_isa)isa);
         hone_queries q;
         _Alignas(64) float out[5 * 32];
-        assert_true(hone_queries_new(5, 23, w.arena, &q));
+        assert_true(hone_queries_new(&p, NULL, 0, 5, w.arena, &q));
         hone_queries_pick(&p, id, 5, (hone_isa)isa, &q);
-        hone_measure_block(HONE_SQUARE, &q, &p, 2, 2, (hone_isa)isa, out, 32);
+        hone_measure_block(HONE_SQUARE, &q, &p, 2, 2, (hone_isa)isa, NULL, out, 32);
         for (int64_t i = 0; i < 5; i++)
             for (int64_t j = 0; j < 32; j++)
                 assert_true(out[i * 32 + j] == whole[id[i] * stride + 32 + j]);
@@ -156,13 +158,14 @@ static void queries_read_from_rows_equal_queries_picked_from_panels(void **state
     open_world(&w, 1, 40, 11, -3);
     const hone_panels p = panels_of(&w, true, HONE_ISA_PORTABLE);
     hone_queries read, picked;
-    double buffer[11];
+    hone_query_buffer buffer;
+    assert_true(hone_query_buffer_new(11, w.arena, &buffer));
     int64_t id[20];
-    assert_true(hone_queries_new(20, 11, w.arena, &read));
-    assert_true(hone_queries_new(20, 11, w.arena, &picked));
+    assert_true(hone_queries_new(&p, NULL, 0, 20, w.arena, &read));
+    assert_true(hone_queries_new(&p, NULL, 0, 20, w.arena, &picked));
     for (int64_t i = 0; i < 20; i++)
         id[i] = i + 15;
-    hone_queries_read(&p, &w.x, 15, 20, HONE_ISA_PORTABLE, buffer, &read);
+    hone_queries_read(&p, &w.x, 15, 20, HONE_ISA_PORTABLE, &buffer, &read);
     hone_queries_pick(&p, id, 20, HONE_ISA_PORTABLE, &picked);
     assert_memory_equal(read.x, picked.x, sizeof(float) * 24 * 11);
     assert_memory_equal(read.norm, picked.norm, sizeof(float) * 24);
@@ -203,6 +206,88 @@ static void huge_values_give_finite_distances(void **state)
     hone_arena_close(w.arena);
 }
 
+/* Every third value of the world, as CSR; the dense values get zeros to match. */
+static hone_matrix make_sparse(world *w)
+{
+    const int64_t n = w->x.rows, d = w->x.cols;
+    int64_t *start = HONE_NEW(w->arena, int64_t, n + 1, 1), next = 0;
+    int32_t *column = HONE_NEW(w->arena, int32_t, n * d, 1);
+    double *value = HONE_NEW(w->arena, double, n *d, 1);
+    assert_true(start && column && value);
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t k = 0; k < d; k++) {
+            if ((i * 7 + k * 5) % 3)
+                w->values[i * d + k] = 0;
+            if (w->values[i * d + k] == 0)
+                continue;
+            column[next] = (int32_t)k;
+            value[next++] = w->values[i * d + k];
+        }
+        start[i + 1] = next;
+    }
+    return (hone_matrix){.values = value,
+                         .layout = HONE_CSR,
+                         .dtype = HONE_F64,
+                         .rows = n,
+                         .cols = d,
+                         .stored_cols = d,
+                         .row_start = start,
+                         .column = column};
+}
+
+static void sparse_points_give_the_distances_of_dense_ones(void **state)
+{
+    (void)state;
+    for (int isa = HONE_ISA_PORTABLE; isa <= best; isa++) {
+        world w;
+        open_world(&w, 1, 77, 31, 0);
+        memcpy(w.values + 20 * 31, w.values + 2 * 31, 31 * sizeof(double));
+        const hone_matrix sparse = make_sparse(&w), dense = w.x;
+        for (int m = HONE_INNER; m <= HONE_MANHATTAN; m++) {
+            const int64_t stride = hone_panel_count(77) * HONE_LANES;
+            w.x = dense;
+            const hone_panels a = panels_of(&w, false, (hone_isa)isa);
+            w.x = sparse;
+            const hone_panels b = panels_of(&w, false, (hone_isa)isa);
+            const float *right = all_pairs(&w, &a, (hone_measure)m, (hone_isa)isa);
+            const float *got = all_pairs(&w, &b, (hone_measure)m, (hone_isa)isa);
+            for (int64_t i = 0; i < 77; i++)
+                for (int64_t j = 0; j < 77; j++) {
+                    assert_true(fabsf(got[i * stride + j] - right[i * stride + j]) <= 1e-4f);
+                    assert_true(m == HONE_MANHATTAN || got[i * stride + j] == got[j * stride + i]);
+                    assert_true(m != HONE_SQUARE || i != j || got[i * stride + j] == 0);
+                }
+        }
+        hone_arena_close(w.arena);
+    }
+}
+
+static void sparse_queries_are_read_from_any_layout(void **state)
+{
+    (void)state;
+    world w;
+    open_world(&w, 1, 40, 13, 0);
+    const hone_matrix dense = w.x;
+    w.x = make_sparse(&w);
+    const hone_panels p = panels_of(&w, false, HONE_ISA_PORTABLE);
+    hone_query_buffer buffer;
+    int32_t *map;
+    assert_true(hone_query_buffer_new(13, w.arena, &buffer));
+    assert_true(hone_map_new(&p, w.arena, &map));
+    const hone_matrix *views[] = {&w.x, &dense};
+    float out[2][20 * 48];
+    for (int v = 0; v < 2; v++) {
+        hone_queries q;
+        assert_true(hone_queries_new(&p, views[v], 15, 20, w.arena, &q));
+        hone_queries_read(&p, views[v], 15, 20, HONE_ISA_PORTABLE, &buffer, &q);
+        hone_measure_block(HONE_SQUARE, &q, &p, 0, 3, HONE_ISA_PORTABLE, map, out[v], 48);
+        for (int64_t i = 0; i < 20; i++)
+            assert_true(out[v][i * 48 + 15 + i] == 0);
+    }
+    assert_memory_equal(out[0], out[1], sizeof out[0]);
+    hone_arena_close(w.arena);
+}
+
 static void exp_is_within_two_ulp_and_zero_far_below(void **state)
 {
     (void)state;
@@ -237,6 +322,8 @@ int main(void)
         cmocka_unit_test(queries_read_from_rows_equal_queries_picked_from_panels),
         cmocka_unit_test(panels_are_bit_equal_for_any_number_of_threads),
         cmocka_unit_test(huge_values_give_finite_distances),
+        cmocka_unit_test(sparse_points_give_the_distances_of_dense_ones),
+        cmocka_unit_test(sparse_queries_are_read_from_any_layout),
         cmocka_unit_test(exp_is_within_two_ulp_and_zero_far_below),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

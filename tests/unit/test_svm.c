@@ -563,6 +563,55 @@ static void order_of_rows_changes_nothing_beyond_the_tolerance(void **state)
     free_table(&t), free_table(&mixed);
 }
 
+static void sparse_rows_give_the_model_of_dense_ones(void **state)
+{
+    (void)state;
+    const int kernels[] = {SVM_LINEAR, SVM_POLY, SVM_RBF, SVM_SIGMOID, SVM_LAPLACIAN};
+    for (int z = 0; z < 7; z++) {
+        const int64_t n = z == 5 ? 1700 : 300, d = 12;
+        table t = clouds(n, d, z == 6 ? 0 : z == 5 ? 2 : 3, 19);
+        int64_t *start = calloc((size_t)n + 1, sizeof *start), next = 0;
+        int32_t *column = calloc((size_t)(n * d), sizeof *column);
+        double *value = calloc((size_t)(n * d), sizeof *value);
+        for (int64_t i = 0; i < n; i++) {
+            for (int64_t k = 0; k < d; k++) {
+                if (fabs(t.x[i * d + k]) < 1)
+                    t.x[i * d + k] = 0;
+                if (t.x[i * d + k] == 0)
+                    continue;
+                column[next] = (int32_t)k;
+                value[next++] = t.x[i * d + k];
+            }
+            start[i + 1] = next;
+        }
+        hone_matrix x = matrix_of(&t), sparse = x;
+        sparse.layout = HONE_CSR, sparse.values = value;
+        sparse.row_start = start, sparse.column = column;
+        svm_params p = defaults(&t);
+        p.kernel = z < 5 ? kernels[z] : SVM_RBF;
+        p.C = 0.1, p.tol = 1e-5;
+        p.gamma = z == 5 ? p.gamma : number(0.02);
+        fitted a, b;
+        fit(&a, &t, &p, (how){0});
+        fit(&b, &t, &p, (how){.x = &sparse, .threads = 3});
+        assert_true(b.s->n_sparse == b.s->n_sv && a.s->n_dense == a.s->n_sv);
+        assert_true(fabs(a.s->gamma - b.s->gamma) <= 1e-12 * a.s->gamma);
+        assert_true(fabs(a.s->objective - b.s->objective) <= 1e-5 * fabs(a.s->objective));
+        double *u = scores(&a, &x), *v = scores(&b, &sparse), *w = scores(&b, &x);
+        const int64_t outputs = a.f->shape.outputs;
+        int64_t differ = 0;
+        for (int64_t i = 0; i < n; i++)
+            differ += best_class(u + i * outputs, outputs) != best_class(v + i * outputs, outputs);
+        for (int64_t i = 0; outputs == 1 && i < n; i++)
+            assert_true(fabs(u[i] - v[i]) < 1e-4);
+        assert_true(differ <= 2);
+        assert_memory_equal(v, w, (size_t)(n * outputs) * sizeof *v);
+        free(u), free(v), free(w), free(start), free(column), free(value);
+        hone_fitted_free(a.f), hone_fitted_free(b.f);
+        free_table(&t);
+    }
+}
+
 static void it_learns_what_overlaps_little(void **state)
 {
     (void)state;
@@ -717,6 +766,7 @@ int main(void)
         cmocka_unit_test(every_instruction_set_agrees_to_the_tolerance),
         cmocka_unit_test(scores_have_the_largest_vote_and_ties_go_to_the_lower_class),
         cmocka_unit_test(order_of_rows_changes_nothing_beyond_the_tolerance),
+        cmocka_unit_test(sparse_rows_give_the_model_of_dense_ones),
         cmocka_unit_test(it_learns_what_overlaps_little),
         cmocka_unit_test(degenerate_data_end_with_a_valid_model),
         cmocka_unit_test(a_class_without_rows_is_never_predicted),
