@@ -85,6 +85,19 @@ static double number(const hone_result *r, const char *name)
     return hone_result_number(r, name, -1);
 }
 
+/* The part of the JSON that is under the promise. */
+static size_t record_length(const char *json)
+{
+    return (size_t)(strstr(json, "\"model_path\"") - json);
+}
+
+static void assert_same(const hone_result *a, const hone_result *b)
+{
+    const char *x = hone_result_json(a), *y = hone_result_json(b);
+    assert_int_equal(record_length(x), record_length(y));
+    assert_memory_equal(x, y, record_length(x));
+}
+
 /* ---- validation ---- */
 
 static void every_validation_gives_a_finite_loss_over_its_rows(void **state)
@@ -368,6 +381,26 @@ static void a_work_limit_stops_at_the_same_place_on_any_threads(void **state)
     hone_dataset_free(d);
 }
 
+static void a_work_limit_stops_at_the_same_place_with_a_cold_and_a_warm_cache(void **state)
+{
+    (void)state;
+    hone_dataset *warm = data(HONE_CLASSIFICATION, NULL);
+    const char *json = "{\"model\": \"slow\", \"steps\": 9, \"share\": true}";
+    hone_result_free(trained(warm, json, 1, NULL));
+    for (int64_t limit = 4000; limit <= 16000; limit += 2000) {
+        hone_dataset *cold = data(HONE_CLASSIFICATION, NULL);
+        hone_result *a = trained(cold, json, 1, OPTIONS(.work_limit = limit));
+        hone_result *b = trained(warm, json, 1, OPTIONS(.work_limit = limit));
+        assert_int_equal(hone_result_end(a), limit <= 14000 ? HONE_END_WORK_LIMIT : HONE_END_OK);
+        assert_true(number(a, "constant") == (limit <= 5000));
+        assert_same(a, b);
+        hone_result_free(a);
+        hone_result_free(b);
+        hone_dataset_free(cold);
+    }
+    hone_dataset_free(warm);
+}
+
 typedef struct stopper {
     int32_t cancel;
     int calls;
@@ -611,19 +644,6 @@ static void a_warm_start_needs_a_model_of_the_same_kind(void **state)
 }
 
 /* ---- same bits ---- */
-
-/* The part of the JSON that is under the promise. */
-static size_t record_length(const char *json)
-{
-    return (size_t)(strstr(json, "\"model_path\"") - json);
-}
-
-static void assert_same(const hone_result *a, const hone_result *b)
-{
-    const char *x = hone_result_json(a), *y = hone_result_json(b);
-    assert_int_equal(record_length(x), record_length(y));
-    assert_memory_equal(x, y, record_length(x));
-}
 
 static void any_number_of_threads_gives_the_same_bits(void **state)
 {
@@ -898,6 +918,7 @@ int main(void)
         cmocka_unit_test(a_deadline_keeps_the_best_state_so_far),
         cmocka_unit_test(folds_that_a_deadline_cut_do_not_count_beside_whole_ones),
         cmocka_unit_test(a_work_limit_stops_at_the_same_place_on_any_threads),
+        cmocka_unit_test(a_work_limit_stops_at_the_same_place_with_a_cold_and_a_warm_cache),
         cmocka_unit_test(cancel_and_poll_stop_a_run),
         cmocka_unit_test(a_cancel_after_a_fold_gives_the_folds_that_were_finished),
         cmocka_unit_test(folds_stop_when_the_cutoff_is_out_of_reach),

@@ -1,5 +1,7 @@
 #include "toys.h"
 
+#include "hone/derived.h"
+
 #include <time.h>
 
 #include "toolbox/rows.h"
@@ -171,6 +173,7 @@ const hone_algorithm toy_centroid = {.abi = HONE_ABI,
 
 typedef struct slow_params {
     int64_t steps, first;
+    bool share;
 } slow_params;
 
 typedef struct slow_state {
@@ -183,7 +186,17 @@ static const hone_param slow_table[] = {
                    .tune = {1, 10}, .fidelity = true, .fidelity_default = true),
     HONE_INT_PARAM(slow_params, first, .help = "The step after which there is a state.",
                    .default_value = 1, .legal = {1, 1e6}, .tune = {1, 10}),
+    HONE_BOOL_PARAM(slow_params, share, .help = "Makes a shared object of 5,000 operations first."),
     {0}};
+
+static hone_status build_nothing(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
+                                 hone_error *error)
+{
+    (void)key, (void)object, (void)error;
+    hone_work(job->run, 5000);
+    return HONE_OK;
+}
+static const hone_recipe NOTHING = {"toy.nothing/1", HONE_OF_ROWS, 8, build_nothing};
 
 static const hone_field slow_fields[] = {
     HONE_COUNT(slow_state, iterations),
@@ -195,6 +208,10 @@ static hone_status fit_slow(const hone_fit_job *job, void *state, hone_error *er
 {
     const slow_params *p = job->params;
     slow_state *s = state;
+    const int64_t key[HONE_KEY] = {0};
+    const void *nothing;
+    if (p->share)
+        HONE_TRY(hone_derive(job->shared, &NOTHING, key, &nothing, error));
     s->value = HONE_NEW(job->keep, double, job->shape.outputs, 1);
     if (!s->value)
         return hone_no_memory(error);
