@@ -59,12 +59,12 @@ typedef struct hone_param {
     const char *const *choices; /**< HONE_CHOICE: NULL-terminated */
     const char *const *words;   /**< HONE_AMOUNT: NULL-terminated */
     hone_when when;
-    unsigned tasks;             /**< mask of hone_task; 0: all. Two rows may share a name when their
-                                     tasks differ */
-    const char *excludes;       /**< setting both this one and that one is an error */
-    bool fidelity;              /**< the integer or real that `fidelity = native` scales */
-    bool fidelity_default;      /**< and that a budget scales unless told otherwise */
-    bool needs_categories;      /**< not in the space of a dataset without categorical columns */
+    unsigned tasks;        /**< mask of hone_task; 0: all. Two rows may share a name when their
+                                tasks differ */
+    const char *excludes;  /**< setting both this one and that one is an error */
+    bool fidelity;         /**< the integer or real that `fidelity = native` scales */
+    bool fidelity_default; /**< and that a budget scales unless told otherwise */
+    bool needs_categories; /**< not in the space of a dataset without categorical columns */
     /** The value selects from a family of fits that does not depend on it (a prefix, a truncation,
      * a vote): it stays out of the key of what trials share. */
     bool selects;
@@ -222,13 +222,13 @@ typedef struct hone_fit_job {
     const double *target; /**< n values; NULL when classifying */
     const double *weight; /**< n weights >= 0, positive in sum; NULL: all 1 */
     hone_shape shape;
-    const void *params;   /**< the module's params struct, filled and checked */
-    uint64_t seed;        /**< equal seeds give equal models at any number of threads */
-    int64_t siblings;     /**< >= 1: trials of this call that share this fit but for `selects` */
+    const void *params; /**< the module's params struct, filled and checked */
+    uint64_t seed;      /**< equal seeds give equal models at any number of threads */
+    int64_t siblings;   /**< >= 1: trials of this call that share this fit but for `selects` */
     const hone_run *run;
-    hone_shared *shared;  /**< never NULL in fit */
-    hone_arena *keep;     /**< lives as long as the model */
-    hone_arena *scratch;  /**< gone when fit returns */
+    hone_shared *shared; /**< never NULL in fit */
+    hone_arena *keep;    /**< lives as long as the model */
+    hone_arena *scratch; /**< gone when fit returns */
     /** Validation rows, for early stopping only; rows = 0: none. */
     hone_matrix valid_x;
     const int32_t *valid_label;
@@ -280,8 +280,10 @@ enum {
     HONE_TAKES_CATEGORIES = 2, /**< codes with levels[]; else one-hot */
     HONE_TAKES_SPARSE = 4,     /**< CSR */
     HONE_TAKES_WEIGHTS = 8,
-    HONE_LIKES_SCALED = 16,       /**< default of prep:scale is standard */
-    HONE_LIKES_SCALED_TARGET = 32 /**< default of prep:target is standard */
+    HONE_LIKES_SCALED = 16,        /**< default of prep:scale is standard */
+    HONE_LIKES_SCALED_TARGET = 32, /**< default of prep:target is standard */
+    HONE_WEIGHTS_COUNT = 64        /**< a row of weight 2 is the row twice, of weight 0 no row, at
+                                        default settings; not so for a bootstrap or a vote */
 };
 
 /** Changes whenever a struct that both sides lay out changes its size: it cannot be forgotten. */
@@ -314,6 +316,10 @@ typedef struct hone_algorithm {
     /** Optional. Bytes that a fit of this job never exceeds; reads x, shape and params only. */
     int64_t (*bound)(const hone_fit_job *job);
 } hone_algorithm;
+
+/** The modules of this build, in a fixed order; NULL outside [0, count). */
+HONE_API int hone_algorithm_count(void);
+HONE_API const hone_algorithm *hone_algorithm_at(int k);
 
 /** Row `i` as contiguous doubles: stored memory where it fits, `buffer` (x->cols) otherwise. */
 HONE_API const double *hone_row_f64(const hone_matrix *x, int64_t i, double *buffer);

@@ -18,3 +18,16 @@ const hone_algorithm *hone_catalog_find(const hone_algorithm *const *more, const
         found = find(hone_catalog, name);
     return found ? found : find(constant, name);
 }
+
+int hone_algorithm_count(void)
+{
+    int n = 0;
+    while (hone_catalog[n])
+        n++;
+    return n;
+}
+
+const hone_algorithm *hone_algorithm_at(int k)
+{
+    return k >= 0 && k < hone_algorithm_count() ? hone_catalog[k] : NULL;
+}

@@ -70,8 +70,9 @@ void hone_step_column(const hone_step_job *job, int64_t j, int64_t first, int64_
 typedef struct table_context {
     const hone_pipeline *pipeline;
     const hone_matrix *in;
-    hone_matrix *out;
-    bool holes; /* no step fills missing cells: the module takes them */
+    const hone_matrix *out;
+    double *values; /* of `out`: float32 would make them depend on how the caller stores his */
+    bool holes;     /* no step fills missing cells: the module takes them */
 } table_context;
 
 static hone_status bad_value(const hone_pipeline *p, double v, int64_t row, int64_t j,
@@ -92,11 +93,7 @@ static hone_status write_chunk(const table_context *c, int64_t first, int64_t co
     for (int64_t i = 0; i < count; i++) {
         if (!isfinite(v[i]) && !(c->holes && isnan(v[i])))
             return bad_value(c->pipeline, v[i], first + i, j, error);
-        const int64_t at = (first + i) * stored + j;
-        if (c->out->dtype == HONE_F64)
-            ((double *)(uintptr_t)c->out->values)[at] = v[i];
-        else
-            ((float *)(uintptr_t)c->out->values)[at] = (float)v[i];
+        c->values[(first + i) * stored + j] = v[i];
     }
     return HONE_OK;
 }
@@ -114,11 +111,6 @@ static hone_status table_block(void *context, int64_t block, hone_arena *scratch
     return HONE_OK;
 }
 
-static size_t width(hone_dtype dtype)
-{
-    return dtype == HONE_F64 ? sizeof(double) : sizeof(float);
-}
-
 /* Layout of the result on some storage. */
 static void lay_out(const hone_pipeline *p, hone_matrix *m)
 {
@@ -134,16 +126,16 @@ static hone_status write_dense(const hone_pipeline *p, const hone_matrix *in, co
                                hone_arena *arena, hone_matrix *out, hone_error *error)
 {
     const int64_t stored = result(p)->stored;
-    void *values = hone_arena_alloc_raw(arena, in->rows, stored, width(in->dtype));
+    double *values = HONE_RAW(arena, double, in->rows, stored);
     if (!values)
         return hone_no_memory(error);
     *out = (hone_matrix){.values = values,
-                         .dtype = in->dtype,
+                         .dtype = HONE_F64,
                          .rows = in->rows,
                          .row_stride = stored,
                          .col_stride = 1};
     lay_out(p, out);
-    table_context c = {p, in, out, p->transform[0] != &hone_impute};
+    table_context c = {p, in, out, values, p->transform[0] != &hone_impute};
     return hone_for_blocks(run, (in->rows + CHUNK - 1) / CHUNK, table_block, &c, error);
 }
 
@@ -156,7 +148,7 @@ static hone_status write_sparse(const hone_pipeline *p, const hone_matrix *in, h
         const int64_t end = in->row_start[hone_row_id(in, i) + 1];
         storage = end > storage ? end : storage;
     }
-    void *values = hone_arena_alloc_raw(arena, storage, 1, width(in->dtype));
+    double *values = HONE_RAW(arena, double, storage, 1);
     if (!values)
         return hone_no_memory(error);
     for (int64_t i = 0; i < in->rows; i++) {
@@ -168,14 +160,12 @@ static hone_status write_sparse(const hone_pipeline *p, const hone_matrix *in, h
                 p->transform[s]->apply(&p->shape[s], &p->prep, p->state[s], in->column[k], &v, 1);
             if (!isfinite(v))
                 return bad_value(p, v, i, in->column[k], error);
-            if (in->dtype == HONE_F64)
-                ((double *)values)[k] = v;
-            else
-                ((float *)values)[k] = (float)v;
+            values[k] = v;
         }
     }
     *out = *in;
     out->values = values;
+    out->dtype = HONE_F64;
     return HONE_OK;
 }
 
