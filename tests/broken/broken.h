@@ -10,7 +10,8 @@ typedef struct twin {
 } twin;
 
 /* Each ends with {0}. */
-extern const twin broken_files[], broken_learns[], broken_seeds[], broken_tables[],
-    broken_threads[], broken_views[];
+extern const twin broken_degenerate[], broken_files[], broken_learns[], broken_permutations[],
+    broken_seeds[], broken_tables[], broken_threads[], broken_views[], broken_weights[],
+    broken_wide[];
 
 #endif
