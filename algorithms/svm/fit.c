@@ -26,8 +26,8 @@ typedef struct fit {
     const svm_params *params;
     const hone_panels *panels;
     kernel kernel;
-    double gamma;
-    double *cost; /* n: C of each row, in units of the kernel */
+    double gamma, nu; /* nu: 0 unless that is the formulation */
+    double *cost;     /* n: C of each row, in units of the kernel */
     part *parts;
     int64_t n_parts;
     int64_t *small; /* numbers of the parts that run side by side */
@@ -58,6 +58,8 @@ static hone_status find_costs(fit *f, hone_error *error)
 {
     const hone_fit_job *job = f->job;
     const int64_t n = job->x.rows;
+    const bool nu = f->params->formulation == SVM_FORMULATION_NU;
+    const double base = job->label && nu ? 1 : f->params->C;
     const bool balanced = job->label && f->params->class_weight == SVM_BALANCED;
     const double *share = balanced ? class_shares(job) : NULL;
     f->cost = HONE_RAW(job->scratch, double, n, 1);
@@ -65,7 +67,7 @@ static hone_status find_costs(fit *f, hone_error *error)
         return hone_no_memory(error);
     for (int64_t i = 0; i < n; i++) {
         const double w = job->weight ? job->weight[i] : 1;
-        const double c = f->params->C * w * (share ? share[job->label[i]] : 1);
+        const double c = base * w * (share ? share[job->label[i]] : 1);
         f->cost[i] = fmin(c * f->kernel.scale, 0x1p1000);
     }
     return HONE_OK;
@@ -113,6 +115,23 @@ static hone_status list_pairs(fit *f, hone_error *error)
     return HONE_OK;
 }
 
+/* The largest nu of a pair is twice the smaller class's share. */
+static hone_status find_nu(fit *f, hone_error *error)
+{
+    if (f->params->formulation != SVM_FORMULATION_NU)
+        return HONE_OK;
+    f->nu = f->params->nu;
+    double feasible = 1;
+    for (int64_t i = 0; f->job->label && i < f->n_parts; i++) {
+        const part *p = &f->parts[i];
+        double sum[2] = {0, 0};
+        for (int64_t r = 0; r < p->n; r++)
+            sum[f->job->label[p->row[r]] == p->a] += f->cost[p->row[r]];
+        feasible = fmin(feasible, 2 * fmin(sum[0], sum[1]) / (sum[0] + sum[1]));
+    }
+    return feasible < f->nu ? hone_adjust(f->job->run, "nu", feasible, error) : HONE_OK;
+}
+
 /* ---- problems ---- */
 
 static hone_status make_arrays(const fit *f, const part *p, int64_t m, problem *q,
@@ -122,6 +141,7 @@ static hone_status make_arrays(const fit *f, const part *p, int64_t m, problem *
     *q = (problem){.kernel = &f->kernel,
                    .n = p->n,
                    .m = m,
+                   .nu = f->nu,
                    .tol = f->params->tol,
                    .max_iter = f->params->max_iter,
                    .run = f->job->run};
@@ -149,18 +169,19 @@ static void set_classes(const fit *f, const part *p, problem *q)
 {
     for (int64_t i = 0; i < p->n; i++) {
         q->sign[i] = f->job->label[p->row[i]] == p->a ? 1 : -1;
-        q->linear[i] = -1;
+        q->linear[i] = q->nu > 0 ? 0 : -1;
         q->bound[i] = f->cost[p->row[i]];
     }
 }
 
 static void set_targets(const fit *f, const part *p, problem *q)
 {
+    const double epsilon = q->nu > 0 ? 0 : f->params->epsilon;
     for (int64_t i = 0; i < p->n; i++) {
         const double z = f->job->target[p->row[i]];
         q->sign[i] = 1, q->sign[i + p->n] = -1;
-        q->linear[i] = f->params->epsilon - z;
-        q->linear[i + p->n] = f->params->epsilon + z;
+        q->linear[i] = epsilon - z;
+        q->linear[i + p->n] = epsilon + z;
         q->bound[i] = q->bound[i + p->n] = f->cost[p->row[i]];
     }
 }
@@ -196,9 +217,11 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
     solver work;
     HONE_TRY(solver_open(&work, &q, scratch, error));
     HONE_TRY(solver_run(&work, error));
+    /* nu-SVC is C-SVC with C = 1 / level */
+    const double level = q.nu > 0 && !regress && q.level > 0 ? q.level : 1;
     for (int64_t v = 0; v < q.m; v++)
-        p->coef[row_of(&q, v)] += q.sign[v] * q.alpha[v];
-    p->rho = q.rho, p->gap = q.gap, p->objective = q.objective;
+        p->coef[row_of(&q, v)] += q.sign[v] * q.alpha[v] / level;
+    p->rho = q.rho / level, p->gap = q.gap, p->objective = q.objective / (level * level);
     p->iterations = q.iterations, p->converged = q.converged;
     if (!f->params->probability || regress)
         return HONE_OK;
@@ -408,6 +431,7 @@ hone_status svm_fit(const hone_fit_job *job, void *state, hone_error *error)
         f.n_parts = 1;
         HONE_TRY(list_part(&f, f.parts, 0, 0, error));
     }
+    HONE_TRY(find_nu(&f, error));
     HONE_TRY(solve_parts(&f, error));
     HONE_TRY(make_state(&f, state, error));
     report(job, state);

@@ -36,7 +36,7 @@ hone_status sigmoid_decisions(solver *s, double *decision, hone_arena *scratch, 
         HONE_TRY(solver_run(s, error));
         for (int64_t i = 0; i < p->n; i++)
             if (fold[i] == f)
-                decision[i] = p->g[i] - p->rho;
+                decision[i] = (p->g[i] - p->rho) / (p->nu > 0 && p->level > 0 ? p->level : 1);
     }
     return HONE_OK;
 }

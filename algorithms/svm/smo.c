@@ -6,10 +6,13 @@
 /* Pairs between two looks at the clock. */
 enum { POLL = 1024 };
 
-static void set_ends(smo *s, int64_t v)
+void smo_set_ends(smo *s, int64_t v)
 {
-    s->up[v] = smo_up(s->sign[v], s->alpha[v], s->bound[v]) ? 0 : INFINITY;
-    s->low[v] = smo_low(s->sign[v], s->alpha[v], s->bound[v]) ? 0 : -INFINITY;
+    const bool other = s->other_up && s->sign[v] < 0;
+    const bool up = smo_up(s->sign[v], s->alpha[v], s->bound[v]);
+    const bool low = smo_low(s->sign[v], s->alpha[v], s->bound[v]);
+    (other ? s->other_up : s->up)[v] = up ? 0 : INFINITY;
+    (other ? s->other_low : s->low)[v] = low ? 0 : -INFINITY;
 }
 
 /* Moves y_v a_v by `delta` (signed); lands on a bound exactly when `room` was all there was. */
@@ -20,7 +23,7 @@ static void shift(smo *s, int64_t v, double delta, bool whole_room)
         s->alpha[v] = rises ? s->bound[v] : 0;
     else
         s->alpha[v] = fmin(fmax(s->alpha[v] + s->sign[v] * delta, 0), s->bound[v]);
-    set_ends(s, v);
+    smo_set_ends(s, v);
 }
 
 /* How far the variable may go. */
@@ -46,23 +49,41 @@ static double move_pair(smo *s, int64_t i, int64_t j)
     return delta;
 }
 
-int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_run *run,
-                  hone_isa isa)
+/* Moves the slopes; gives the ends of the sign whose gap is larger, as seen in `part`. */
+static smo_ends move_slopes(const smo *s, double delta, const float *ki, const float *kj,
+                            hone_isa isa, smo *part)
 {
     void (*move)(const smo *, double, const float *, const float *, smo_ends *) =
         HONE_PICK(isa, svm_move);
+    smo_ends ends, other;
+    *part = *s;
+    move(part, delta, ki, kj, &ends);
+    if (!s->other_up)
+        return ends;
+    smo rest = *s;
+    rest.up = s->other_up, rest.low = s->other_low;
+    move(&rest, 0, ki, kj, &other);
+    if (!(other.most - other.least > ends.most - ends.least))
+        return ends;
+    *part = rest;
+    return other;
+}
+
+int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_run *run,
+                  hone_isa isa)
+{
     int64_t (*partner)(const smo *, double, const float *, float) = HONE_PICK(isa, svm_partner);
-    smo_ends ends;
-    move(s, 0, s->K, s->K, &ends);
+    smo part;
+    smo_ends ends = move_slopes(s, 0, s->K, s->K, isa, &part);
     const double enough = fmax(least, share * (ends.most - ends.least));
     int64_t pairs = 0;
     while (ends.most - ends.least >= enough && pairs < most) {
         const float *ki = s->K + ends.i * s->stride;
-        const int64_t j = partner(s, ends.least, ki, s->diagonal[ends.i]);
+        const int64_t j = partner(&part, ends.least, ki, s->diagonal[ends.i]);
         if (j < 0 || (pairs % POLL == POLL - 1 && hone_stopping(run) != HONE_GO))
             break;
         const double delta = move_pair(s, ends.i, j);
-        move(s, delta, ki, s->K + j * s->stride, &ends);
+        ends = move_slopes(s, delta, ki, s->K + j * s->stride, isa, &part);
         pairs++;
     }
     s->gap = ends.most - ends.least;

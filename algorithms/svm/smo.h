@@ -4,7 +4,8 @@
  *     min  1/2 a'Qa + p'a,   Q_uv = y_u y_v K_uv,   y'a fixed,   0 <= a_v <= bound_v
  *
  * f_v = y_v (Qa + p)_v; a pair moves y_i a_i up and y_j a_j down by delta. Optimal when
- * max f over `low` - min f over `up` <= 0. Two passes over q numbers an iteration.
+ * max f over `low` - min f over `up` <= 0. Two passes over q numbers an iteration. With nu the sums
+ * over y = 1 and y = -1 are fixed one by one: pairs and gaps are those within a sign.
  */
 #ifndef HONE_SVM_SMO_H
 #define HONE_SVM_SMO_H
@@ -19,13 +20,18 @@ typedef struct smo {
     double *f, *alpha, *bound;
     signed char *sign;
     float *up, *low; /* 0 where the variable may move up (down), else INFINITY (-INFINITY) */
-    double gap;      /* at the end */
+    float *other_up,
+        *other_low; /* nu: the same for y = -1, and up, low for y = 1 alone; else NULL */
+    double gap;     /* at the end */
 } smo;
 
 /* Pairs until the gap is below max(least, share * first gap), `most` pairs or a stop of the run;
  * gives the number of pairs. */
 int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_run *run,
                   hone_isa isa);
+
+/* Fills up and low (or their others) of one variable. */
+void smo_set_ends(smo *s, int64_t v);
 
 /* Whether a variable may move up or down. */
 static inline bool smo_up(int sign, double alpha, double bound)

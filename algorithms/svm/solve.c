@@ -17,15 +17,27 @@ bool solve_is_small(int64_t n, int64_t m)
 
 /* ---- the end: intercept, objective, certificate ---- */
 
-/* LIBSVM's rho: the mean slope of free variables, else the middle of what the bounds allow. */
-static double intercept(const problem *p)
+/* What the variables of one sign (0: of both) say. */
+typedef struct verdict {
+    double gap,
+        level; /* level: the mean slope of free ones, else the middle of what bounds allow */
+} verdict;
+
+static verdict judge(const problem *p, int sign)
 {
-    double sum = 0, least = INFINITY, most = -INFINITY;
+    double sum = 0, up_least = INFINITY, low_most = -INFINITY;
+    double least = INFINITY, most = -INFINITY; /* among those at a bound */
     int64_t free = 0;
     for (int64_t v = 0; v < p->m; v++) {
         const bool up = smo_up(p->sign[v], p->alpha[v], p->bound[v]);
         const bool low = smo_low(p->sign[v], p->alpha[v], p->bound[v]);
         const double f = slope(p, v);
+        if (sign && p->sign[v] != sign)
+            continue;
+        if (up)
+            up_least = fmin(up_least, f);
+        if (low)
+            low_most = fmax(low_most, f);
         if (up && low) {
             sum += f;
             free++;
@@ -35,28 +47,47 @@ static double intercept(const problem *p)
             most = fmax(most, f);
         }
     }
-    if (free)
-        return sum / (double)free;
-    if (isinf(least) && isinf(most))
-        return 0;
-    return isinf(least) ? most : isinf(most) ? least : (least + most) / 2;
+    const bool both = !isinf(up_least) && !isinf(low_most);
+    const double middle = isinf(least) ? most : isinf(most) ? least : (least + most) / 2;
+    return (verdict){both ? fmax(low_most - up_least, 0) : 0, free            ? sum / (double)free
+                                                              : isinf(middle) ? 0
+                                                                              : middle};
 }
 
 static void finish(problem *p)
 {
-    double least = INFINITY, most = -INFINITY;
     p->objective = 0;
-    for (int64_t v = 0; v < p->m; v++) {
-        const double f = slope(p, v);
-        if (smo_up(p->sign[v], p->alpha[v], p->bound[v]))
-            least = fmin(least, f);
-        if (smo_low(p->sign[v], p->alpha[v], p->bound[v]))
-            most = fmax(most, f);
-        p->objective += p->alpha[v] / p->kernel->scale * (p->sign[v] * f + p->linear[v]) / 2;
+    for (int64_t v = 0; v < p->m; v++)
+        p->objective +=
+            p->alpha[v] / p->kernel->scale * (p->sign[v] * slope(p, v) + p->linear[v]) / 2;
+    if (p->nu > 0) {
+        const verdict plus = judge(p, 1), minus = judge(p, -1);
+        p->gap = fmax(plus.gap, minus.gap);
+        p->rho = (plus.level + minus.level) / 2;
+        p->level = (plus.level - minus.level) / 2;
+    } else {
+        const verdict all = judge(p, 0);
+        p->gap = all.gap;
+        p->rho = all.level;
     }
-    p->gap = isinf(least) || isinf(most) ? 0 : fmax(most - least, 0);
-    p->rho = intercept(p);
     p->converged = p->gap < p->tol;
+}
+
+/* nu: the sums that stay are dealt to the first variables of each sign. */
+static void deal(problem *p)
+{
+    double sum[2] = {0, 0}, all = 0;
+    for (int64_t v = 0; v < p->m; v++) {
+        sum[p->sign[v] > 0] += p->bound[v];
+        all += v < p->n ? p->bound[v] : 0;
+    }
+    const double each = fmin(p->nu * all / 2, fmin(sum[0], sum[1]));
+    double left[2] = {each, each};
+    for (int64_t v = 0; v < p->m; v++) {
+        double *rest = &left[p->sign[v] > 0];
+        p->alpha[v] = fmin(p->bound[v], *rest);
+        *rest -= p->alpha[v];
+    }
 }
 
 /* ---- small problems ---- */
@@ -109,13 +140,19 @@ static hone_status fill_gram(const problem *p, smo *s, hone_arena *scratch, hone
 static hone_status open_small(solver *s, hone_arena *scratch, hone_error *error)
 {
     s->whole = HONE_NEW(scratch, smo, 1, 1);
-    if (!s->whole || !subproblem_make(s->whole, s->p->n, scratch))
+    if (!s->whole || !subproblem_make(s->whole, s->p->n, s->p->nu > 0, scratch))
         return hone_no_memory(error);
     return fill_gram(s->p, s->whole, scratch, error);
 }
 
 static void run_small(problem *p, smo *s)
 {
+    void (*add)(double *, int64_t, const float *const *, const double *, int64_t) =
+        HONE_PICK(p->kernel->isa, svm_update);
+    for (int64_t v = 0; v < p->m; v++)
+        if (p->alpha[v] > 0)
+            add(p->g, s->q, &(const float *){s->K + v * s->stride},
+                &(double){p->sign[v] * p->alpha[v]}, 1);
     for (int64_t v = 0; v < p->m; v++)
         subproblem_load(s, v, p, v);
     subproblem_pad(s, p->m);
@@ -140,6 +177,8 @@ hone_status solver_run(solver *s, hone_error *error)
     memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
     memset(p->g, 0, (size_t)hone_panel_count(p->n) * HONE_LANES * sizeof *p->g);
     p->iterations = 0;
+    if (p->nu > 0)
+        deal(p);
     if (s->whole)
         run_small(p, s->whole);
     else

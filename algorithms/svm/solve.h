@@ -21,6 +21,7 @@ typedef struct problem {
     signed char *sign; /* y_v */
     double *linear;    /* p_v */
     double *bound;     /* in units of the kernel: C scale */
+    double nu; /* 0, or alpha sums to nu / 2 of the rows' bounds over y = 1 and over y = -1 */
     double tol;
     int64_t max_iter;  /* pairs */
     int64_t row_bytes; /* that kept kernel rows may take */
@@ -30,6 +31,7 @@ typedef struct problem {
     double *alpha; /* m */
     double *g;     /* n: sum over v of y_v alpha_v K(row of v, .) */
     double rho, gap, objective;
+    double level; /* nu: half the distance between the slopes of both signs */
     int64_t iterations;
     bool converged;
 } problem;
@@ -47,7 +49,7 @@ typedef struct solver {
 
 hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *error);
 
-/* Solves from alpha = 0. */
+/* Solves from alpha = 0, or from the first rows with nu. */
 hone_status solver_run(solver *s, hone_error *error);
 
 /* Row of a variable. */

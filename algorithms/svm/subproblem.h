@@ -5,8 +5,8 @@
 #include "smo.h"
 #include "solve.h"
 
-/* Room for `q` variables; false: no memory. */
-static inline bool subproblem_make(smo *s, int64_t q, hone_arena *arena)
+/* Room for `q` variables, `apart` for nu; false: no memory. */
+static inline bool subproblem_make(smo *s, int64_t q, bool apart, hone_arena *arena)
 {
     const int64_t pad = hone_panel_count(q) * HONE_LANES;
     *s = (smo){.q = pad, .stride = pad};
@@ -18,7 +18,18 @@ static inline bool subproblem_make(smo *s, int64_t q, hone_arena *arena)
     s->sign = HONE_NEW(arena, signed char, pad, 1);
     s->up = HONE_NEW(arena, float, pad, 1);
     s->low = HONE_NEW(arena, float, pad, 1);
+    s->other_up = apart ? HONE_NEW(arena, float, pad, 1) : NULL;
+    s->other_low = apart ? HONE_NEW(arena, float, pad, 1) : NULL;
+    if (apart && (!s->other_up || !s->other_low))
+        return false;
     return s->K && s->diagonal && s->f && s->alpha && s->bound && s->sign && s->up && s->low;
+}
+
+static inline void subproblem_still(smo *s, int64_t at)
+{
+    s->up[at] = INFINITY, s->low[at] = -INFINITY;
+    if (s->other_up)
+        s->other_up[at] = INFINITY, s->other_low[at] = -INFINITY;
 }
 
 /* Variable `v` of the problem becomes variable `at`; K is the caller's. */
@@ -30,8 +41,8 @@ static inline void subproblem_load(smo *s, int64_t at, const problem *p, int64_t
     s->bound[at] = bound;
     s->sign[at] = p->sign[v];
     s->diagonal[at] = kernel_self(p->kernel, p->panels, row_of(p, v));
-    s->up[at] = smo_up(p->sign[v], alpha, bound) ? 0 : INFINITY;
-    s->low[at] = smo_low(p->sign[v], alpha, bound) ? 0 : -INFINITY;
+    subproblem_still(s, at);
+    smo_set_ends(s, at);
 }
 
 /* What lies beyond `q` variables never moves. */
@@ -39,8 +50,7 @@ static inline void subproblem_pad(smo *s, int64_t q)
 {
     for (int64_t v = q; v < s->q; v++) {
         s->f[v] = 0;
-        s->up[v] = INFINITY;
-        s->low[v] = -INFINITY;
+        subproblem_still(s, v);
     }
 }
 

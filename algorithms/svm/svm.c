@@ -11,6 +11,7 @@ static const char *const WEIGHTS[] = {"none", "balanced", NULL};
 static const char *const WITH_GAMMA[] = {"poly", "rbf", "sigmoid", "laplacian", NULL};
 static const char *const WITH_COEF0[] = {"poly", "sigmoid", NULL};
 static const char *const ONLY_POLY[] = {"poly", NULL};
+static const char *const ONLY_C[] = {"c", NULL};
 static const char *const ONLY_NU[] = {"nu", NULL};
 
 /* One more than the classes, as a macro argument. */
@@ -33,11 +34,12 @@ static const hone_param PARAMS[] = {
         .default_value = 3, .legal = {1, 20}, .tune = {2, 5}, .when = {"kernel", ONLY_POLY}),
     HONE_REAL_PARAM(svm_params, coef0, .help = "Constant inside the polynomial and sigmoid kernels.",
         .default_value = 0, .legal = {-1e6, 1e6}, .tune = {-1, 1}, .when = {"kernel", WITH_COEF0}),
-    HONE_REAL_PARAM(svm_params, epsilon, .help = "Errors of a target below this cost nothing.",
-        .default_value = 0.1, .legal = {0, 1e12}, .tune = {1e-3, 1}, .log = true, .tasks = HONE_REGRESSION),
     HONE_CHOICE_PARAM(svm_params, formulation, FORMULATIONS,
         .help = "c bounds the penalty, nu the share of support vectors.",
         .default_value = SVM_FORMULATION_C, .fixed = true),
+    HONE_REAL_PARAM(svm_params, epsilon, .help = "Errors of a target below this cost nothing.",
+        .default_value = 0.1, .legal = {0, 1e12}, .tune = {1e-3, 1}, .log = true, .tasks = HONE_REGRESSION,
+        .when = {"formulation", ONLY_C}),
     HONE_REAL_PARAM(svm_params, nu, .help = "Lower bound of the share of support vectors.",
         .default_value = 0.5, .legal = {0, 1, HONE_OPEN_LOW}, .when = {"formulation", ONLY_NU}),
     HONE_REAL_PARAM(svm_params, tol, .help = "Stops when the optimality conditions hold up to this gap.",

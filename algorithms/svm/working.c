@@ -48,7 +48,7 @@ static bool make_arrays(working *w, problem *p, hone_arena *scratch)
     w->change = HONE_NEW(scratch, double, p->n, 1);
     w->old = HONE_NEW(scratch, double, q, 1);
     return w->variable && w->chosen && w->up && w->low && w->weight && w->row && w->change &&
-           w->old && subproblem_make(&w->s, q, scratch) &&
+           w->old && subproblem_make(&w->s, q, p->nu > 0, scratch) &&
            hone_panel_room_new(p->panels, q, scratch, &w->room) &&
            hone_queries_new(p->panels, NULL, 0, q, scratch, &w->fresh) &&
            rows_open(&w->rows, p, scratch);
@@ -72,19 +72,17 @@ static void take(working *w, wish *wishes, int64_t n, int64_t most)
     }
 }
 
-/* Keeps the newest half of the set, adds those that violate most, and measures the gap. */
-static void choose(working *w)
+/* Adds the variables of one sign (0: of both) that violate most, up to `share` in each direction,
+ * and measures their gap. */
+static void choose_sign(working *w, int sign, int64_t share)
 {
     const problem *p = w->p;
-    const int64_t q = p->m < WORKING ? p->m : WORKING;
     int64_t ups = 0, lows = 0;
     double least = INFINITY, most = -INFINITY;
-    w->kept = w->held < q / 2 ? w->held : q / 2;
-    for (int64_t i = 0; i < w->held - w->kept; i++)
-        w->chosen[w->variable[i]] = false;
-    memmove(w->variable, w->variable + w->held - w->kept, (size_t)w->kept * sizeof *w->variable);
     for (int64_t v = 0; v < p->m; v++) {
         const double f = slope(p, v);
+        if (sign && p->sign[v] != sign)
+            continue;
         if (smo_up(p->sign[v], p->alpha[v], p->bound[v])) {
             w->up[ups++] = (wish){f, v};
             least = fmin(least, f);
@@ -94,11 +92,30 @@ static void choose(working *w)
             most = fmax(most, f);
         }
     }
-    w->gap = most - least;
+    w->gap = fmax(w->gap, most - least);
+    take(w, w->up, ups, share);
+    take(w, w->low, lows, share);
+    if (!sign)
+        take(w, w->up, ups, share);
+}
+
+/* Keeps the newest half of the set and fills it up. */
+static void choose(working *w)
+{
+    const problem *p = w->p;
+    const int64_t q = p->m < WORKING ? p->m : WORKING;
+    w->kept = w->held < q / 2 ? w->held : q / 2;
+    for (int64_t i = 0; i < w->held - w->kept; i++)
+        w->chosen[w->variable[i]] = false;
+    memmove(w->variable, w->variable + w->held - w->kept, (size_t)w->kept * sizeof *w->variable);
     w->held = w->kept;
-    take(w, w->up, ups, (q - w->kept + 1) / 2);
-    take(w, w->low, lows, q);
-    take(w, w->up, ups, q);
+    w->gap = -INFINITY;
+    if (p->nu > 0) {
+        choose_sign(w, 1, (q - w->kept + 3) / 4);
+        choose_sign(w, -1, (q - w->kept + 3) / 4);
+    } else {
+        choose_sign(w, 0, (q - w->kept + 1) / 2);
+    }
 }
 
 /* ---- the set's kernel matrix ---- */
@@ -196,6 +213,8 @@ hone_status working_run(working *w, hone_error *error)
     double first = 0;
     w->held = 0;
     memset(w->chosen, 0, (size_t)p->m * sizeof *w->chosen);
+    if (p->nu > 0)
+        HONE_TRY(rebuild(w, error));
     while (p->iterations < p->max_iter && hone_stopping(p->run) == HONE_GO) {
         const int64_t before = w->held;
         choose(w);

@@ -350,6 +350,65 @@ static void the_objective_is_the_optimum_over_c_and_gamma(void **state)
     free_table(&t);
 }
 
+/* nu-SVC equals C-SVC with the C that its level implies; here found from the coefficients. */
+static void nu_bounds_the_shares_and_gives_a_c_machine(void **state)
+{
+    (void)state;
+    for (int z = 0; z < 2; z++) {
+        const int64_t n = z ? 1700 : 300;
+        table t = clouds(n, 3, 2, 20);
+        svm_params p = defaults(&t);
+        p.formulation = SVM_FORMULATION_NU, p.nu = 0.3, p.tol = 1e-6;
+        fitted a, b;
+        fit(&a, &t, &p, (how){.threads = 2});
+        assert_int_equal(a.s->converged, 1);
+        double most = 0;
+        int64_t bounded = 0;
+        for (int64_t i = 0; i < a.s->n_sv; i++)
+            most = fmax(most, fabs(a.s->coef[i]));
+        for (int64_t i = 0; i < a.s->n_sv; i++)
+            bounded += fabs(a.s->coef[i]) >= most * (1 - 1e-9);
+        assert_true((double)bounded <= 0.3 * (double)n && 0.3 * (double)n <= (double)a.s->n_sv);
+        p.formulation = SVM_FORMULATION_C, p.C = most;
+        fit(&b, &t, &p, (how){.threads = 2});
+        const hone_matrix x = matrix_of(&t);
+        double *u = scores(&a, &x), *v = scores(&b, &x);
+        for (int64_t i = 0; i < 2 * n; i++)
+            assert_true(fabs(u[i] - v[i]) < 3e-5 * most);
+        free(u), free(v);
+        hone_fitted_free(a.f), hone_fitted_free(b.f);
+        free_table(&t);
+    }
+}
+
+static void nu_regression_has_its_share_outside_the_tube(void **state)
+{
+    (void)state;
+    table t = clouds(400, 2, 0, 21);
+    svm_params p = defaults(&t);
+    p.formulation = SVM_FORMULATION_NU, p.nu = 0.2, p.tol = 1e-5;
+    fitted a, b;
+    fit(&a, &t, &p, (how){0});
+    assert_int_equal(a.s->converged, 1);
+    assert_true(a.s->n_sv >= 80 && a.s->n_sv < 160);
+    const hone_matrix x = matrix_of(&t);
+    double *u = scores(&a, &x), tube = 0;
+    int64_t free_ones = 0; /* all at one distance: the epsilon that nu chose */
+    for (int64_t i = 0; i < a.s->n_sv; i++)
+        if (fabs(a.s->coef[i]) < 0.999) {
+            tube += fabs(t.y[a.s->support[i]] - u[a.s->support[i]]);
+            free_ones++;
+        }
+    p.formulation = SVM_FORMULATION_C, p.epsilon = tube / (double)free_ones;
+    fit(&b, &t, &p, (how){0});
+    double *v = scores(&b, &x);
+    for (int64_t i = 0; i < t.n; i++)
+        assert_true(fabs(u[i] - v[i]) < 1e-3);
+    free(u), free(v);
+    hone_fitted_free(a.f), hone_fitted_free(b.f);
+    free_table(&t);
+}
+
 static void every_kernel_reaches_the_optimum(void **state)
 {
     (void)state;
@@ -757,6 +816,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_objective_is_the_optimum_over_c_and_gamma),
+        cmocka_unit_test(nu_bounds_the_shares_and_gives_a_c_machine),
+        cmocka_unit_test(nu_regression_has_its_share_outside_the_tube),
         cmocka_unit_test(every_kernel_reaches_the_optimum),
         cmocka_unit_test(working_sets_reach_the_optimum),
         cmocka_unit_test(regression_reaches_the_optimum),
