@@ -1,0 +1,47 @@
+/* The rows of a linear fit in the coordinates that its solver works in: numeric columns centred and
+ * scaled, a column of ones for the intercept, then one column per level of each one-hot column.
+ * The change of coordinates is exact, so the optimum is that of the given data; only the condition
+ * of the problem changes.
+ *
+ * v = w * scale, intercept' = intercept + sum(w * shift): hone_design_enter and _leave.
+ */
+#ifndef HONE_TOOLBOX_LINEAR_DESIGN_H
+#define HONE_TOOLBOX_LINEAR_DESIGN_H
+
+#include "hone/derived.h"
+
+typedef struct hone_design {
+    int64_t rows;
+    int64_t size;    /* coordinates of one output */
+    int64_t numeric; /* the first ones; then the intercept if there is one */
+    int64_t base;    /* numeric + intercept: coordinates of the panel */
+    int64_t stride;  /* of the panel: base, padded */
+    int64_t codes;   /* one-hot columns in memory; a coordinate each level, and a last one, unused,
+                        for codes that are missing or unknown */
+    bool intercept;
+    double *shift, *scale; /* size */
+    int64_t *column;       /* size: logical column; -1: none (intercept, unknown) */
+    int32_t *stored;       /* numeric: column in memory */
+    float *panel;          /* rows x stride; NULL for sparse rows: tiles are expanded on the way */
+    int32_t *code;         /* rows x codes: coordinates */
+} hone_design;
+
+/* Of the training rows, shared by trials. */
+hone_status hone_design_of_rows(hone_shared *shared, bool intercept, const hone_design **design,
+                                hone_error *error);
+/* Of other rows, in job->keep: only x, run, keep and scratch of the job count. */
+hone_status hone_design_build(const hone_fit_job *job, bool intercept, hone_design *design,
+                              hone_error *error);
+
+/* Scaled rows [first, first + rows) of the panel; `buffer` has rows x stride elements. */
+const float *hone_design_tile_f32(const hone_design *design, const hone_matrix *x, int64_t first,
+                                  int64_t rows, float *buffer);
+/* The same from the data themselves, in double. */
+const double *hone_design_tile_f64(const hone_design *design, const hone_matrix *x, int64_t first,
+                                   int64_t rows, double *buffer);
+
+/* Between coefficients w (cols, then the intercept) and coordinates v (size). */
+void hone_design_enter(const hone_design *design, int64_t cols, const double *w, double *v);
+void hone_design_leave(const hone_design *design, int64_t cols, const double *v, double *w);
+
+#endif

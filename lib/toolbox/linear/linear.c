@@ -1,0 +1,165 @@
+/* From a penalised linear problem to its solver and back: rows without weight leave, the loss
+ * becomes a mean, columns are scaled.
+ */
+#include "toolbox/linear/linear.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "toolbox/linear/solver.h"
+
+double hone_solver_penalty(const hone_solver *s, const double *v)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < s->all; i++)
+        sum += s->ridge[i % s->size] * v[i] * v[i] / 2 + s->lasso[i % s->size] * fabs(v[i]);
+    return sum;
+}
+
+double hone_solver_gradient(const hone_solver *s, const double *v, const double *g)
+{
+    double most = 0;
+    for (int64_t i = 0; i < s->all; i++) {
+        const double lasso = s->lasso[i % s->size];
+        const double size = v[i] > 0   ? fabs(g[i] + lasso)
+                            : v[i] < 0 ? fabs(g[i] - lasso)
+                                       : fmax(fabs(g[i]) - lasso, 0);
+        most = fmax(most, size);
+    }
+    return most;
+}
+
+/* Coefficients of the given columns. A constant added to all intercepts of a softmax changes
+ * nothing: their mean is made 0. */
+static void leave(const hone_solver *s)
+{
+    const int64_t cols = s->problem->job->x.cols, outputs = s->rows.outputs;
+    double mean = 0;
+    for (int64_t k = 0; k < outputs; k++) {
+        hone_design_leave(s->rows.design, cols, s->v + k * s->size, s->w + k * (cols + 1));
+        mean += s->w[k * (cols + 1) + cols] / (double)outputs;
+    }
+    for (int64_t k = 0; k < outputs && outputs > 1; k++)
+        s->w[k * (cols + 1) + cols] -= mean;
+}
+
+bool hone_solver_ends(hone_solver *s)
+{
+    const hone_linear *p = s->problem;
+    s->fit->iterations++;
+    hone_progress(s->rows.run, fmin(1, (double)s->fit->iterations / (double)p->max_iter));
+    if (p->enough) {
+        leave(s);
+        if (p->enough(p->context, s->w))
+            return true;
+    }
+    return hone_stopping(s->rows.run) != HONE_GO;
+}
+
+/* ---- rows and weights ---- */
+
+/* A row of weight 0 is as if it were absent, also for the scales of the columns. */
+static hone_status keep_weighted(const hone_linear *p, hone_fit_job *job, hone_rows_loss *rows,
+                                 int64_t *kept, hone_error *error)
+{
+    const int64_t n = job->x.rows;
+    int64_t m = 0;
+    for (int64_t i = 0; i < n; i++)
+        m += p->weight[i] > 0;
+    *kept = m;
+    double *weight = HONE_RAW(job->scratch, double, m, 1);
+    rows->weight = weight;
+    if (!weight)
+        return hone_no_memory(error);
+    int64_t *id = m < n ? HONE_RAW(job->scratch, int64_t, m, 1) : NULL;
+    int32_t *label = m < n && p->label ? HONE_RAW(job->scratch, int32_t, m, 1) : NULL;
+    double *y = m < n && p->y ? HONE_RAW(job->scratch, double, m, 1) : NULL;
+    if (m < n && (!id || (p->label && !label) || (p->y && !y)))
+        return hone_no_memory(error);
+    double most = 0, sum = 0;
+    for (int64_t i = 0, at = 0; i < n; i++) {
+        if (!(p->weight[i] > 0))
+            continue;
+        most = fmax(most, p->weight[i]);
+        weight[at] = p->weight[i];
+        if (id)
+            id[at] = hone_row_id(&job->x, i);
+        if (label)
+            label[at] = p->label[i];
+        if (y)
+            y[at] = p->y[i];
+        at++;
+    }
+    for (int64_t i = 0; i < m; i++)
+        sum += weight[i] / most;
+    for (int64_t i = 0; i < m; i++)
+        weight[i] = weight[i] / most / sum;
+    rows->label = label ? label : p->label;
+    rows->y = y ? y : p->y;
+    if (id)
+        job->x.row = id, job->x.rows = m;
+    return HONE_OK;
+}
+
+/* Penalties of a coordinate, in the units of a mean loss. One that no float can hold keeps the
+ * coordinate at 0 all the same. */
+static void set_penalties(hone_solver *s)
+{
+    const hone_linear *p = s->problem;
+    const hone_design *d = s->rows.design;
+    double total = 0;
+    for (int64_t i = 0; i < p->job->x.rows; i++)
+        total += p->weight[i];
+    for (int64_t j = 0; j < d->size; j++) {
+        if (d->column[j] < 0)
+            continue;
+        s->ridge[j] = fmin(p->l2 / total / d->scale[j] / d->scale[j], 1e100);
+        s->lasso[j] = fmin(p->l1 / total / d->scale[j], 1e100);
+    }
+}
+
+static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error *error)
+{
+    hone_fit_job job = *p->job;
+    hone_arena *scratch = job.scratch;
+    int64_t kept;
+    s->rows = (hone_rows_loss){.loss = p->loss, .outputs = p->outputs, .run = job.run};
+    HONE_TRY(keep_weighted(p, &job, &s->rows, &kept, error));
+    s->rows.x = job.x;
+    if (kept == p->job->x.rows) {
+        HONE_TRY(hone_design_of_rows(job.shared, p->intercept, &s->rows.design, error));
+    } else {
+        hone_design *own = HONE_NEW(scratch, hone_design, 1, 1);
+        if (!own)
+            return hone_no_memory(error);
+        job.keep = scratch;
+        HONE_TRY(hone_design_build(&job, p->intercept, own, error));
+        s->rows.design = own;
+    }
+    s->size = s->rows.design->size, s->all = s->size * p->outputs;
+    s->ridge = HONE_NEW(scratch, double, s->size, 1);
+    s->lasso = HONE_NEW(scratch, double, s->size, 1);
+    s->v = HONE_NEW(scratch, double, s->all, 1);
+    s->w = HONE_NEW(scratch, double, p->outputs, job.x.cols + 1);
+    if (!s->ridge || !s->lasso || !s->v || !s->w)
+        return hone_no_memory(error);
+    set_penalties(s);
+    for (int64_t k = 0; k < p->outputs && p->start; k++)
+        hone_design_enter(s->rows.design, job.x.cols, p->start + k * (job.x.cols + 1),
+                          s->v + k * s->size);
+    return HONE_OK;
+}
+
+hone_status hone_linear_solve(const hone_linear *problem, hone_linear_fit *fit, hone_error *error)
+{
+    *fit = (hone_linear_fit){0};
+    hone_solver s = {.problem = problem, .fit = fit};
+    HONE_TRY(open_solver(problem, &s, error));
+    HONE_TRY(hone_newton(&s, error));
+    leave(&s);
+    fit->w = s.w;
+    for (int64_t i = 0; i < problem->outputs * (problem->job->x.cols + 1); i++)
+        if (!isfinite(fit->w[i]))
+            return hone_fail(error, HONE_INTERNAL, "linear", "a coefficient is not finite");
+    return HONE_OK;
+}

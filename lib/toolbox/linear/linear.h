@@ -1,0 +1,42 @@
+/* Penalised linear models:
+ *
+ *   min over w, b   sum_i weight_i loss(y_i, x_i w + b) + l2 / 2 |w|^2 + l1 |w|_1
+ *
+ * with the intercepts b unpenalised. The solver follows from the shape; the optimum does not depend
+ * on it. Shared by logistic and linear regression and by linear support vector machines.
+ */
+#ifndef HONE_TOOLBOX_LINEAR_H
+#define HONE_TOOLBOX_LINEAR_H
+
+#include "toolbox/linear/pass.h"
+
+typedef struct hone_linear {
+    const hone_fit_job *job; /* x, run, shared, scratch */
+    hone_loss loss;
+    int64_t outputs;      /* classes of a softmax; 1 otherwise */
+    const int32_t *label; /* softmax */
+    const double *y;      /* otherwise: -1 or 1, or the target */
+    const double *weight; /* rows, >= 0, positive in sum */
+    double l1, l2;
+    bool intercept;
+    double tol; /* of the objective, relative */
+    int64_t max_iter;
+    const double *start; /* outputs x (cols + 1) to begin from; NULL: 0 */
+    /* After each iteration, with its coefficients: true ends the fit. NULL: never. */
+    bool (*enough)(void *context, const double *w);
+    void *context;
+} hone_linear;
+
+typedef struct hone_linear_fit {
+    double *w; /* outputs x (cols + 1), intercept last; in job->scratch */
+    bool converged;
+    int64_t iterations, dampings;
+    double objective; /* of the weighted mean loss with its share of the penalty */
+    double gap;       /* decrease of the objective that the last quadratic model foresaw */
+    double gradient;  /* largest entry of the last (sub)gradient, in scaled columns */
+} hone_linear_fit;
+
+/* HONE_STOPPED when abandoned, or when told to finish before a first iteration. */
+hone_status hone_linear_solve(const hone_linear *problem, hone_linear_fit *fit, hone_error *error);
+
+#endif

@@ -1,0 +1,202 @@
+/* Fused passes: margins, losses, gradient and Hessian of each tile while it is in the cache.
+ *
+ * Cost of a pass over n rows, size D, K outputs, per row: dense 2 D K for the gradient and
+ * D^2 / 2 (HONE_WITHIN_OUTPUTS: K D^2 / 2, HONE_FULL: K (K + 1) / 2 * D^2 / 2) for the Hessian;
+ * with p one-hot columns and q numeric ones D is p + q in the first and (p + q)^2 instead of D^2 in
+ * the second.
+ */
+#include "toolbox/linear/pass.h"
+
+#include <string.h>
+
+#include "toolbox/linear/tile.h"
+
+enum { MOST_CHUNKS = 64, FEWEST_ROWS = 2048, MOST_BYTES = 1 << 25 };
+
+struct hone_pass {
+    hone_rows_loss rows;
+    int64_t kp;     /* outputs, padded unless 1 */
+    int64_t stride; /* of Hessians */
+    int64_t chunks, g_size, h_size, w_size, room_bytes;
+    char *rooms;
+    float *y_f32, *s_f32, *w_f32;
+    double *y_f64, *s_f64, *w_f64;
+    double *part_g, *part_h, *part_loss; /* chunks x ... */
+    hone_curvature wanted;
+    double *g, *h;
+};
+
+/* Chunks begin at whole vectors, so that only the last one reads padding. */
+static int64_t start_of(const hone_pass *p, int64_t chunk)
+{
+    const int64_t n = p->rows.design->rows;
+    return chunk == p->chunks ? n : n * chunk / p->chunks / HONE_LANES * HONE_LANES;
+}
+
+#define PICK(isa, name) HONE_PICK(isa, name)
+#define E(name) PICK(hone_run_isa(p->rows.run), T(name))
+#define real float
+#define T(name) HONE_GLUE(name, f32)
+#include "toolbox/linear/pass.inc.h"
+#undef real
+#undef T
+#define real double
+#define T(name) HONE_GLUE(name, f64)
+#include "toolbox/linear/pass.inc.h"
+#undef real
+#undef T
+
+/* ---- room ---- */
+
+static int64_t hessian_size(int64_t size, int64_t outputs, hone_curvature most)
+{
+    const int64_t wide = most == HONE_FULL ? size * outputs : size;
+    return most ? outputs * size * (hone_lanes(wide) + HONE_LANES) + HONE_LANES : 0;
+}
+
+static int64_t chunks_of(int64_t rows, int64_t size, int64_t outputs, hone_curvature most)
+{
+    const int64_t bytes = 8 * (hessian_size(size, outputs, most) + size * outputs);
+    int64_t chunks = rows / FEWEST_ROWS;
+    if (chunks * bytes > MOST_BYTES)
+        chunks = MOST_BYTES / bytes;
+    return chunks < 1 ? 1 : chunks > MOST_CHUNKS ? MOST_CHUNKS : chunks;
+}
+
+int64_t hone_pass_bytes(int64_t rows, int64_t size, int64_t outputs, hone_curvature most)
+{
+    const int64_t kp = hone_lanes(outputs);
+    const int64_t room = 8 * HONE_TILE * (2 * (size + HONE_LANES) + 3 * kp);
+    return chunks_of(rows, size, outputs, most) *
+               (8 * (hessian_size(size, outputs, most) + (size + HONE_LANES) * kp) + room) +
+           (rows + HONE_TILE) * 24 + 16 * (2 * size + HONE_LANES) * kp;
+}
+
+int64_t hone_pass_stride(const hone_pass *p)
+{
+    return p->stride;
+}
+
+hone_pass *hone_pass_open(const hone_rows_loss *rows, hone_curvature most, hone_arena *scratch)
+{
+    hone_pass *p = HONE_NEW(scratch, hone_pass, 1, 1);
+    if (!p)
+        return NULL;
+    const hone_design *d = rows->design;
+    const int64_t outputs = rows->outputs, n = d->rows, padded = n + HONE_TILE;
+    p->rows = *rows;
+    p->kp = outputs == 1 ? 1 : hone_lanes(outputs);
+    p->stride = hone_lanes(most == HONE_FULL ? d->size * outputs : d->size) + HONE_LANES;
+    p->chunks = chunks_of(n, d->size, outputs, most);
+    p->g_size = (hone_lanes(d->size) + HONE_LANES) * p->kp;
+    p->h_size = hessian_size(d->size, outputs, most);
+    p->w_size = (d->stride + d->size) * p->kp;
+    p->room_bytes = 8 * HONE_TILE * (2 * d->stride + 3 * p->kp);
+    p->rooms = HONE_RAW(scratch, char, p->chunks, p->room_bytes);
+    p->w_f32 = HONE_NEW(scratch, float, p->w_size, 1);
+    p->w_f64 = HONE_NEW(scratch, double, p->w_size, 1);
+    p->s_f32 = HONE_NEW(scratch, float, padded, 1);
+    p->s_f64 = HONE_NEW(scratch, double, padded, 1);
+    p->y_f32 = rows->y ? HONE_NEW(scratch, float, padded, 1) : NULL;
+    p->y_f64 = rows->y ? HONE_NEW(scratch, double, padded, 1) : NULL;
+    p->part_g = HONE_RAW(scratch, double, p->chunks, p->g_size);
+    p->part_h = HONE_RAW(scratch, double, p->chunks, p->h_size);
+    p->part_loss = HONE_NEW(scratch, double, p->chunks, 1);
+    if (!p->rooms || !p->w_f32 || !p->w_f64 || !p->s_f32 || !p->s_f64 ||
+        (rows->y && (!p->y_f32 || !p->y_f64)) || !p->part_g || !p->part_h || !p->part_loss)
+        return NULL;
+    for (int64_t i = 0; i < n; i++) {
+        p->s_f64[i] = rows->weight[i];
+        p->s_f32[i] = (float)rows->weight[i];
+        if (rows->y)
+            p->y_f64[i] = rows->y[i], p->y_f32[i] = (float)rows->y[i];
+    }
+    return p;
+}
+
+/* ---- a pass ---- */
+
+/* Rows of the Hessian, chunk by chunk in order; the block is a coordinate. */
+static hone_status add_row(void *context, int64_t row, hone_arena *scratch, hone_error *error)
+{
+    (void)scratch, (void)error;
+    const hone_pass *p = context;
+    double *const to = p->h + row * p->stride;
+    const int64_t inside = row % p->rows.design->size;
+    const int64_t cols = p->wanted == HONE_FULL ? row + 1 : inside + 1;
+    memcpy(to, p->part_h + row * p->stride, (size_t)cols * sizeof *to);
+    for (int64_t c = 1; c < p->chunks; c++) {
+        const double *from = p->part_h + c * p->h_size + row * p->stride;
+        for (int64_t j = 0; j < cols; j++)
+            to[j] += from[j];
+    }
+    return HONE_OK;
+}
+
+/* Blocks between two outputs are symmetric and only their lower triangles were summed; the
+ * coordinate of unknown codes is taken out. */
+static void complete(const hone_pass *p)
+{
+    const int64_t size = p->rows.design->size, all = size * p->rows.outputs;
+    if (p->wanted == HONE_FULL)
+        for (int64_t k = 1; k < p->rows.outputs; k++)
+            for (int64_t l = 0; l < k; l++)
+                for (int64_t i = 0; i < size; i++)
+                    for (int64_t j = i + 1; j < size; j++)
+                        p->h[(k * size + i) * p->stride + l * size + j] =
+                            p->h[(k * size + j) * p->stride + l * size + i];
+    if (!p->rows.design->codes)
+        return;
+    for (int64_t i = size - 1; i < all; i++)
+        for (int64_t j = 0; j < (p->wanted == HONE_FULL ? i + 1 : size); j++)
+            if (i % size == size - 1 || j % size == size - 1)
+                p->h[i * p->stride + j] = 0;
+}
+
+static void add_gradients(const hone_pass *p)
+{
+    const int64_t size = p->rows.design->size;
+    memset(p->g, 0, (size_t)(size * p->rows.outputs) * sizeof *p->g);
+    for (int64_t c = 0; c < p->chunks; c++)
+        for (int64_t k = 0; k < p->rows.outputs; k++)
+            for (int64_t j = 0; j < size; j++)
+                p->g[k * size + j] += p->part_g[c * p->g_size + j * p->kp + k];
+    for (int64_t k = 0; k < p->rows.outputs && p->rows.design->codes; k++)
+        p->g[k * size + size - 1] = 0;
+}
+
+/* Multiply-adds of a pass, for the work limit. */
+static int64_t work_of(const hone_pass *p)
+{
+    const hone_design *d = p->rows.design;
+    const int64_t touched = d->base + d->codes, k = p->rows.outputs;
+    const int64_t blocks = !p->wanted ? 0 : p->wanted == HONE_FULL ? k * (k + 1) / 2 : k;
+    return d->rows * (2 * touched * k + blocks * touched * touched / 2);
+}
+
+hone_status hone_pass_run(hone_pass *p, const double *v, bool exact, hone_curvature wanted,
+                          double *loss, double *g, double *h, hone_error *error)
+{
+    p->wanted = wanted, p->g = g, p->h = h;
+    if (exact)
+        load_f64(p, v);
+    else
+        load_f32(p, v);
+    HONE_TRY(hone_for_blocks(p->rows.run, p->chunks, exact ? chunk_f64 : chunk_f32, p, error));
+    *loss = 0;
+    for (int64_t c = 0; c < p->chunks; c++)
+        *loss += p->part_loss[c];
+    add_gradients(p);
+    hone_work(p->rows.run, work_of(p));
+    if (!wanted)
+        return HONE_OK;
+    const int64_t rows = p->rows.design->size * p->rows.outputs;
+    if (p->chunks * p->h_size > 1 << 20) {
+        HONE_TRY(hone_for_blocks(p->rows.run, rows, add_row, p, error));
+    } else {
+        for (int64_t i = 0; i < rows; i++)
+            add_row(p, i, NULL, NULL);
+    }
+    complete(p);
+    return HONE_OK;
+}

@@ -1,0 +1,43 @@
+/* One pass over the rows of a linear fit: loss, gradient and Hessian at given coordinates.
+ *
+ * Coordinates v are outputs x size, output by output (design.h). The loss is the weighted mean, so
+ * numbers are of the order of 1 whatever n and C are. Rows are cut into chunks by n and the size of
+ * the result alone; partial results are added in chunk order: the same bits at any number of
+ * threads.
+ */
+#ifndef HONE_TOOLBOX_LINEAR_PASS_H
+#define HONE_TOOLBOX_LINEAR_PASS_H
+
+#include "toolbox/linear/design.h"
+
+typedef enum hone_loss { HONE_LOGISTIC, HONE_SOFTMAX, HONE_SQUARED, HONE_SQUARED_HINGE } hone_loss;
+
+/* Which second derivatives: none, those within each output, or all. */
+typedef enum hone_curvature { HONE_SLOPE, HONE_WITHIN_OUTPUTS, HONE_FULL } hone_curvature;
+
+typedef struct hone_rows_loss {
+    hone_matrix x;
+    const hone_design *design;
+    hone_loss loss;
+    int64_t outputs;      /* 1 unless softmax */
+    const int32_t *label; /* softmax */
+    const double *y;      /* otherwise: -1 or 1, or the target */
+    const double *weight; /* sum 1 */
+    const hone_run *run;
+} hone_rows_loss;
+
+/* Room for passes, made once per fit. */
+typedef struct hone_pass hone_pass;
+hone_pass *hone_pass_open(const hone_rows_loss *rows, hone_curvature most, hone_arena *scratch);
+/* Leading dimension of a full Hessian, or of each output's block. */
+int64_t hone_pass_stride(const hone_pass *pass);
+/* Bytes of a pass of this shape. */
+int64_t hone_pass_bytes(int64_t rows, int64_t size, int64_t outputs, hone_curvature most);
+
+/* Mean loss at v, its gradient g (outputs x size) and, lower triangle, h: (outputs * size) rows for
+ * HONE_FULL, outputs blocks of `size` rows for HONE_WITHIN_OUTPUTS. `exact`: in double from the
+ * data, not in float from the panel. */
+hone_status hone_pass_run(hone_pass *pass, const double *v, bool exact, hone_curvature wanted,
+                          double *loss, double *g, double *h, hone_error *error);
+
+#endif

@@ -1,0 +1,27 @@
+/* What the solvers of linear models share: the problem in the coordinates of its design. */
+#ifndef HONE_TOOLBOX_LINEAR_SOLVER_H
+#define HONE_TOOLBOX_LINEAR_SOLVER_H
+
+#include "toolbox/linear/linear.h"
+
+typedef struct hone_solver {
+    const hone_linear *problem;
+    hone_rows_loss rows;
+    int64_t size, all;     /* coordinates of one output, of all */
+    double *ridge, *lasso; /* size: penalties of a coordinate */
+    double *v;             /* all: where it stands; the answer */
+    double *w;             /* outputs x (cols + 1): room for `enough` */
+    hone_linear_fit *fit;
+} hone_solver;
+
+/* Sum of the penalties at v. */
+double hone_solver_penalty(const hone_solver *s, const double *v);
+/* Largest entry of the subgradient of least size, given the gradient of the smooth part. */
+double hone_solver_gradient(const hone_solver *s, const double *v, const double *g);
+/* Counts an iteration. True when the fit has to end: told to finish, or enough. */
+bool hone_solver_ends(hone_solver *s);
+
+/* Newton's method with the whole Hessian in memory. */
+hone_status hone_newton(hone_solver *s, hone_error *error);
+
+#endif
