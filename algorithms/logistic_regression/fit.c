@@ -1,0 +1,114 @@
+/* From a job to linear problems and back: one for two classes or a softmax, one a class for
+ * one-against-the-rest. */
+#include "logistic.h"
+
+#include <string.h>
+
+#include "toolbox/linear/linear.h"
+
+/* Weights of the loss: the rows' own, C, and with `balanced` total / (classes * total of the
+ * class), classes without weight left out. */
+static hone_status weigh(const hone_fit_job *job, double *out, hone_error *error)
+{
+    const logistic_params *p = job->params;
+    const int64_t n = job->x.rows, c = job->shape.outputs;
+    double *total = HONE_NEW(job->scratch, double, c, 1);
+    if (!total)
+        return hone_no_memory(error);
+    double all = 0, present = 0;
+    for (int64_t i = 0; i < n; i++) {
+        out[i] = job->weight ? job->weight[i] : 1;
+        total[job->label[i]] += out[i];
+        all += out[i];
+    }
+    for (int64_t k = 0; k < c; k++)
+        present += total[k] > 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (p->class_weight == CLASS_WEIGHT_BALANCED && out[i] > 0)
+            out[i] *= all / (present * total[job->label[i]]);
+        if (p->penalty != PENALTY_NONE)
+            out[i] *= p->C;
+    }
+    return HONE_OK;
+}
+
+static double share_of_l1(const logistic_params *p)
+{
+    return p->penalty == PENALTY_L1 ? 1 : p->penalty == PENALTY_ELASTICNET ? p->l1_ratio : 0;
+}
+
+static void keep_coefficients(logistic_state *s, int64_t k, int64_t d, const double *w)
+{
+    memcpy(s->coef + k * d, w, (size_t)d * sizeof *w);
+    s->intercept[k] = w[d];
+}
+
+/* Solves `problem` for models [first, first + outputs) of the state. */
+static hone_status solve(const hone_fit_job *job, hone_linear *problem, int64_t first,
+                         int32_t positive, logistic_state *s, hone_error *error)
+{
+    const logistic_params *p = job->params;
+    const logistic_state *warm = job->warm_state;
+    const int64_t d = job->x.cols, rows = problem->outputs;
+    double *start = warm ? HONE_NEW(job->scratch, double, rows, d + 1) : NULL;
+    early watch;
+    const bool watched = p->early_stopping && job->valid_x.rows > 0;
+    if ((warm && !start) || (watched && !early_open(&watch, job, rows, positive)))
+        return hone_no_memory(error);
+    for (int64_t k = 0; k < rows && warm; k++) {
+        memcpy(start + k * (d + 1), warm->coef + (first + k) * d, (size_t)d * sizeof *start);
+        start[k * (d + 1) + d] = p->fit_intercept ? warm->intercept[first + k] : 0;
+    }
+    problem->start = start;
+    problem->enough = watched ? early_enough : NULL, problem->context = &watch;
+    hone_linear_fit fit;
+    HONE_TRY(hone_linear_solve(problem, &fit, error));
+    const double *w = watched && watch.stale ? watch.best : fit.w;
+    for (int64_t k = 0; k < rows; k++)
+        keep_coefficients(s, first + k, d, w + k * (d + 1));
+    s->converged = s->converged && (fit.converged || (watched && watch.stale >= watch.patience));
+    s->iterations = fit.iterations > s->iterations ? fit.iterations : s->iterations;
+    s->dampings += fit.dampings;
+    s->objective += fit.objective;
+    s->gap = fmax(s->gap, fit.gap);
+    s->gradient = fmax(s->gradient, fit.gradient);
+    return HONE_OK;
+}
+
+hone_status logistic_fit(const hone_fit_job *job, void *state, hone_error *error)
+{
+    const logistic_params *p = job->params;
+    logistic_state *s = state;
+    const int64_t n = job->x.rows, c = job->shape.outputs;
+    const bool binary = c == 2, softmax = !binary && p->multi_class == MULTI_CLASS_MULTINOMIAL;
+    const double l1 = share_of_l1(p);
+    s->n_rows = binary ? 1 : c;
+    s->converged = 1;
+    s->coef = HONE_NEW(job->keep, double, s->n_rows, job->x.cols);
+    s->intercept = HONE_NEW(job->keep, double, s->n_rows, 1);
+    double *weight = HONE_RAW(job->scratch, double, n, 1);
+    double *y = softmax ? NULL : HONE_RAW(job->scratch, double, n, 1);
+    if (!s->coef || !s->intercept || !weight || (!softmax && !y))
+        return hone_no_memory(error);
+    HONE_TRY(weigh(job, weight, error));
+    hone_linear problem = {.job = job,
+                           .loss = softmax ? HONE_SOFTMAX : HONE_LOGISTIC,
+                           .outputs = softmax ? c : 1,
+                           .label = softmax ? job->label : NULL,
+                           .y = y,
+                           .weight = weight,
+                           .l1 = p->penalty == PENALTY_NONE ? 0 : l1,
+                           .l2 = p->penalty == PENALTY_NONE ? 0 : 1 - l1,
+                           .intercept = p->fit_intercept,
+                           .tol = p->tol,
+                           .max_iter = p->max_iter};
+    if (softmax)
+        return solve(job, &problem, 0, -1, s, error);
+    for (int64_t k = 0; k < s->n_rows; k++) {
+        const int32_t positive = (int32_t)(binary ? 1 : k);
+        for (int64_t i = 0; i < n; i++)
+            y[i] = job->label[i] == positive ? 1 : -1;
+        HONE_TRY(solve(job, &problem, k, positive, s, error));
+    }
+    return HONE_OK;
+}

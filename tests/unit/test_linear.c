@@ -1,0 +1,291 @@
+/* Logistic regression: the optimum is right, and it is the same one however the data come. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "linear_world.h"
+
+#include "toolbox/random.h"
+
+static world W, V;
+
+/* The objective at the fit's answer lies within `within` of the optimum, relative. */
+static void near_optimum(const world *w, const logistic_params *p, bool weighted, double within)
+{
+    hone_fitted *f = world_fit(w, NULL, p, weighted, 2, 0);
+    const logistic_state *s = f->state;
+    const long double best = world_optimum(w, p, weighted);
+    const long double got = world_objective(w, p, weighted, s->coef, s->intercept);
+    if (!((got - best) / best <= (long double)within))
+        fail_msg("n %d d %d c %d: %.17Lg is not %.17Lg", (int)w->n, (int)w->d, (int)w->c, got,
+                 best);
+    assert_true(s->converged);
+    hone_fitted_free(f);
+}
+
+static void it_ends_at_the_optimum_of_twenty_problems(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t n, d, c;
+        double condition, C;
+        int penalty;
+    } cases[] = {
+        {50, 3, 2, 1, 1, PENALTY_L2},      {200, 10, 2, 1, 100, PENALTY_L2},
+        {300, 5, 2, 1e4, 1, PENALTY_L2},   {300, 5, 2, 1e8, 1, PENALTY_L2},
+        {300, 5, 2, 1e8, 1e6, PENALTY_L2}, {400, 6, 2, 1e8, 1, PENALTY_NONE},
+        {400, 12, 2, 1, 1, PENALTY_NONE},  {37, 1, 2, 1, 1, PENALTY_L2},
+        {20, 40, 2, 1, 1, PENALTY_L2},     {500, 7, 2, 1, 1e-4, PENALTY_L2},
+        {60, 3, 3, 1, 1, PENALTY_L2},      {150, 6, 4, 1, 10, PENALTY_L2},
+        {200, 4, 3, 1e4, 1, PENALTY_L2},   {200, 4, 3, 1e8, 1, PENALTY_L2},
+        {200, 4, 3, 1e8, 1e6, PENALTY_L2}, {250, 4, 3, 1, 1, PENALTY_NONE},
+        {100, 3, 6, 1, 0.01, PENALTY_L2},  {80, 9, 5, 1, 1, PENALTY_L2},
+        {600, 9, 2, 1e2, 1e3, PENALTY_L2}, {300, 8, 2, 1e8, 1e3, PENALTY_L2},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        logistic_params p = world_params();
+        p.C = cases[k].C, p.penalty = cases[k].penalty, p.tol = 1e-9;
+        world_make(&W, cases[k].n, cases[k].d, cases[k].c, cases[k].condition, k + 1);
+        near_optimum(&W, &p, k % 2 == 1, 1e-9);
+        p.tol = 1e-4;
+        near_optimum(&W, &p, k % 2 == 1, 1e-8);
+    }
+}
+
+static void assert_near_states(const hone_fitted *a, const hone_fitted *b, double within)
+{
+    const logistic_state *s = a->state, *t = b->state;
+    assert_int_equal(s->n_rows, t->n_rows);
+    for (int64_t i = 0; i < s->n_rows * a->shape.features; i++)
+        assert_true(fabs(s->coef[i] - t->coef[i]) <= within * (1 + fabs(s->coef[i])));
+    for (int64_t i = 0; i < s->n_rows; i++)
+        assert_true(fabs(s->intercept[i] - t->intercept[i]) <=
+                    within * (1 + fabs(s->intercept[i])));
+}
+
+static void assert_near_objectives(const hone_fitted *a, const hone_fitted *b)
+{
+    const logistic_state *s = a->state, *t = b->state;
+    assert_true(s->converged && t->converged);
+    assert_true(fabs(s->objective - t->objective) <= 1e-12 * t->objective);
+}
+
+static void a_weight_is_a_number_of_copies(void **state)
+{
+    (void)state;
+    for (int64_t c = 2; c <= 3; c++) {
+        logistic_params p = world_params();
+        p.tol = 1e-12;
+        world_make(&W, 150, 4, c, 1, 5);
+        W.weight[3] = W.weight[7] = 0, W.x[3 * 4] = 1e30;
+        V = W, V.n = 0;
+        for (int64_t i = 0; i < W.n; i++)
+            for (int k = 0; k < (int)W.weight[i]; k++, V.n++) {
+                memcpy(V.x + V.n * 4, W.x + i * 4, 4 * sizeof(double));
+                V.label[V.n] = W.label[i];
+            }
+        hone_fitted *a = world_fit(&W, NULL, &p, true, 1, 0);
+        hone_fitted *b = world_fit(&V, NULL, &p, false, 1, 0);
+        assert_near_states(a, b, 1e-6);
+        hone_fitted_free(a);
+        hone_fitted_free(b);
+    }
+}
+
+static void the_order_of_rows_does_not_matter(void **state)
+{
+    (void)state;
+    logistic_params p = world_params();
+    p.tol = 1e-12;
+    world_make(&W, 500, 6, 3, 100, 5);
+    V = W;
+    int64_t order[500];
+    for (int64_t i = 0; i < W.n; i++)
+        order[i] = i;
+    hone_stream s = hone_stream_of(1, 2, 3);
+    hone_shuffle(&s, order, W.n);
+    for (int64_t i = 0; i < W.n; i++) {
+        memcpy(V.x + i * 6, W.x + order[i] * 6, 6 * sizeof(double));
+        V.label[i] = W.label[order[i]], V.weight[i] = W.weight[order[i]];
+    }
+    hone_fitted *a = world_fit(&W, NULL, &p, true, 1, 0), *b = world_fit(&V, NULL, &p, true, 1, 0);
+    assert_near_states(a, b, 1e-6);
+    hone_fitted_free(a);
+    hone_fitted_free(b);
+}
+
+static void bits_do_not_depend_on_the_number_of_threads(void **state)
+{
+    (void)state;
+    for (int64_t c = 2; c <= 4; c++) {
+        logistic_params p = world_params();
+        p.penalty = c == 3 ? PENALTY_L1 : PENALTY_L2;
+        world_make(&W, 15000, 12, c, 1, 5);
+        hone_fitted *one = world_fit(&W, NULL, &p, true, 1, 0);
+        static const int threads[] = {2, 3, 7};
+        for (int k = 0; k < 3; k++) {
+            hone_fitted *many = world_fit(&W, NULL, &p, true, threads[k], 0);
+            const logistic_state *s = one->state, *t = many->state;
+            assert_memory_equal(s->coef, t->coef, (size_t)(s->n_rows * W.d) * sizeof(double));
+            assert_memory_equal(s->intercept, t->intercept, (size_t)s->n_rows * sizeof(double));
+            hone_fitted_free(many);
+        }
+        hone_fitted_free(one);
+    }
+}
+
+static void the_portable_path_agrees_with_the_fast_one(void **state)
+{
+    (void)state;
+    for (int64_t c = 2; c <= 3; c++) {
+        logistic_params p = world_params();
+        p.tol = 1e-12;
+        world_make(&W, 700, 11, c, 1, 9);
+        hone_fitted *a = world_fit(&W, NULL, &p, false, 1, 0);
+        hone_fitted *b = world_fit(&W, NULL, &p, false, 1, HONE_ISA_PORTABLE);
+        assert_near_states(a, b, 1e-6);
+        hone_fitted_free(a);
+        hone_fitted_free(b);
+    }
+}
+
+/* Codes of two columns, and the same as sparse and as dense columns of 0 and 1. */
+static void one_hot_sparse_and_dense_rows_give_one_optimum(void **state)
+{
+    (void)state;
+    enum { N = 900, LEVELS_A = 5, LEVELS_B = 3, COLS = 1 + LEVELS_A + LEVELS_B };
+    static double codes[N * 3], dense[N * COLS], values[N * 3];
+    static int64_t row_start[N + 1], first[] = {0, 5, 6, 9};
+    static int32_t column[N * 3], levels[] = {LEVELS_A, 0, LEVELS_B};
+    for (int64_t c = 2; c <= 3; c++) {
+        world_make(&W, N, 3, c, 1, 77);
+        hone_stream s = hone_stream_of(3, 4, 5);
+        int64_t k = 0;
+        memset(dense, 0, sizeof dense);
+        for (int64_t i = 0; i < N; i++) {
+            const int64_t a = (int64_t)hone_below(&s, LEVELS_A + 1);
+            const int64_t b = (int64_t)hone_below(&s, LEVELS_B);
+            codes[i * 3] = a < LEVELS_A ? (double)a : NAN;
+            codes[i * 3 + 1] = W.x[i * 3], codes[i * 3 + 2] = (double)b;
+            row_start[i] = k;
+            if (a < LEVELS_A)
+                dense[i * COLS + a] = values[k] = 1, column[k++] = (int32_t)a;
+            dense[i * COLS + 5] = values[k] = W.x[i * 3], column[k++] = 5;
+            dense[i * COLS + 6 + b] = values[k] = 1, column[k++] = (int32_t)(6 + b);
+        }
+        row_start[N] = k;
+        const hone_matrix hot = {codes, HONE_ONE_HOT, HONE_F64, N,     COLS, 3,   3,
+                                 1,     NULL,         levels,   first, NULL, NULL};
+        const hone_matrix csr = {values, HONE_CSR, HONE_F64, N,    COLS,      COLS,  0,
+                                 0,      NULL,     NULL,     NULL, row_start, column};
+        const hone_matrix full = {dense, HONE_DENSE, HONE_F64, N,    COLS, COLS, COLS,
+                                  1,     NULL,       NULL,     NULL, NULL, NULL};
+        logistic_params p = world_params();
+        p.tol = 1e-12;
+        for (p.penalty = PENALTY_L2; p.penalty <= PENALTY_ELASTICNET; p.penalty++) {
+            hone_fitted *a = world_fit(&W, &hot, &p, true, 2, 0);
+            hone_fitted *b = world_fit(&W, &csr, &p, true, 2, 0);
+            hone_fitted *d = world_fit(&W, &full, &p, true, 2, 0);
+            assert_near_objectives(a, d);
+            assert_near_objectives(b, d);
+            if (c == 2 || p.penalty != PENALTY_L1) { /* l1 shifts along a full set of levels */
+                assert_near_states(a, d, 1e-5);
+                assert_near_states(b, d, 1e-5);
+            }
+            hone_fitted_free(a);
+            hone_fitted_free(b);
+            hone_fitted_free(d);
+        }
+    }
+}
+
+/* |g_j| <= 1 where a coefficient is 0, g_j = -sign elsewhere, with g of C * sum(loss). */
+static void an_l1_penalty_ends_at_its_conditions(void **state)
+{
+    (void)state;
+    logistic_params p = world_params();
+    p.penalty = PENALTY_L1, p.tol = 1e-12, p.C = 0.1;
+    world_make(&W, 400, 12, 2, 1, 3);
+    hone_fitted *f = world_fit(&W, NULL, &p, false, 2, 0);
+    const logistic_state *s = f->state;
+    int zeros = 0;
+    for (int64_t j = 0; j <= W.d; j++) {
+        double g = 0;
+        for (int64_t i = 0; i < W.n; i++) {
+            double z = s->intercept[0];
+            for (int64_t k = 0; k < W.d; k++)
+                z += s->coef[k] * W.x[i * W.d + k];
+            g += p.C * (1 / (1 + exp(-z)) - (W.label[i] == 1)) * (j < W.d ? W.x[i * W.d + j] : 1);
+        }
+        if (j == W.d)
+            assert_true(fabs(g) < 1e-4);
+        else if (s->coef[j] == 0)
+            assert_true(fabs(g) <= 1 + 1e-4), zeros++;
+        else
+            assert_true(fabs(g + (s->coef[j] > 0 ? 1 : -1)) < 1e-4);
+    }
+    assert_in_range(zeros, 1, 11);
+    hone_fitted_free(f);
+}
+
+static void hopeless_data_end_finite(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 8; kind++)
+        for (int penalty = PENALTY_L2; penalty <= PENALTY_NONE; penalty++)
+            for (int64_t c = 2; c <= 3; c++) {
+                logistic_params p = world_params();
+                p.penalty = penalty;
+                world_make(&W, kind == 0 ? 1 : kind == 1 ? 6 : 60, kind == 1 ? 20 : 4, c, 1, 3);
+                for (int64_t i = 0; i < W.n; i++) {
+                    double *x = W.x + i * W.d;
+                    if (kind == 2) /* separable */
+                        x[0] = W.label[i];
+                    else if (kind == 3) /* one class present */
+                        W.label[i] = 0;
+                    else if (kind == 4) /* a class without rows */
+                        W.label[i] %= (int32_t)c - 1;
+                    else if (kind == 5) /* constant and collinear */
+                        x[1] = 7, x[2] = 2 * x[0];
+                    else if (kind == 6) /* huge */
+                        x[1] *= 1e30, x[2] = i % 2 ? 1e300 : -1e300, x[3] *= 1e-300;
+                    else if (kind == 7) /* all weights in one class */
+                        W.weight[i] = W.label[i] == 1;
+                }
+                if (kind == 7)
+                    W.label[0] = 1, W.weight[0] = 1;
+                hone_fitted *f = world_fit(&W, NULL, &p, true, 2, 0);
+                const logistic_state *s = f->state;
+                for (int64_t i = 0; i < s->n_rows * W.d; i++)
+                    assert_true(isfinite(s->coef[i]));
+                double score[60 * 3];
+                hone_simple_run storage;
+                hone_matrix x = world_dense(&W);
+                assert_int_equal(
+                    hone_fitted_predict(f, &x, hone_run_simple(&storage, 1), NULL, score, NULL),
+                    HONE_OK);
+                for (int64_t i = 0; i < W.n * c; i++)
+                    assert_true(score[i] >= 0 && score[i] <= 1);
+                hone_fitted_free(f);
+            }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_ends_at_the_optimum_of_twenty_problems),
+        cmocka_unit_test(a_weight_is_a_number_of_copies),
+        cmocka_unit_test(the_order_of_rows_does_not_matter),
+        cmocka_unit_test(bits_do_not_depend_on_the_number_of_threads),
+        cmocka_unit_test(the_portable_path_agrees_with_the_fast_one),
+        cmocka_unit_test(one_hot_sparse_and_dense_rows_give_one_optimum),
+        cmocka_unit_test(an_l1_penalty_ends_at_its_conditions),
+        cmocka_unit_test(hopeless_data_end_finite),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
