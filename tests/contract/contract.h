@@ -37,6 +37,9 @@ typedef struct contract {
  * of modules to run alone. */
 int contract_main(int argc, char **argv, const contract *c);
 
+/* CPU seconds within which a run has to end once it is told to. */
+#define PATIENCE (SANITIZED ? 1.0 : 0.1)
+
 /* Gives up the case with a reason. */
 #define REQUIRE(condition, ...)                                                                    \
     do {                                                                                           \
@@ -48,6 +51,7 @@ bool stage_refuse(stage *s, const char *file, int line, const char *what, const 
 
 void *stage_memory(stage *s, size_t bytes); /* zeroed; ends the case when there is none */
 const char *stage_path(stage *s, const char *name);
+stage *stage_within(stage *s);   /* for another thread; ends with this one */
 int stage_files(const stage *s); /* files in its directory */
 
 /* ---- problems ---- */

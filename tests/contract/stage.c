@@ -85,3 +85,15 @@ const char *stage_path(stage *s, const char *name)
     sprintf(path, "%s/%s", s->directory, name);
     return path;
 }
+
+static void close_inner(void *s)
+{
+    stage_close(s);
+}
+
+stage *stage_within(stage *s)
+{
+    stage *inner = stage_open(s->thorough);
+    stage_keep(s, inner, close_inner);
+    return inner;
+}
