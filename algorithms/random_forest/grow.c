@@ -455,6 +455,8 @@ hone_status forest_grow(const problem *p, int64_t number, hone_arena *keep, hone
                         tree *out, hone_error *error)
 {
     *out = (tree){0};
+    if (hone_stopping(p->job->run) != HONE_GO)
+        return HONE_OK;
     growth g = {.p = p, .keep = keep, .t = out};
     HONE_TRY(open_growth(&g, scratch, error));
     uint32_t *count = HONE_RAW(scratch, uint32_t, p->rows, 1);

@@ -135,25 +135,16 @@ int hone_threads_of(int threads)
     return n > 0 ? n : 1;
 }
 
-/* With libgomp a child of fork inherits a pool whose threads are gone and hangs in its first
- * parallel region: the pool is dissolved before the fork, and parent and child make new ones.
- * LLVM's runtime resets itself and must not get the call. */
-static void before_fork(void)
-{
-#if !defined(__clang__)
-    if (!omp_in_parallel())
-        omp_pause_resource_all(omp_pause_hard);
-#endif
-}
+/* libgomp ends the process when it cannot start a thread. Each calling thread has a pool of its
+ * own, which keeps the threads of the last team and no more. So all teams of a run have one size,
+ * and before one that is larger than the last, plain threads are started and joined: twice as many
+ * as it lacks, since the kernel counts a thread for a while after it is joined. What could be
+ * started decides the size; a team that came out small is not questioned again for a tenth of a
+ * second. */
+static _Thread_local int last_team = 1;
+static _Thread_local int64_t doubtful; /* no probe until then, by the clock */
 
-static void survive_fork(void)
-{
-    pthread_atfork(before_fork, NULL, NULL);
-}
-
-/* libgomp ends the process when it cannot start a thread. So before a team larger than any before,
- * that many plain threads are started and joined, and the team is as large as that went. */
-static _Atomic int proven = 1;
+enum { MOST_TEAM = 512, PROBE_PAUSE = 100000000 };
 
 static void *idle(void *go)
 {
@@ -162,25 +153,55 @@ static void *idle(void *go)
     return NULL;
 }
 
-static int team(int wanted)
+/* Starts up to `wanted` threads at once; gives how many there were. */
+static int startable(int wanted)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, survive_fork);
-    if (wanted <= atomic_load(&proven))
-        return wanted;
-    enum { MOST = 1024 };
-    pthread_t thread[MOST];
+    pthread_t thread[2 * MOST_TEAM];
     _Atomic int go = 0;
     int started = 0;
-    const int more = wanted - 1 < MOST ? wanted - 1 : MOST;
-    while (started < more && !pthread_create(&thread[started], NULL, idle, &go))
+    while (started < wanted && !pthread_create(&thread[started], NULL, idle, &go))
         started++;
     atomic_store(&go, 1);
     for (int i = 0; i < started; i++)
         pthread_join(thread[i], NULL);
-    if (started == more)
-        atomic_store(&proven, wanted);
-    return started + 1;
+    return started;
+}
+
+/* With libgomp a child of fork inherits a pool whose threads are gone and hangs in its first
+ * parallel region: the pool is dissolved before the fork, and parent and child make new ones.
+ * LLVM's runtime resets itself and must not get the call. */
+static void before_fork(void)
+{
+#if !defined(__clang__)
+    if (!omp_in_parallel()) {
+        omp_pause_resource_all(omp_pause_hard);
+        last_team = 1;
+    }
+#endif
+}
+
+static void survive_fork(void)
+{
+    pthread_atfork(before_fork, NULL, NULL);
+}
+
+static int team(int wanted)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, survive_fork);
+    if (wanted > MOST_TEAM)
+        wanted = MOST_TEAM;
+    if (wanted > last_team && hone_clock() < doubtful)
+        wanted = last_team;
+    if (wanted > last_team) {
+        const int more = startable(2 * (wanted - last_team)) / 2;
+        if (more < wanted - last_team) {
+            doubtful = hone_clock() + PROBE_PAUSE;
+            wanted = last_team + more;
+        }
+    }
+    last_team = wanted;
+    return wanted;
 }
 
 /* ---- blocks ---- */
@@ -236,8 +257,7 @@ hone_status hone_for_blocks(const hone_run *run, int64_t blocks, hone_block body
                             hone_error *error)
 {
     outcome o = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    const int wanted = run->threads < blocks ? run->threads : (int)blocks;
-    const int threads = wanted > 1 ? team(wanted) : 1;
+    const int threads = run->threads > 1 && blocks > 1 ? team(run->threads) : 1;
     if (threads <= 1) {
         work(run, &o, blocks, body, context, true);
     } else {

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#if !SANITIZED
 /* Takes a lock that a child of fork inherits locked. */
 static hone_status fit_locked(const hone_fit_job *job, void *state, hone_error *error)
 {
@@ -15,6 +16,8 @@ static hone_status fit_locked(const hone_fit_job *job, void *state, hone_error *
     pthread_mutex_unlock(&lock);
     return status;
 }
+
+#endif
 
 /* Knows its first process only. */
 static hone_status fit_at_home(const hone_fit_job *job, void *state, hone_error *error)
@@ -27,8 +30,10 @@ static hone_status fit_at_home(const hone_fit_job *job, void *state, hone_error 
     return honest_fit(job, state, error);
 }
 
-static const hone_algorithm locked = HONEST("locked", HONEST_TAKES, fit_locked, honest_predict);
 static const hone_algorithm homely = HONEST("homely", HONEST_TAKES, fit_at_home, honest_predict);
+#if !SANITIZED
+static const hone_algorithm locked = HONEST("locked", HONEST_TAKES, fit_locked, honest_predict);
+#endif
 
 const twin broken_forks[] = {{&homely, "grandchild"},
 #if !SANITIZED
