@@ -132,9 +132,9 @@ static const char *amount_row(const hone_param *p)
 {
     if (p->kind != HONE_AMOUNT)
         return NULL;
-    if (word_count(p->words) == 0 || !distinct_names(p->words))
-        return "an amount needs words, all distinct";
-    if (hone_word_index(p->words, "value") >= 0)
+    if (p->words && (word_count(p->words) == 0 || !distinct_names(p->words)))
+        return "the words must be distinct and at least one";
+    if (p->words && hone_word_index(p->words, "value") >= 0)
         return "the word \"value\" is taken: it stands for the number";
     return p->fidelity ? "the fidelity is an integer or a real" : NULL;
 }

@@ -51,8 +51,9 @@ bool stage_refuse(stage *s, const char *file, int line, const char *what, const 
 
 void *stage_memory(stage *s, size_t bytes); /* zeroed; ends the case when there is none */
 const char *stage_path(stage *s, const char *name);
-stage *stage_within(stage *s);   /* for another thread; ends with this one */
-int stage_files(const stage *s); /* files in its directory */
+stage *stage_within(stage *s);    /* for another thread; ends with this one */
+int stage_files(const stage *s);  /* files in its directory */
+void stage_sweep(const stage *s); /* removes them */
 
 /* ---- problems ---- */
 

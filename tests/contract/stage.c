@@ -38,6 +38,11 @@ int stage_files(const stage *s)
     return empty(s->directory, false);
 }
 
+void stage_sweep(const stage *s)
+{
+    empty(s->directory, true);
+}
+
 void stage_close(stage *s)
 {
     for (prop *p = s->props, *next; p; p = next) {

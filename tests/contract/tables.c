@@ -254,6 +254,8 @@ static bool inactive_is_dropped(stage *s, const site *at)
 
 static bool holds(stage *s, const hone_algorithm *a)
 {
+    hone_error error = {0};
+    REQUIRE(!hone_algorithm_check(a, &error), "%s: %s", error.path, error.message);
     EACH_TASK(task, a)
     for (const hone_param *p = a->params; p->name; p++) {
         const site at = {a, p, task};
