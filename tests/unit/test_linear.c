@@ -57,6 +57,54 @@ static void it_ends_at_the_optimum_of_twenty_problems(void **state)
     }
 }
 
+/* Wide enough for products with the Hessian instead of its factors; dense and as sparse rows. */
+static void wide_problems_end_at_the_optimum_too(void **state)
+{
+    (void)state;
+    static double values[MOST];
+    static int64_t row_start[1001];
+    static int32_t column[MOST];
+    static const struct {
+        int64_t n, d, c;
+        double C;
+        int penalty;
+    } cases[] = {{60, 120, 2, 1, PENALTY_L2},
+                 {300, 100, 2, 100, PENALTY_L2},
+                 {100, 30, 6, 1, PENALTY_L2},
+                 {400, 60, 3, 10, PENALTY_NONE}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        logistic_params p = world_params();
+        p.C = cases[k].C, p.penalty = cases[k].penalty, p.tol = 1e-9;
+        world_make(&W, cases[k].n, cases[k].d, cases[k].c, 1, k + 50);
+        near_optimum(&W, &p, k % 2 == 1, 1e-8);
+        hone_stream s = hone_stream_of(k, 4, 5);
+        int64_t count = 0;
+        for (int64_t i = 0; i < W.n; i++) {
+            row_start[i] = count;
+            for (int64_t j = 0; j < W.d; j++) {
+                double *const x = W.x + i * W.d + j;
+                *x = hone_below(&s, 8) ? 0 : *x * (1 + (double)j);
+                if (*x != 0)
+                    values[count] = *x, column[count++] = (int32_t)j;
+            }
+        }
+        row_start[W.n] = count;
+        const hone_matrix csr = {values, HONE_CSR, HONE_F64, W.n,  W.d,       W.d,   0,
+                                 0,      NULL,     NULL,     NULL, row_start, column};
+        p.penalty = PENALTY_L2;
+        const long double best = world_optimum(&W, &p, true);
+        hone_fitted *one = world_fit(&W, &csr, &p, true, 1, 0);
+        hone_fitted *two = world_fit(&W, &csr, &p, true, 2, 0);
+        const logistic_state *a = one->state, *b = two->state;
+        const long double got = world_objective(&W, &p, true, a->coef, a->intercept);
+        if (!((got - best) / best <= 1e-8L))
+            fail_msg("sparse %d: %.17Lg is not %.17Lg", (int)k, got, best);
+        assert_memory_equal(a->coef, b->coef, (size_t)(a->n_rows * W.d) * sizeof(double));
+        hone_fitted_free(one);
+        hone_fitted_free(two);
+    }
+}
+
 static void assert_near_states(const hone_fitted *a, const hone_fitted *b, double within)
 {
     const logistic_state *s = a->state, *t = b->state;
@@ -279,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_ends_at_the_optimum_of_twenty_problems),
+        cmocka_unit_test(wide_problems_end_at_the_optimum_too),
         cmocka_unit_test(a_weight_is_a_number_of_copies),
         cmocka_unit_test(the_order_of_rows_does_not_matter),
         cmocka_unit_test(bits_do_not_depend_on_the_number_of_threads),

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "toolbox/linear/solver.h"
+#include "toolbox/rows.h"
+
+enum { MOST_FACTORED = 3000, PRODUCTS = 20, SCATTERED = 4 };
 
 double hone_solver_penalty(const hone_solver *s, const double *v)
 {
@@ -57,6 +60,14 @@ bool hone_solver_ends(hone_solver *s)
 }
 
 /* ---- rows and weights ---- */
+
+static int64_t entries_of(const hone_matrix *x)
+{
+    int64_t sum = 0;
+    for (int64_t i = 0; i < x->rows; i++)
+        sum += hone_row_weight(x, i);
+    return sum;
+}
 
 /* A row of weight 0 is as if it were absent, also for the scales of the columns. */
 static hone_status keep_weighted(const hone_linear *p, hone_fit_job *job, hone_rows_loss *rows,
@@ -118,6 +129,40 @@ static void set_penalties(hone_solver *s)
     }
 }
 
+/* Multiply-adds decide between a factored Hessian and products with it: of a Newton step, and of
+ * about PRODUCTS passes, whose scattered sums cost SCATTERED times as much. */
+static bool factors(const hone_solver *s)
+{
+    const hone_matrix *x = &s->rows.x;
+    const hone_design *d = s->rows.design;
+    const double outputs = (double)s->rows.outputs, all = (double)s->all;
+    if (s->problem->l1 > 0)
+        return true;
+    if (all > MOST_FACTORED)
+        return false;
+    const double touched = (double)(d->base + d->codes), n = (double)d->rows;
+    const double step =
+        n * outputs * (outputs + 1) / 2 * touched * touched / 2 + all * all * all / 3;
+    const double entries = x->layout == HONE_CSR ? SCATTERED * (double)entries_of(x) : n * touched;
+    return step <= PRODUCTS * 2 * entries * outputs;
+}
+
+/* What products over sparse rows need. */
+static hone_status open_columns(hone_solver *s, hone_fit_job *job, bool shared, hone_error *error)
+{
+    s->size = s->rows.design->size, s->all = s->size * s->rows.outputs;
+    if (job->x.layout != HONE_CSR || factors(s))
+        return HONE_OK;
+    if (shared)
+        return hone_columns_of_rows(job->shared, s->problem->intercept, &s->columns, error);
+    hone_columns *own = HONE_NEW(job->scratch, hone_columns, 1, 1);
+    if (!own)
+        return hone_no_memory(error);
+    s->columns = own;
+    job->keep = job->scratch;
+    return hone_columns_build(job, s->rows.design, own, error);
+}
+
 static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error *error)
 {
     hone_fit_job job = *p->job;
@@ -136,7 +181,7 @@ static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error 
         HONE_TRY(hone_design_build(&job, p->intercept, own, error));
         s->rows.design = own;
     }
-    s->size = s->rows.design->size, s->all = s->size * p->outputs;
+    HONE_TRY(open_columns(s, &job, kept == p->job->x.rows, error));
     s->ridge = HONE_NEW(scratch, double, s->size, 1);
     s->lasso = HONE_NEW(scratch, double, s->size, 1);
     s->v = HONE_NEW(scratch, double, s->all, 1);
@@ -155,7 +200,7 @@ hone_status hone_linear_solve(const hone_linear *problem, hone_linear_fit *fit, 
     *fit = (hone_linear_fit){0};
     hone_solver s = {.problem = problem, .fit = fit};
     HONE_TRY(open_solver(problem, &s, error));
-    HONE_TRY(hone_newton(&s, error));
+    HONE_TRY(factors(&s) ? hone_newton(&s, error) : hone_conjugate(&s, error));
     leave(&s);
     fit->w = s.w;
     for (int64_t i = 0; i < problem->outputs * (problem->job->x.cols + 1); i++)

@@ -22,6 +22,7 @@ struct hone_pass {
     float *y_f32, *s_f32, *w_f32;
     double *y_f64, *s_f64, *w_f64;
     double *part_g, *part_h, *part_loss; /* chunks x ... */
+    float *curve;                        /* rows x kp: for products; NULL: not kept */
     hone_curvature wanted;
     double *g, *h;
 };
@@ -199,4 +200,73 @@ hone_status hone_pass_run(hone_pass *p, const double *v, bool exact, hone_curvat
     }
     complete(p);
     return HONE_OK;
+}
+
+/* ---- products ---- */
+
+bool hone_pass_keep(hone_pass *p, hone_arena *scratch)
+{
+    p->curve = HONE_RAW(scratch, float, p->rows.design->rows, p->kp);
+    return p->curve != NULL;
+}
+
+/* r = the second derivative times the change of margins z, both rows x kp */
+static void bend(const hone_pass *p, int64_t first, int64_t rows, const float *z, float *r)
+{
+    const int64_t kp = p->kp;
+    for (int64_t i = 0; i < rows; i++) {
+        const float *const q = p->curve + (first + i) * kp, *const from = z + i * kp;
+        float *const to = r + i * kp;
+        if (kp == 1) {
+            to[0] = q[0] * from[0];
+            continue;
+        }
+        float mean = 0;
+        for (int64_t k = 0; k < kp; k++)
+            mean += q[k] * from[k];
+        for (int64_t k = 0; k < kp; k++)
+            to[k] = p->s_f32[first + i] * q[k] * (from[k] - mean);
+    }
+}
+
+static hone_status product_chunk(void *context, int64_t chunk, hone_arena *scratch,
+                                 hone_error *error)
+{
+    (void)scratch, (void)error;
+    const hone_pass *p = context;
+    const room_f32 m = room_of_f32(p, chunk);
+    double *const g = p->part_g + chunk * p->g_size;
+    memset(g, 0, (size_t)p->g_size * sizeof *g);
+    const int64_t end = start_of(p, chunk + 1);
+    for (int64_t i = start_of(p, chunk); i < end; i += HONE_TILE) {
+        const int64_t rows = end - i < HONE_TILE ? end - i : HONE_TILE;
+        const float *x = hone_design_tile_f32(p->rows.design, &p->rows.x, i, rows, m.x);
+        margins_f32(p, p->w_f32, i, rows, x, m.z);
+        bend(p, i, rows, m.z, m.r);
+        slope_f32(p, i, rows, x, m.r, g);
+        if (hone_stopping(p->rows.run) == HONE_ABANDON)
+            break;
+    }
+    return HONE_OK;
+}
+
+hone_status hone_pass_product(hone_pass *p, const double *d, double *out, hone_error *error)
+{
+    p->wanted = HONE_SLOPE, p->g = out;
+    load_f32(p, d);
+    HONE_TRY(hone_for_blocks(p->rows.run, p->chunks, product_chunk, p, error));
+    add_gradients(p);
+    hone_work(p->rows.run, work_of(p));
+    return HONE_OK;
+}
+
+void hone_pass_curvature(const hone_pass *p, double *mean)
+{
+    for (int64_t k = 0; k < p->rows.outputs; k++) {
+        mean[k] = 0;
+        for (int64_t i = 0; i < p->rows.design->rows; i++) {
+            const double q = (double)p->curve[i * p->kp + k];
+            mean[k] += p->kp == 1 ? q : p->s_f64[i] * q * (1 - q);
+        }
+    }
 }

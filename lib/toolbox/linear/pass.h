@@ -40,4 +40,10 @@ int64_t hone_pass_bytes(int64_t rows, int64_t size, int64_t outputs, hone_curvat
 hone_status hone_pass_run(hone_pass *pass, const double *v, bool exact, hone_curvature wanted,
                           double *loss, double *g, double *h, hone_error *error);
 
+/* After a pass that was opened with `hone_pass_keep`, from its coordinates: out = Hessian of the
+ * mean loss times d, in float; the mean curvature of each output. */
+bool hone_pass_keep(hone_pass *pass, hone_arena *scratch);
+hone_status hone_pass_product(hone_pass *pass, const double *d, double *out, hone_error *error);
+void hone_pass_curvature(const hone_pass *pass, double *mean);
+
 #endif

@@ -115,6 +115,16 @@ static void T(curve_classes)(const hone_pass *p, int64_t first, int64_t rows, co
         }
 }
 
+/* Remembers the second derivatives of a tile for products: those of one output, or probabilities.
+ */
+static void T(remember)(const hone_pass *p, int64_t first, int64_t rows, const T(room) * m)
+{
+    const real *const from = p->kp == 1 ? m->h : m->z;
+    float *const to = p->curve + first * p->kp;
+    for (int64_t i = 0; i < rows * p->kp; i++)
+        to[i] = (float)from[i];
+}
+
 static hone_status T(chunk)(void *context, int64_t chunk, hone_arena *scratch, hone_error *error)
 {
     (void)scratch, (void)error;
@@ -131,6 +141,8 @@ static hone_status T(chunk)(void *context, int64_t chunk, hone_arena *scratch, h
         const real *x = T(hone_design_tile)(p->rows.design, &p->rows.x, i, rows, m.x);
         T(margins)(p, p->T(w), i, rows, x, m.z);
         loss += T(losses)(p, i, rows, &m);
+        if (p->curve)
+            T(remember)(p, i, rows, &m);
         T(slope)(p, i, rows, x, m.r, g);
         if (p->wanted && p->kp == 1)
             T(curve)(p, i, rows, x, m.h, 1, m.scaled, h);

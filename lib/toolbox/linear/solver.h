@@ -2,15 +2,17 @@
 #ifndef HONE_TOOLBOX_LINEAR_SOLVER_H
 #define HONE_TOOLBOX_LINEAR_SOLVER_H
 
+#include "toolbox/linear/columns.h"
 #include "toolbox/linear/linear.h"
 
 typedef struct hone_solver {
     const hone_linear *problem;
     hone_rows_loss rows;
-    int64_t size, all;     /* coordinates of one output, of all */
-    double *ridge, *lasso; /* size: penalties of a coordinate */
-    double *v;             /* all: where it stands; the answer */
-    double *w;             /* outputs x (cols + 1): room for `enough` */
+    const hone_columns *columns; /* NULL: not needed */
+    int64_t size, all;           /* coordinates of one output, of all */
+    double *ridge, *lasso;       /* size: penalties of a coordinate */
+    double *v;                   /* all: where it stands; the answer */
+    double *w;                   /* outputs x (cols + 1): room for `enough` */
     hone_linear_fit *fit;
 } hone_solver;
 
@@ -23,5 +25,7 @@ bool hone_solver_ends(hone_solver *s);
 
 /* Newton's method with the whole Hessian in memory. */
 hone_status hone_newton(hone_solver *s, hone_error *error);
+/* Newton's method with conjugate gradients; no l1 penalty. */
+hone_status hone_conjugate(hone_solver *s, hone_error *error);
 
 #endif

@@ -1,0 +1,25 @@
+/* The training rows of a linear fit by column, in the coordinates of its design: for sums and
+ * steps along a column. The intercept's column and that of unknown codes are empty.
+ */
+#ifndef HONE_TOOLBOX_LINEAR_COLUMNS_H
+#define HONE_TOOLBOX_LINEAR_COLUMNS_H
+
+#include "toolbox/linear/design.h"
+
+typedef struct hone_columns {
+    int64_t *start; /* size + 1 */
+    int32_t *row;   /* ascending within a column */
+    double *value;
+} hone_columns;
+
+/* Of the training rows, shared by trials. */
+hone_status hone_columns_of_rows(hone_shared *shared, bool intercept, const hone_columns **columns,
+                                 hone_error *error);
+/* Of other rows, in job->keep: only x, run, keep and scratch of the job count. */
+hone_status hone_columns_build(const hone_fit_job *job, const hone_design *design,
+                               hone_columns *columns, hone_error *error);
+
+/* Column blocks of about equal entries: the first column of block b of `blocks`. */
+int64_t hone_columns_block(const hone_columns *columns, int64_t size, int64_t b, int64_t blocks);
+
+#endif
