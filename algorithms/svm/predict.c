@@ -1,6 +1,7 @@
 /* Kernel values of unique support vectors, once for all pairs; then votes or a sum. */
 #include <string.h>
 
+#include "combine.h"
 #include "fit.h"
 #include "kernel.h"
 #include "sigmoid.h"
@@ -16,6 +17,8 @@ enum {
 
 struct svm_prepared {
     hone_panels panels; /* of the support vectors */
+    double *coef;       /* one coefficient: by panels; more: n_sv x cols */
+    int64_t cols;       /* n_coefs, padded */
 };
 
 /* Norms are summed in double here, so that a loaded model is the same on every machine. */
@@ -47,6 +50,20 @@ static void refer_sparse(const svm_state *s, float *norm, hone_panels *p)
     p->column = s->sparse_column, p->value = s->sparse_value;
 }
 
+/* One coefficient a vector lies as its kernel values do, so that no class needs a loop of its own.
+ */
+static bool pack_coefs(svm_state *s, hone_arena *keep)
+{
+    const int64_t c = s->n_coefs;
+    const int64_t cols = c > 1 ? (c + COMBINE_PAD - 1) / COMBINE_PAD * COMBINE_PAD : 1;
+    double *coef = HONE_NEW(keep, double, hone_panel_count(s->n_sv) * HONE_LANES, cols);
+    for (int64_t v = 0; coef && v < s->n_sv; v++)
+        memcpy(coef + v * cols, s->coef + v * c, (size_t)c * sizeof *coef);
+    s->prepared->cols = cols;
+    s->prepared->coef = coef;
+    return coef;
+}
+
 hone_status svm_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
                         hone_error *error)
 {
@@ -55,7 +72,7 @@ hone_status svm_prepare(const hone_shape *shape, const void *params, void *state
     const int64_t d = shape->features;
     s->prepared = HONE_NEW(keep, struct svm_prepared, 1, 1);
     float *norm = HONE_NEW(keep, float, hone_panel_count(s->n_sv), HONE_LANES);
-    if (!s->prepared || !norm)
+    if (!s->prepared || !norm || !pack_coefs(s, keep))
         return hone_no_memory(error);
     hone_panels *p = &s->prepared->panels;
     *p = (hone_panels){.n = s->n_sv, .d = d, .unit = s->unit, .centre = s->centre, .norm = norm};
@@ -68,31 +85,34 @@ hone_status svm_prepare(const hone_shape *shape, const void *params, void *state
 
 /* ---- decisions ---- */
 
-/* sum[r][class of v][c] += K(r, v) coef[v][c] */
+/* Adds vectors [first, first + count) to sum[r][class][coefficient]. */
 static void add_vectors(const svm_state *s, int64_t classes, int64_t first, int64_t count,
-                        const float *values, int64_t rows, double *sum)
+                        const float *values, int64_t rows, hone_isa isa, double *sum)
 {
-    const int64_t c = s->n_coefs;
-    for (int64_t r = 0; r < rows; r++) {
-        int64_t class = 0;
-        for (int64_t v = 0; v < count; v++) {
-            while (first + v >= s->class_start[class + 1])
-                class ++;
-            const double k = (double)values[r * WIDTH + v];
-            const double *coef = s->coef + (first + v) * c;
-            double *to = sum + (r * classes + class) * c;
-            for (int64_t j = 0; j < c; j++)
-                to[j] += k * coef[j];
-        }
+    const struct svm_prepared *p = s->prepared;
+    const int64_t cols = p->cols, end = first + count;
+    if (cols == 1) {
+        HONE_PICK(isa, svm_combine_one)
+        (values, WIDTH, rows, p->coef + first, hone_panel_count(count) * HONE_LANES, sum, classes);
+        return;
+    }
+    for (int64_t c = 0; c < classes; c++) {
+        const int64_t from = s->class_start[c] > first ? s->class_start[c] : first;
+        const int64_t to = s->class_start[c + 1] < end ? s->class_start[c + 1] : end;
+        if (from < to)
+            HONE_PICK(isa, svm_combine_many)
+        (values + from - first, WIDTH, rows, p->coef + from * cols, cols, to - from, sum + c * cols,
+         classes * cols);
     }
 }
 
 static void score_pairs(const svm_state *s, int64_t k, const double *sum, double *decision)
 {
+    const int64_t cols = s->prepared->cols;
     for (int64_t a = 0; a < k; a++)
         for (int64_t b = a + 1; b < k; b++) {
             const int64_t p = svm_pair(a, b, k);
-            decision[p] = sum[a * s->n_coefs + b - 1] + sum[b * s->n_coefs + a] + s->intercept[p];
+            decision[p] = sum[a * cols + b - 1] + sum[b * cols + a] + s->intercept[p];
         }
 }
 
@@ -185,7 +205,7 @@ static hone_status predict_block(void *context, int64_t block, hone_arena *scrat
     const svm_state *s = job->state;
     const hone_panels *panels = &s->prepared->panels;
     const int64_t first = block * ROWS, left = job->x.rows - first, k = job->shape.outputs;
-    const int64_t rows = left < ROWS ? left : ROWS, cell = k * s->n_coefs;
+    const int64_t rows = left < ROWS ? left : ROWS, cell = k * s->prepared->cols;
     hone_queries q;
     hone_query_buffer buffer;
     int32_t *map;
@@ -203,7 +223,7 @@ static hone_status predict_block(void *context, int64_t block, hone_arena *scrat
         const int64_t count = all - at < PANELS ? all - at : PANELS, v = at * HONE_LANES;
         kernel_block(&p->kernel, &q, panels, at, count, map, values, WIDTH);
         const int64_t true_count = panels->n - v < WIDTH ? panels->n - v : WIDTH;
-        add_vectors(s, k, v, true_count, values, rows, sum);
+        add_vectors(s, k, v, true_count, values, rows, p->kernel.isa, sum);
     }
     for (int64_t i = 0; i < rows * cell; i++)
         sum[i] *= p->kernel.scale;

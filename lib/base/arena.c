@@ -87,7 +87,7 @@ void hone_account_give(hone_account *a, int64_t bytes)
         atomic_fetch_sub(&a->used, bytes);
 }
 
-static chunk *get(hone_arena *arena, size_t size)
+static chunk *make(hone_arena *arena, size_t size)
 {
     const int64_t bytes = (int64_t)(size + ALIGN);
     if (!hone_account_take(arena->account, bytes))
@@ -95,7 +95,7 @@ static chunk *get(hone_arena *arena, size_t size)
     const bool huge = size >= HUGE;
     const size_t alignment = huge ? HUGE_PAGE : ALIGN; /* sizes are a multiple of it */
     const size_t room = (size + ALIGN + alignment - 1) / alignment * alignment;
-    chunk *c = refused() ? NULL : aligned_alloc(alignment, room);
+    chunk *c = aligned_alloc(alignment, room);
     if (c && huge)
         madvise(c, size + ALIGN, MADV_HUGEPAGE); /* advice: failure changes nothing */
     if (!c) {
@@ -106,6 +106,11 @@ static chunk *get(hone_arena *arena, size_t size)
     arena->chunks = c;
     arena->bytes += bytes;
     return c;
+}
+
+static chunk *get(hone_arena *arena, size_t size)
+{
+    return refused() ? NULL : make(arena, size);
 }
 
 hone_arena *hone_arena_open(hone_account *account)
@@ -168,12 +173,15 @@ static void drop(hone_arena *arena, const chunk *until)
 
 void hone_arena_reset(hone_arena *arena)
 {
-    chunk *first = arena->chunks;
-    while (first && first->next)
-        first = first->next;
-    drop(arena, first);
-    if (first)
-        first->used = 0;
+    if (arena->chunks && arena->chunks->next) {
+        size_t all = 0;
+        for (const chunk *c = arena->chunks; c; c = c->next)
+            all += c->size;
+        drop(arena, NULL);
+        make(arena, all); /* only spares later requests the time */
+    }
+    if (arena->chunks)
+        arena->chunks->used = 0;
 }
 
 void hone_arena_close(hone_arena *arena)

@@ -19,7 +19,8 @@ void hone_account_give(hone_account *account, int64_t bytes);
 hone_arena *hone_arena_open(hone_account *account);
 /* Makes the first chunk hold `bytes`; false: no memory. On an empty arena. */
 bool hone_arena_reserve(hone_arena *arena, int64_t bytes);
-/* Empties it, keeps its first chunk. */
+/* Empties it; keeps its memory as one chunk, so that the next block like the last takes no fresh
+ * pages. */
 void hone_arena_reset(hone_arena *arena);
 void hone_arena_close(hone_arena *arena);
 /* Moves the charge of `arena` and the chunks of `other` (closed by this) to `account`. */

@@ -208,12 +208,61 @@ static void against(tile_body body, const hone_queries *q, pass p, float *out, i
     }
 }
 
+/* One query alone against `P` panels: as many sums as hide the latency of a step. */
+static inline __attribute__((always_inline)) void alone(hone_measure measure, const hone_queries *q,
+                                                        const float *x, const float *xnorm,
+                                                        float *out, int P)
+{
+    const int64_t d = q->d;
+    vector sum[4][PARTS];
+    for (int p = 0; p < P; p++)
+        for (int j = 0; j < PARTS; j++)
+            sum[p][j] = zero();
+    for (int64_t k = 0; k < d; k++) {
+        const vector query = every(q->x[k * T]);
+        for (int p = 0; p < P; p++)
+            for (int j = 0; j < PARTS; j++)
+                sum[p][j] = step(measure, query, load(x + (p * d + k) * L + j * WIDTH), sum[p][j]);
+    }
+    for (int p = 0; p < P; p++)
+        for (int j = 0; j < PARTS; j++) {
+            vector v = sum[p][j];
+            if (measure == HONE_SQUARE)
+                v = square(v, every(q->norm[0]), load(xnorm + p * L + j * WIDTH));
+            store(out + p * L + j * WIDTH, v);
+        }
+}
+
+#define ALONE(name, measure)                                                                       \
+    static void name(const hone_queries *q, const hone_panels *panels, int64_t first,              \
+                     int64_t count, float *out)                                                    \
+    {                                                                                              \
+        const float *x = panels->x + first * panels->d * L, *norm = panels->norm + first * L;      \
+        int64_t p = 0;                                                                             \
+        for (; p + 4 <= count; p += 4)                                                             \
+            alone(measure, q, x + p * panels->d * L, norm + p * L, out + p * L, 4);                \
+        for (; p < count; p++)                                                                     \
+            alone(measure, q, x + p * panels->d * L, norm + p * L, out + p * L, 1);                \
+    }
+ALONE(inner_alone, HONE_INNER)
+ALONE(square_alone, HONE_SQUARE)
+ALONE(manhattan_alone, HONE_MANHATTAN)
+ALONE(chebyshev_alone, HONE_CHEBYSHEV)
+
+typedef void (*alone_body)(const hone_queries *q, const hone_panels *panels, int64_t first,
+                           int64_t count, float *out);
+
 void HONE_KERNEL(hone_measure_tiles)(hone_measure measure, const hone_queries *q,
                                      const hone_panels *panels, int64_t first, int64_t count,
                                      float *out, int64_t stride)
 {
     static const tile_body bodies[] = {inner_tile, square_tile, manhattan_tile, chebyshev_tile};
+    static const alone_body lone[] = {inner_alone, square_alone, manhattan_alone, chebyshev_alone};
     const int64_t d = panels->d;
+    if (q->m == 1) {
+        lone[measure](q, panels, first, count, out);
+        return;
+    }
     for (int64_t p = 0; p < count; p++)
         for (int64_t from = 0; from < (d ? d : 1); from += DEPTH) {
             const int64_t depth = d - from < DEPTH ? d - from : DEPTH;

@@ -671,6 +671,31 @@ static void sparse_rows_give_the_model_of_dense_ones(void **state)
     }
 }
 
+/* Nine coefficients a vector, padded, and one: tiles of all sizes; a row alone has a path of its
+ * own down to the distances. */
+static void a_row_alone_has_the_bits_of_the_batch(void **state)
+{
+    (void)state;
+    for (int64_t k = 2; k <= 10; k += 4) {
+        table t = clouds(403, 7, k, 30);
+        svm_params p = defaults(&t);
+        fitted f;
+        fit(&f, &t, &p, (how){0});
+        hone_matrix x = matrix_of(&t);
+        double *all = scores(&f, &x);
+        x.rows = 1;
+        for (int64_t i = 0; i < t.n; i++) {
+            x.values = t.x + i * t.d;
+            double *one = scores(&f, &x);
+            assert_memory_equal(one, all + i * k, (size_t)k * sizeof *one);
+            free(one);
+        }
+        free(all);
+        hone_fitted_free(f.f);
+        free_table(&t);
+    }
+}
+
 static void it_learns_what_overlaps_little(void **state)
 {
     (void)state;
@@ -828,6 +853,7 @@ int main(void)
         cmocka_unit_test(scores_have_the_largest_vote_and_ties_go_to_the_lower_class),
         cmocka_unit_test(order_of_rows_changes_nothing_beyond_the_tolerance),
         cmocka_unit_test(sparse_rows_give_the_model_of_dense_ones),
+        cmocka_unit_test(a_row_alone_has_the_bits_of_the_batch),
         cmocka_unit_test(it_learns_what_overlaps_little),
         cmocka_unit_test(degenerate_data_end_with_a_valid_model),
         cmocka_unit_test(a_class_without_rows_is_never_predicted),
