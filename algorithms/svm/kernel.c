@@ -14,6 +14,20 @@ static double largest_norm(const hone_panels *p)
     return most;
 }
 
+static double mean_norm(const hone_panels *p)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < p->n; i++)
+        sum += (double)p->norm[i];
+    return p->n ? sum / (double)p->n : 0;
+}
+
+/* Whether the typical exponent of the rbf or laplacian kernel is small: then 1 is taken off. */
+static bool near_one(double gamma, double distance)
+{
+    return gamma * distance < 0.5;
+}
+
 /* The power of two at or above `v`, at least 1. */
 static double power_above(double v)
 {
@@ -49,6 +63,7 @@ kernel kernel_of(const svm_params *p, double gamma, const hone_panels *panels, h
     }
     case SVM_RBF:
         k.gamma = narrow(gamma * square);
+        k.less = near_one(gamma * square, 2 * mean_norm(panels));
         break;
     case SVM_SIGMOID:
         k.gamma = narrow(gamma * square);
@@ -56,6 +71,8 @@ kernel kernel_of(const svm_params *p, double gamma, const hone_panels *panels, h
         break;
     default:
         k.gamma = narrow(gamma * panels->unit);
+        k.less = near_one(gamma * panels->unit,
+                          sqrt(4 * (double)panels->d * mean_norm(panels))); /* at least the mean */
     }
     return k;
 }
@@ -81,7 +98,7 @@ static void sigmoids(float *v, int64_t n, const kernel *k)
 {
     for (int64_t j = 0; j < n; j++)
         v[j] = bounded(2 * (k->gamma * v[j] + k->coef0), 80);
-    hone_exp_f32(v, n, 1, k->isa);
+    hone_exp_f32(v, n, 1, 0, k->isa);
     for (int64_t j = 0; j < n; j++)
         v[j] = 1 - 2 / (v[j] + 1);
 }
@@ -101,7 +118,7 @@ static void apply(const kernel *k, float *v, int64_t n)
         sigmoids(v, n, k);
         break;
     default:
-        hone_exp_f32(v, n, -k->gamma, k->isa);
+        hone_exp_f32(v, n, -k->gamma, k->less, k->isa);
     }
 }
 
@@ -119,7 +136,7 @@ void kernel_block(const kernel *k, const hone_queries *q, const hone_panels *pan
 float kernel_self(const kernel *k, const hone_panels *panels, int64_t i)
 {
     if (k->type == SVM_RBF || k->type == SVM_LAPLACIAN)
-        return 1;
+        return 1 - k->less;
     _Alignas(64) float v[HONE_LANES] = {panels->norm[i]};
     apply(k, v, HONE_LANES);
     return v[0];

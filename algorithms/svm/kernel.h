@@ -2,7 +2,8 @@
  *
  * A value is kept as K / scale with a power of two `scale` that bounds the kernel on the data, so
  * that float32 never overflows: a dual problem with K and C is the one with K / scale and
- * C scale.
+ * C scale. Where rbf and laplacian values lie near 1, K - 1 is kept: the coefficients sum to 0, so
+ * that nothing changes but the rounding, which is then relative to the differences that count.
  */
 #ifndef HONE_SVM_KERNEL_H
 #define HONE_SVM_KERNEL_H
@@ -14,6 +15,7 @@ typedef struct kernel {
     int type;
     int64_t degree;
     float gamma, coef0; /* in units of the panels, and of `scale` for poly and linear */
+    float less;         /* 1: values are K - 1 */
     double scale;
     hone_isa isa;
 } kernel;

@@ -6,7 +6,7 @@
 #include "working.h"
 
 enum {
-    SMALL = 1536, /* variables of a problem that is solved on its whole kernel matrix */
+    SMALL = 3072, /* variables of a problem that is solved on its whole kernel matrix */
     QUERIES = 96  /* kernel rows computed together */
 };
 
@@ -95,18 +95,40 @@ static void deal(problem *p)
 typedef struct gram {
     const problem *p;
     smo *s;
+    int64_t step; /* rows of a block */
 } gram;
 
-static void gram_rows(const problem *p, smo *s, int64_t block, hone_queries *q, int32_t *map)
+/* Multiply-adds of a block: a few milliseconds. */
+#define BLOCK_WORK 1e8
+
+static int64_t rows_of_block(const problem *p)
 {
-    const int64_t first = block * QUERIES;
-    const int64_t count = p->n - first < QUERIES ? p->n - first : QUERIES;
+    const hone_panels *x = p->panels;
+    const double d = x->x ? (double)x->d : (double)(x->end[p->n - 1] - x->begin[0]) / (double)p->n;
+    const double rows = BLOCK_WORK / ((double)p->n * (d + 1));
+    return rows < QUERIES ? (int64_t)(rows / HONE_LANES + 1) * HONE_LANES : QUERIES;
+}
+
+/* The rows of a block from their own panels on, and what is symmetric to them below. */
+static void gram_rows(const gram *g, int64_t block, hone_queries *q, int32_t *map)
+{
+    const problem *p = g->p;
+    const int64_t first = block * g->step, n = p->n, stride = g->s->stride;
+    const int64_t count = n - first < g->step ? n - first : g->step;
+    const int64_t from = first / HONE_LANES, all = hone_panel_count(n);
+    float *K = g->s->K;
     int64_t id[QUERIES];
     for (int64_t i = 0; i < count; i++)
         id[i] = first + i;
     hone_queries_pick(p->panels, id, count, p->kernel->isa, q);
-    kernel_block(p->kernel, q, p->panels, 0, hone_panel_count(p->n), map, s->K + first * s->stride,
-                 s->stride);
+    kernel_block(p->kernel, q, p->panels, from, all - from, map, K + first * stride + first,
+                 stride);
+    for (int64_t j = first + count; j < n; j += HONE_LANES) {
+        const int64_t end = j + HONE_LANES < n ? j + HONE_LANES : n;
+        for (int64_t i = first; i < first + count; i++)
+            for (int64_t k = j; k < end; k++)
+                K[k * stride + i] = K[i * stride + k];
+    }
 }
 
 static hone_status gram_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
@@ -114,26 +136,31 @@ static hone_status gram_block(void *context, int64_t block, hone_arena *scratch,
     const gram *g = context;
     hone_queries q;
     int32_t *map;
-    if (!hone_queries_new(g->p->panels, NULL, 0, QUERIES, scratch, &q) ||
+    if (!hone_queries_new(g->p->panels, NULL, 0, g->step, scratch, &q) ||
         !hone_map_new(g->p->panels, scratch, &map))
         return hone_no_memory(error);
-    gram_rows(g->p, g->s, block, &q, map);
+    gram_rows(g, block, &q, map);
     return HONE_OK;
 }
 
-static hone_status fill_gram(const problem *p, smo *s, hone_arena *scratch, hone_error *error)
+/* `ready`: not stopped before the end. */
+static hone_status fill_gram(const problem *p, smo *s, bool *ready, hone_arena *scratch,
+                             hone_error *error)
 {
-    const int64_t blocks = (p->n + QUERIES - 1) / QUERIES;
-    gram g = {p, s};
+    gram g = {p, s, rows_of_block(p)};
+    const int64_t blocks = (p->n + g.step - 1) / g.step;
+    *ready = true;
     if (!p->inside)
         return hone_for_blocks(p->run, blocks, gram_block, &g, error);
     hone_queries q;
     int32_t *map;
-    if (!hone_queries_new(p->panels, NULL, 0, QUERIES, scratch, &q) ||
+    if (!hone_queries_new(p->panels, NULL, 0, g.step, scratch, &q) ||
         !hone_map_new(p->panels, scratch, &map))
         return hone_no_memory(error);
-    for (int64_t b = 0; b < blocks; b++)
-        gram_rows(p, s, b, &q, map);
+    for (int64_t b = 0; b < blocks && *ready; b++) {
+        gram_rows(&g, b, &q, map);
+        *ready = hone_stopping(p->run) == HONE_GO;
+    }
     return HONE_OK;
 }
 
@@ -142,7 +169,7 @@ static hone_status open_small(solver *s, hone_arena *scratch, hone_error *error)
     s->whole = HONE_NEW(scratch, smo, 1, 1);
     if (!s->whole || !subproblem_make(s->whole, s->p->n, s->p->nu > 0, scratch))
         return hone_no_memory(error);
-    return fill_gram(s->p, s->whole, scratch, error);
+    return fill_gram(s->p, s->whole, &s->ready, scratch, error);
 }
 
 static void run_small(problem *p, smo *s)
@@ -177,11 +204,11 @@ hone_status solver_run(solver *s, hone_error *error)
     memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
     memset(p->g, 0, (size_t)hone_panel_count(p->n) * HONE_LANES * sizeof *p->g);
     p->iterations = 0;
-    if (p->nu > 0)
+    if (p->nu > 0 && (s->ready || s->working))
         deal(p);
-    if (s->whole)
+    if (s->ready)
         run_small(p, s->whole);
-    else
+    else if (s->working)
         HONE_TRY(working_run(s->working, error));
     if (hone_stopping(p->run) == HONE_ABANDON)
         return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");

@@ -44,6 +44,7 @@ bool solve_is_small(int64_t n, int64_t m);
 typedef struct solver {
     problem *p;
     struct smo *whole;       /* the kernel matrix of a small problem */
+    bool ready;              /* that matrix is filled */
     struct working *working; /* or working sets and kernel rows */
 } solver;
 

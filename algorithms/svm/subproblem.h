@@ -9,8 +9,9 @@
 static inline bool subproblem_make(smo *s, int64_t q, bool apart, hone_arena *arena)
 {
     const int64_t pad = hone_panel_count(q) * HONE_LANES;
-    *s = (smo){.q = pad, .stride = pad};
-    s->K = HONE_RAW(arena, float, pad, pad);
+    const int64_t odd = pad / HONE_LANES % 2 ? pad : pad + HONE_LANES; /* spreads cache sets */
+    *s = (smo){.q = pad, .stride = odd};
+    s->K = HONE_RAW(arena, float, pad, odd);
     s->diagonal = HONE_NEW(arena, float, pad, 1);
     s->f = HONE_NEW(arena, double, pad, 1);
     s->alpha = HONE_NEW(arena, double, pad, 1);

@@ -301,7 +301,8 @@ void HONE_KERNEL(hone_tile_norms)(const float *q, int64_t d, float *norm)
     }
 }
 
-/* exp(x) = 2^n exp(r), |r| <= ln 2 / 2; the polynomial is Cephes' (Moshier). */
+/* exp(x) - less = 2^n (exp(r) - 1) + (2^n - less), |r| <= ln 2 / 2: nothing cancels when `less` is
+ * 1. The polynomial is Cephes' (Moshier). */
 #define LOG2E 1.44269504088896341f
 #define LN2_HIGH 0.693359375f
 #define LN2_LOW -2.12194440e-4f
@@ -309,7 +310,7 @@ void HONE_KERNEL(hone_tile_norms)(const float *q, int64_t d, float *norm)
 
 #if defined(HONE_HAVE_AVX512)
 
-void HONE_KERNEL(hone_exp_kernel)(float *v, int64_t n, float scale)
+void HONE_KERNEL(hone_exp_kernel)(float *v, int64_t n, float scale, float less)
 {
     for (int64_t i = 0; i < n; i += WIDTH) {
         const __m512 x = _mm512_mul_ps(_mm512_loadu_ps(v + i), every(scale));
@@ -323,15 +324,16 @@ void HONE_KERNEL(hone_exp_kernel)(float *v, int64_t n, float scale)
         p = _mm512_fmadd_ps(p, r, every(4.1665795894e-2f));
         p = _mm512_fmadd_ps(p, r, every(1.6666665459e-1f));
         p = _mm512_fmadd_ps(p, r, every(5.0000001201e-1f));
-        p = _mm512_add_ps(_mm512_fmadd_ps(p, _mm512_mul_ps(r, r), r), every(1));
+        p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), r);
         const __mmask16 low = _mm512_cmp_ps_mask(x, every(LOWEST), _CMP_LT_OQ);
-        _mm512_storeu_ps(v + i, _mm512_mask_mov_ps(_mm512_scalef_ps(p, whole), low, zero()));
+        const __m512 power = _mm512_maskz_scalef_ps(~low, every(1), whole);
+        _mm512_storeu_ps(v + i, _mm512_fmadd_ps(power, p, _mm512_sub_ps(power, every(less))));
     }
 }
 
 #elif defined(HONE_HAVE_AVX2)
 
-void HONE_KERNEL(hone_exp_kernel)(float *v, int64_t n, float scale)
+void HONE_KERNEL(hone_exp_kernel)(float *v, int64_t n, float scale, float less)
 {
     for (int64_t i = 0; i < n; i += WIDTH) {
         const __m256 x = _mm256_mul_ps(_mm256_loadu_ps(v + i), every(scale));
@@ -346,18 +348,19 @@ void HONE_KERNEL(hone_exp_kernel)(float *v, int64_t n, float scale)
         p = _mm256_fmadd_ps(p, r, every(4.1665795894e-2f));
         p = _mm256_fmadd_ps(p, r, every(1.6666665459e-1f));
         p = _mm256_fmadd_ps(p, r, every(5.0000001201e-1f));
-        p = _mm256_add_ps(_mm256_fmadd_ps(p, _mm256_mul_ps(r, r), r), every(1));
+        p = _mm256_fmadd_ps(p, _mm256_mul_ps(r, r), r);
         const __m256i exponent =
             _mm256_add_epi32(_mm256_cvtps_epi32(whole), _mm256_set1_epi32(127));
-        const __m256 power = _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
         const __m256 low = _mm256_cmp_ps(x, every(LOWEST), _CMP_LT_OQ);
-        _mm256_storeu_ps(v + i, _mm256_andnot_ps(low, _mm256_mul_ps(p, power)));
+        const __m256 power =
+            _mm256_andnot_ps(low, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
+        _mm256_storeu_ps(v + i, _mm256_fmadd_ps(power, p, _mm256_sub_ps(power, every(less))));
     }
 }
 
 #else
 
-void HONE_KERNEL(hone_exp_kernel)(float *v, int64_t n, float scale)
+void HONE_KERNEL(hone_exp_kernel)(float *v, int64_t n, float scale, float less)
 {
     const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
     for (int64_t i = 0; i < n; i++) {
@@ -370,11 +373,13 @@ void HONE_KERNEL(hone_exp_kernel)(float *v, int64_t n, float scale)
         p = p * r + 4.1665795894e-2f;
         p = p * r + 1.6666665459e-1f;
         p = p * r + 5.0000001201e-1f;
-        p = p * (r * r) + r + 1;
+        p = p * (r * r) + r;
         const uint32_t bits = (uint32_t)((int32_t)whole + 127) << 23;
         float power;
         memcpy(&power, &bits, sizeof power);
-        v[i] = x < LOWEST ? 0 : p * power;
+        if (x < LOWEST)
+            power = 0;
+        v[i] = power * p + (power - less);
     }
 }
 

@@ -491,7 +491,7 @@ void hone_measure_block(hone_measure measure, const hone_queries *q, const hone_
         measure_sparse(measure, q, panels, first, count, isa, map, out, stride);
 }
 
-void hone_exp_f32(float *v, int64_t n, float scale, hone_isa isa)
+void hone_exp_f32(float *v, int64_t n, float scale, float less, hone_isa isa)
 {
-    HONE_PICK(isa, hone_exp_kernel)(v, n, scale);
+    HONE_PICK(isa, hone_exp_kernel)(v, n, scale, less);
 }

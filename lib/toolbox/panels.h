@@ -114,9 +114,9 @@ void hone_measure_block(hone_measure measure, const hone_queries *queries,
 /* The map of a block: d zeros for sparse panels, else nothing; false: no memory. */
 bool hone_map_new(const hone_panels *panels, hone_arena *arena, int32_t **map);
 
-/* v = exp(scale * v) for `n` numbers, a multiple of 16; scale * v <= 88; 0 where the result would
- * be below 2^-125. Within 2 ulp. */
-void hone_exp_f32(float *v, int64_t n, float scale, hone_isa isa);
+/* v = exp(scale * v) - less for `n` numbers, a multiple of 16; `less` is 0 or 1; scale * v <= 88;
+ * -less where exp would be below 2^-125. Within 2 ulp, small differences from 1 too. */
+void hone_exp_f32(float *v, int64_t n, float scale, float less, hone_isa isa);
 
 /* ---- kernels (distance.isa.c, sparse.isa.c) ---- */
 
@@ -132,6 +132,6 @@ HONE_DECLARE(void, hone_sparse_tile,
               int64_t count, float *out, int64_t stride));
 /* The squared norm of one sparse point, summed in the order of the products. */
 HONE_DECLARE(float, hone_sparse_norm, (const float *value, int64_t count));
-HONE_DECLARE(void, hone_exp_kernel, (float *v, int64_t n, float scale));
+HONE_DECLARE(void, hone_exp_kernel, (float *v, int64_t n, float scale, float less));
 
 #endif
