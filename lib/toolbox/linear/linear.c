@@ -87,11 +87,9 @@ static hone_status keep_weighted(const hone_linear *p, hone_fit_job *job, hone_r
     double *y = m < n && p->y ? HONE_RAW(job->scratch, double, m, 1) : NULL;
     if (m < n && (!id || (p->label && !label) || (p->y && !y)))
         return hone_no_memory(error);
-    double most = 0, sum = 0;
     for (int64_t i = 0, at = 0; i < n; i++) {
         if (!(p->weight[i] > 0))
             continue;
-        most = fmax(most, p->weight[i]);
         weight[at] = p->weight[i];
         if (id)
             id[at] = hone_row_id(&job->x, i);
@@ -101,10 +99,7 @@ static hone_status keep_weighted(const hone_linear *p, hone_fit_job *job, hone_r
             y[at] = p->y[i];
         at++;
     }
-    for (int64_t i = 0; i < m; i++)
-        sum += weight[i] / most;
-    for (int64_t i = 0; i < m; i++)
-        weight[i] = weight[i] / most / sum;
+    hone_mean_weights(weight, m);
     rows->label = label ? label : p->label;
     rows->y = y ? y : p->y;
     if (id)
@@ -163,6 +158,22 @@ static hone_status open_columns(hone_solver *s, hone_fit_job *job, bool shared, 
     return hone_columns_build(job, s->rows.design, own, error);
 }
 
+/* The squared loss needs the rows once, and with the job's own targets once for all penalties. */
+static hone_status open_gram(hone_solver *s, hone_fit_job *job, bool shared, hone_error *error)
+{
+    const hone_linear *p = s->problem;
+    if (p->loss != HONE_SQUARED || !factors(s))
+        return HONE_OK;
+    if (shared && p->y == job->target)
+        return hone_gram_of_fit(job->shared, p->intercept, &s->gram, error);
+    hone_gram *own = HONE_NEW(job->scratch, hone_gram, 1, 1);
+    if (!own)
+        return hone_no_memory(error);
+    s->gram = own;
+    job->keep = job->scratch;
+    return hone_gram_build(job, &s->rows, own, error);
+}
+
 static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error *error)
 {
     hone_fit_job job = *p->job;
@@ -182,6 +193,7 @@ static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error 
         s->rows.design = own;
     }
     HONE_TRY(open_columns(s, &job, kept == p->job->x.rows, error));
+    HONE_TRY(open_gram(s, &job, kept == p->job->x.rows, error));
     s->ridge = HONE_NEW(scratch, double, s->size, 1);
     s->lasso = HONE_NEW(scratch, double, s->size, 1);
     s->v = HONE_NEW(scratch, double, s->all, 1);
@@ -189,6 +201,8 @@ static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error 
     if (!s->ridge || !s->lasso || !s->v || !s->w)
         return hone_no_memory(error);
     set_penalties(s);
+    if (s->gram)
+        memcpy(s->v, s->gram->origin, (size_t)s->size * sizeof *s->v);
     for (int64_t k = 0; k < p->outputs && p->start; k++)
         hone_design_enter(s->rows.design, job.x.cols, p->start + k * (job.x.cols + 1),
                           s->v + k * s->size);

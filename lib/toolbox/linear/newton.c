@@ -15,7 +15,7 @@
 /* What float sums can tell apart in an objective, and in the pivots of a Hessian. */
 static const double FLOAT_DECREASE = 1e-6, FLOAT_PIVOT = 1e-5, FLOAT_NOISE = 1e-7;
 static const double JITTER = 1e-11;
-enum { HALVINGS = 40, EPOCHS = 1000 };
+enum { HALVINGS = 40, EPOCHS = 400, BETWEEN_POLISHES = 8, MOST_POLISHED = 1000 };
 
 typedef struct newton {
     hone_solver *s;
@@ -25,14 +25,18 @@ typedef struct newton {
     double F;      /* at s->v */
     double *g, *h; /* at s->v; g all, h all x ld, lower triangle until factored */
     double *trial, *d, *q;
-    double *l;     /* all x all: the factor */
-    double *bound; /* all: diagonal of the model */
+    double *l;        /* all x all: the factor */
+    double *bound;    /* all: diagonal of the model */
+    int64_t *support; /* all */
 } newton;
 
 static hone_status evaluate(newton *t, const double *v, double *F, hone_error *error)
 {
     const hone_solver *s = t->s;
-    HONE_TRY(hone_pass_run(t->pass, v, t->exact, HONE_FULL, F, t->g, t->h, error));
+    if (s->gram)
+        *F = hone_gram_at(s->gram, v, t->g, t->h, t->ld);
+    else
+        HONE_TRY(hone_pass_run(t->pass, v, t->exact, HONE_FULL, F, t->g, t->h, error));
     *F += hone_solver_penalty(s, v);
     for (int64_t i = 0; i < s->all; i++)
         t->g[i] += s->ridge[i % s->size] * v[i];
@@ -141,7 +145,60 @@ static double descend(newton *t, int64_t i)
     return curvature * move * move;
 }
 
-static void descend_model(newton *t, double enough)
+/* q += H (delta of the `count` coordinates in `at`), which are moved. */
+static void move_all(newton *t, int64_t count, const int64_t *at, const double *delta)
+{
+    for (int64_t k = 0; k < count; k++) {
+        const double *const row = t->h + at[k] * t->ld;
+        t->d[at[k]] -= delta[k];
+        for (int64_t j = 0; j < t->s->all; j++)
+            t->q[j] += row[j] * delta[k];
+    }
+}
+
+/* Coordinate descent crawls where columns are alike. So now and then the model is minimised over
+ * its non-zeros with their signs, by a factor, up to the first of them that reaches 0. */
+static hone_status polish(newton *t, hone_error *error)
+{
+    const hone_solver *s = t->s;
+    int64_t count = 0;
+    for (int64_t i = 0; i < s->all; i++)
+        if (s->v[i] - t->d[i] != 0)
+            t->support[count++] = i;
+    if (count == 0 || count > MOST_POLISHED)
+        return HONE_OK;
+    for (int64_t k = 0; k < count; k++) {
+        const int64_t i = t->support[k];
+        const double sign = s->v[i] > t->d[i] ? 1 : -1;
+        t->bound[k] = -(t->g[i] + t->q[i] + sign * s->lasso[i % s->size]);
+        for (int64_t l = 0; l <= k; l++)
+            t->l[k * count + l] = t->h[i * t->ld + t->support[l]];
+        t->l[k * count + k] *= 1 + JITTER;
+    }
+    int64_t pivot;
+    HONE_TRY(hone_cholesky(s->rows.run, t->l, count, &pivot, error));
+    if (pivot >= 0)
+        return HONE_OK;
+    hone_cholesky_solve(t->l, count, t->bound, 1);
+    double length = 1;
+    int64_t first = -1;
+    for (int64_t k = 0; k < count; k++) {
+        const double at = s->v[t->support[k]] - t->d[t->support[k]];
+        if (s->lasso[t->support[k] % s->size] > 0 && at * (at + length * t->bound[k]) < 0)
+            length = -at / t->bound[k], first = k;
+    }
+    for (int64_t k = 0; k < count; k++)
+        t->bound[k] *= length;
+    if (first >= 0)
+        t->bound[first] = t->d[t->support[first]] - s->v[t->support[first]];
+    move_all(t, count, t->support, t->bound);
+    if (first >= 0)
+        t->d[t->support[first]] = s->v[t->support[first]];
+    hone_work(s->rows.run, count * count * count / 6 + count * s->all);
+    return HONE_OK;
+}
+
+static hone_status descend_model(newton *t, double enough, hone_error *error)
 {
     const hone_solver *s = t->s;
     for (int64_t i = 0; i < s->all; i++) {
@@ -150,19 +207,19 @@ static void descend_model(newton *t, double enough)
             t->h[j * t->ld + i] = t->h[i * t->ld + j];
     }
     bool every = true;
-    for (int epoch = 0; epoch < EPOCHS && hone_stopping(s->rows.run) != HONE_ABANDON; epoch++) {
+    for (int epoch = 1; epoch <= EPOCHS && hone_stopping(s->rows.run) != HONE_ABANDON; epoch++) {
         double most = 0;
         for (int64_t i = 0; i < s->all; i++)
             if (every || s->v[i] - t->d[i] != 0)
                 most = fmax(most, descend(t, i));
         hone_work(s->rows.run, s->all * s->all);
-        if (most > enough)
-            every = false;
-        else if (every)
+        if (most <= enough && every)
             break;
-        else
-            every = true;
+        every = most <= enough;
+        if (epoch % BETWEEN_POLISHES == 0)
+            HONE_TRY(polish(t, error));
     }
+    return HONE_OK;
 }
 
 static double foreseen_by_descent(const newton *t)
@@ -185,8 +242,9 @@ static hone_status find_step(newton *t, double *foreseen, hone_error *error)
         shape_model(t);
         bool again = false;
         if (s->problem->l1 > 0) {
-            const double precise = t->exact ? s->problem->tol * 1e-3 : FLOAT_NOISE;
-            descend_model(t, fmin(1e-2 * s->fit->gap, precise * t->F) / (double)s->all);
+            const double precise = t->exact ? fmax(s->problem->tol * 1e-2, 1e-14) : FLOAT_NOISE;
+            const double enough = fmin(1e-2 * s->fit->gap, precise * t->F) / (double)s->all;
+            HONE_TRY(descend_model(t, fmax(enough, 1e-18 * t->F), error));
             *foreseen = foreseen_by_descent(t);
         } else {
             HONE_TRY(solve_model(t, &again, error));
@@ -229,10 +287,9 @@ static hone_status advance(newton *t, double foreseen, bool *moved, hone_error *
 static bool prepare(newton *t, hone_arena *scratch)
 {
     const int64_t all = t->s->all;
-    t->pass = hone_pass_open(&t->s->rows, HONE_FULL, scratch);
-    if (!t->pass)
+    if (!t->s->gram && !(t->pass = hone_pass_open(&t->s->rows, HONE_FULL, scratch)))
         return false;
-    t->ld = hone_pass_stride(t->pass);
+    t->ld = t->s->gram ? t->s->gram->stride : hone_pass_stride(t->pass);
     t->g = HONE_NEW(scratch, double, all, 1);
     t->h = HONE_NEW(scratch, double, all, t->ld);
     t->l = HONE_RAW(scratch, double, all, all);
@@ -240,7 +297,8 @@ static bool prepare(newton *t, hone_arena *scratch)
     t->d = HONE_NEW(scratch, double, all, 1);
     t->q = HONE_NEW(scratch, double, all, 1);
     t->bound = HONE_NEW(scratch, double, all, 1);
-    return t->g && t->h && t->l && t->trial && t->d && t->q && t->bound;
+    t->support = HONE_NEW(scratch, int64_t, all, 1);
+    return t->g && t->h && t->l && t->trial && t->d && t->q && t->bound && t->support;
 }
 
 hone_status hone_newton(hone_solver *s, hone_error *error)

@@ -47,6 +47,17 @@ static int64_t start_of(const hone_pass *p, int64_t chunk)
 #undef real
 #undef T
 
+void hone_mean_weights(double *weight, int64_t rows)
+{
+    double most = 0, sum = 0;
+    for (int64_t i = 0; i < rows; i++)
+        most = weight[i] > most ? weight[i] : most;
+    for (int64_t i = 0; i < rows; i++)
+        sum += weight[i] / most;
+    for (int64_t i = 0; i < rows; i++)
+        weight[i] = weight[i] / most / sum;
+}
+
 /* ---- room ---- */
 
 static int64_t hessian_size(int64_t size, int64_t outputs, hone_curvature most)

@@ -26,6 +26,9 @@ typedef struct hone_rows_loss {
     const hone_run *run;
 } hone_rows_loss;
 
+/* Divides positive weights by their sum, which may be beyond the range of numbers. */
+void hone_mean_weights(double *weight, int64_t rows);
+
 /* Room for passes, made once per fit. */
 typedef struct hone_pass hone_pass;
 hone_pass *hone_pass_open(const hone_rows_loss *rows, hone_curvature most, hone_arena *scratch);

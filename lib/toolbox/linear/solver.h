@@ -3,12 +3,14 @@
 #define HONE_TOOLBOX_LINEAR_SOLVER_H
 
 #include "toolbox/linear/columns.h"
+#include "toolbox/linear/gram.h"
 #include "toolbox/linear/linear.h"
 
 typedef struct hone_solver {
     const hone_linear *problem;
     hone_rows_loss rows;
     const hone_columns *columns; /* NULL: not needed */
+    const hone_gram *gram;       /* squared loss; NULL: not needed */
     int64_t size, all;           /* coordinates of one output, of all */
     double *ridge, *lasso;       /* size: penalties of a coordinate */
     double *v;                   /* all: where it stands; the answer */
