@@ -9,6 +9,8 @@ int predict_command(const flags *f);
 int evaluate_command(const flags *f);
 int describe_command(const flags *f);
 int inspect_command(const flags *f);
+int export_command(const flags *f);
+int import_command(const flags *f);
 
 /* Set by Ctrl-C. */
 extern int32_t interrupted;
@@ -20,5 +22,12 @@ enum { USAGE = 2, FILE_TROUBLE = 5, INTERRUPTED = 130 };
 /* Reads `file` as the flags say. With `valid`, those rows are the validation rows. */
 hone_status read_table(const flags *f, const char *file, bool target, const hone_dataset *valid,
                        hone_dataset **dataset, hone_error *error);
+
+/* The model of --model. */
+hone_status open_model(const flags *f, hone_model **model, hone_error *error);
+
+/* Writes through `write` to `file`, whole or not at all, or to standard output when it is NULL. */
+hone_status write_output(const char *file, void (*write)(FILE *to, const void *context),
+                         const void *context, hone_error *error);
 
 #endif

@@ -22,6 +22,10 @@ typedef struct flag {
 static const flag FLAGS[] = {
     {"--data", "FILE", "the table: .csv or .tsv, also .gz", ROWS, TEXT, FLAG(data)},
     {"--format", "csv", "of the table; otherwise from its name", ROWS, TEXT, FLAG(format)},
+    {"--format", "onnx|libsvm", "to write", EXPORT, TEXT, FLAG(format)},
+    {"--format", "libsvm", "of the file", IMPORT, TEXT, FLAG(format)},
+    {"--data", "FILE", "a model of another program", IMPORT, TEXT, FLAG(data)},
+    {"--columns", "N", "of the rows to predict (0: the largest index)", IMPORT, TEXT, FLAG(columns)},
     {"--target", "NAME|INDEX", "the column to predict", TRAIN | EVALUATE | DESCRIBE, TEXT, FLAG(target)},
     {"--weight", "NAME", "the column of row weights", TRAIN | EVALUATE | DESCRIBE, TEXT, FLAG(weight)},
     {"--categorical", "A,B", "columns whose numbers are levels", ROWS, TEXT, FLAG(categorical)},
@@ -49,9 +53,9 @@ static const flag FLAGS[] = {
     {"--quiet", NULL, "no progress", TRAIN, SWITCH, FLAG(quiet)},
     {"--verbose", NULL, "what happens, step by step", TRAIN, SWITCH, FLAG(verbose)},
     {"--json", NULL, "one JSON object instead of the last line", TRAIN | EVALUATE, SWITCH, FLAG(json)},
-    {"--model", "FILE", "a saved model", PREDICT | EVALUATE, TEXT, FLAG(model)},
+    {"--model", "FILE", "a saved model", PREDICT | EVALUATE | EXPORT, TEXT, FLAG(model)},
     {"--proba", NULL, "one column per class instead of labels", PREDICT, SWITCH, FLAG(proba)},
-    {"--output", "FILE", "instead of standard output; whole or not at all", PREDICT, TEXT, FLAG(output)},
+    {"--output", "FILE", "instead of standard output; whole or not at all", PREDICT | EXPORT | IMPORT, TEXT, FLAG(output)},
     {0},
 };
 /* clang-format on */
@@ -65,6 +69,8 @@ static const struct {
     {"predict", PREDICT, "predicts the rows of a table with a saved model, as CSV"},
     {"evaluate", EVALUATE, "metrics of a saved model on a table with its target"},
     {"describe", DESCRIBE, "what a table holds, as JSON"},
+    {"export", EXPORT, "a saved model for other programs"},
+    {"import", IMPORT, "a model of another program, saved as Hone's"},
     {"inspect", INSPECT, "the record of a saved model, as JSON: hone inspect FILE"},
     {0},
 };

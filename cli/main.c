@@ -96,6 +96,10 @@ static int run(const flags *f)
         return evaluate_command(f);
     case DESCRIBE:
         return describe_command(f);
+    case EXPORT:
+        return export_command(f);
+    case IMPORT:
+        return import_command(f);
     default:
         return inspect_command(f);
     }

@@ -1,9 +1,7 @@
 /* hone predict, evaluate, describe, inspect. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "command.h"
 
@@ -67,25 +65,17 @@ static void write_rows(FILE *to, const hone_model *model, bool proba, const doub
     }
 }
 
-/* Beside the file first, then renamed over it: whole or not at all. */
-static hone_status write_file(const flags *f, const hone_model *model, const double *out,
-                              int64_t rows, hone_error *error)
+typedef struct answer {
+    const flags *f;
+    const hone_model *model;
+    const double *out;
+    int64_t rows;
+} answer;
+
+static void write_answer(FILE *to, const void *context)
 {
-    char draft[4096];
-    if (snprintf(draft, sizeof draft, "%s.%ld.part", f->output, (long)getpid()) >=
-        (int)sizeof draft)
-        return hone_fail(error, HONE_IO, "--output", "the name is too long");
-    FILE *to = fopen(draft, "wx");
-    if (!to)
-        return hone_fail(error, HONE_IO, f->output, "%s", strerror(errno));
-    write_rows(to, model, f->proba, out, rows);
-    const bool bad = fflush(to) || ferror(to) || fsync(fileno(to));
-    if (fclose(to) || bad || rename(draft, f->output)) {
-        const int why = errno;
-        unlink(draft);
-        return hone_fail(error, HONE_IO, f->output, "%s", strerror(why));
-    }
-    return HONE_OK;
+    const answer *a = context;
+    write_rows(to, a->model, a->f->proba, a->out, a->rows);
 }
 
 static hone_status predict(const flags *f, const hone_model *model, const hone_dataset *data,
@@ -105,15 +95,14 @@ static hone_status predict(const flags *f, const hone_model *model, const hone_d
                                           .cancel = &interrupted};
     hone_status status = hone_model_predict(
         model, data, f->proba ? HONE_PROBABILITIES : HONE_LABELS, &options, out, error);
-    if (!status && f->output)
-        status = write_file(f, model, out, rows, error);
-    else if (!status)
-        write_rows(stdout, model, f->proba, out, rows);
+    const answer a = {f, model, out, rows};
+    if (!status)
+        status = write_output(f->output, write_answer, &a, error);
     free(out);
     return status;
 }
 
-static hone_status open_model(const flags *f, hone_model **model, hone_error *error)
+hone_status open_model(const flags *f, hone_model **model, hone_error *error)
 {
     if (!f->model)
         return hone_fail(error, HONE_BAD_ARGUMENT, "--model", "is needed");

@@ -6,6 +6,7 @@
 #include "hone/data.h"
 #include "hone/dataset.h"
 #include "hone/error.h"
+#include "hone/interop.h"
 #include "hone/model.h"
 #include "hone/space.h"
 #include "hone/train.h"

@@ -1,0 +1,50 @@
+/** hone/interop.h - models leave and enter: ONNX out, LIBSVM text both ways. */
+#ifndef HONE_INTEROP_H
+#define HONE_INTEROP_H
+
+#include <stddef.h>
+
+#include "hone/error.h"
+#include "hone/model.h"
+
+HONE_BEGIN
+
+/** A model as an ONNX file in memory: IR 8, opset 17, ai.onnx.ml 3, no external data.
+ *
+ * Inputs are raw rows: `X` (double, rows x columns) when the columns have no names, else one input
+ * of rows x 1 per column: numbers as double with NaN for missing, categories that were texts as
+ * string with "" for missing. Preprocessing stands in the graph. Outputs: `label` and
+ * `probabilities` (double, rows x classes) or `scores`; `prediction` when regressing.
+ *
+ * @param bytes  freed with hone_text_free
+ * @return HONE_UNSUPPORTED (path: what cannot be expressed, by name; or more than 2 GiB),
+ *         HONE_NO_MEMORY
+ *
+ * Threads: any number of calls at once on one model.
+ */
+HONE_API hone_status hone_model_to_onnx(const hone_model *model, char **bytes, size_t *size,
+                                        hone_error *error);
+
+/** An svm model as LIBSVM's text format, numbers with 17 digits.
+ *
+ * @param text  zero-terminated, freed with hone_text_free
+ * @return HONE_UNSUPPORTED (path: another model, preprocessing, a kernel that LIBSVM has not, class
+ *         names that are no integers), HONE_NO_MEMORY
+ */
+HONE_API hone_status hone_model_to_libsvm(const hone_model *model, char **text, size_t *size,
+                                          hone_error *error);
+
+/** LIBSVM's text (C-SVC, nu-SVC, epsilon-SVR, nu-SVR) as a model. The text is not trusted.
+ *
+ * Index k of the file is column k - 1; support vectors are kept in float32.
+ *
+ * @param columns  of the rows to predict; 0: the largest index of the file
+ * @return HONE_CORRUPT (path: libsvm:<line>), HONE_UNSUPPORTED (one-class, precomputed),
+ *         HONE_NO_MEMORY
+ */
+HONE_API hone_status hone_model_from_libsvm(const char *text, size_t size, int64_t columns,
+                                            hone_model **model, hone_error *error);
+
+HONE_END
+
+#endif
