@@ -8,7 +8,10 @@
 static const struct {
     const char *algorithm;
     hone_onnx_writer write;
-} WRITERS[] = {{"random_forest", hone_onnx_forest}, {"svm", hone_onnx_svm}};
+} WRITERS[] = {{"linear_regression", hone_onnx_linear},
+               {"logistic_regression", hone_onnx_linear},
+               {"random_forest", hone_onnx_forest},
+               {"svm", hone_onnx_svm}};
 
 static hone_onnx_writer writer_of(const char *algorithm)
 {

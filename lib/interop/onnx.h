@@ -71,6 +71,8 @@ typedef hone_status (*hone_onnx_writer)(hone_onnx *g, const hone_model *model, c
                                         hone_onnx_scores *scores, hone_error *error);
 hone_status hone_onnx_forest(hone_onnx *g, const hone_model *model, const char *x,
                              hone_onnx_scores *scores, hone_error *error);
+hone_status hone_onnx_linear(hone_onnx *g, const hone_model *model, const char *x,
+                             hone_onnx_scores *scores, hone_error *error);
 hone_status hone_onnx_svm(hone_onnx *g, const hone_model *model, const char *x,
                           hone_onnx_scores *scores, hone_error *error);
 

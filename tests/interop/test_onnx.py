@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Exported models against ONNX Runtime: test_onnx.py HONE
+
+Rows of real tables go raw into both: a quarter of them exactly on thresholds of the model, others
+with missing cells and unknown levels. Labels must be equal unless the scores of the two best classes
+are within 1e-5 (kernel values of Hone's svm are float32, the graph's are double), probabilities within
+1e-6, amounts within 1e-5 of their size.
+"""
+
+import csv
+import gzip
+import io
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+import onnxruntime
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HONE = sys.argv[1]
+ROWS = 2000
+CASES = [  # data, target, settings of the model
+    ("adult", "income", ["model=random_forest", "n_estimators=20"]),
+    ("adult", "income", ["model=logistic_regression"]),
+    ("adult", "income", ["model=logistic_regression", "prep:impute=mean", "prep:encode=ordinal"]),
+    ("adult", "income", ["model=svm", "max_iter=2000"]),
+    ("letter", "lettr", ["model=random_forest", "n_estimators=10"]),
+    ("letter", "lettr", ["model=logistic_regression", "max_iter=5"]),
+    ("vehicle", "Class", ["model=svm"]),
+    ("vehicle", "Class", ["model=svm", "kernel=poly", "prep:scale=minmax"]),
+    ("vehicle", "Class", ["model=logistic_regression", "multi_class=ovr"]),
+    ("pima", "diabetes", ["model=svm", "probability=true"]),
+    ("pima", "diabetes", ["model=random_forest", "n_estimators=20"]),
+    ("abalone", "Rings", ["model=svm"]),
+    ("abalone", "Rings", ["model=random_forest", "n_estimators=20"]),
+]
+
+
+def hone(*words):
+    done = subprocess.run([HONE, *map(str, words)], capture_output=True, text=True)
+    if done.returncode:
+        raise AssertionError(f"hone {words[0]}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def thresholds(model):
+    """Of each feature, as the trees of the graph have them."""
+    values = {}
+    for node in model.graph.node:
+        if node.op_type == "TreeEnsembleRegressor":
+            a = {x.name: x for x in node.attribute}
+            numbers = onnx.numpy_helper.to_array(a["nodes_values_as_tensor"].t)
+            for feature, mode, value in zip(a["nodes_featureids"].ints, a["nodes_modes"].strings, numbers):
+                if mode != b"LEAF":
+                    values.setdefault(feature, []).append(value)
+    return values
+
+
+def number(cell):
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def disturb(rows, header, texts, cuts):
+    """Rows with holes, unknown levels and numbers on thresholds; every second row stays."""
+    dice = random.Random(1)
+    for i, row in enumerate(rows):
+        j = dice.randrange(len(header))
+        if i % 4 == 1 and cuts.get(j) and not texts[j]:
+            row[j] = repr(float(dice.choice(cuts[j])))
+        elif i % 4 == 3:
+            row[j] = "never seen" if texts[j] and dice.random() < 0.5 else ""
+    return rows
+
+
+def table(name, target):
+    with gzip.open(ROOT / f"examples/data/{name}.csv.gz", "rt") as file:
+        header, *rows = csv.reader(file)
+    drop = header.index(target)
+    rows = [["" if c == "NA" else c for k, c in enumerate(r) if k != drop] for r in rows[:ROWS]]
+    header = [c for k, c in enumerate(header) if k != drop]
+    texts = [any(number(r[j]) is None and r[j] for r in rows) for j in range(len(header))]
+    return header, rows, texts
+
+
+def feed(session, header, rows):
+    inputs = {}
+    for value in session.get_inputs():
+        column = [r[header.index(value.name)] for r in rows]
+        if "string" in value.type:
+            inputs[value.name] = np.array(column, dtype=object).reshape(-1, 1)
+        else:
+            inputs[value.name] = np.array([float(c or "nan") for c in column]).reshape(-1, 1)
+    return inputs
+
+
+def own_answers(model, rows_file, *flags):
+    header, *rows = csv.reader(io.StringIO(hone("predict", "--model", model, "--data", rows_file, *flags)))
+    return rows
+
+
+def compare(data, target, settings, folder):
+    words = [w for s in settings for w in ("--set", s)]
+    task = ["--task", "regression"] if data == "abalone" else []
+    hone("train", *task, "--data", ROOT / f"examples/data/{data}.csv.gz", "--target", target, *words, "--seed", 1,
+         "--quiet", "--no-refit", "--model-dir", folder)
+    model = next(folder.glob("*.hone"))
+    hone("export", "--format", "onnx", "--model", model, "--output", folder / "m.onnx")
+    graph = onnx.load(folder / "m.onnx")
+    onnx.checker.check_model(graph)
+    session = onnxruntime.InferenceSession(folder / "m.onnx", providers=["CPUExecutionProvider"])
+    header, rows, texts = table(data, target)
+    rows = disturb(rows, header, texts, thresholds(graph))
+    with open(folder / "rows.csv", "w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    names = [o.name for o in session.get_outputs()]
+    answers = dict(zip(names, session.run(names, feed(session, header, rows))))
+    labels = [r[0] for r in own_answers(model, folder / "rows.csv")]
+    if "prediction" in answers:
+        own = np.array(labels, float)
+        gap = np.abs(own - answers["prediction"]) / np.maximum(1, np.abs(own))
+        assert gap.max() <= 1e-5, f"amounts differ by {gap.max():.1e}"
+        return f"amounts within {gap.max():.1e}"
+    scores = np.sort(answers[names[1]], axis=1)
+    clear = scores[:, -1] - scores[:, -2] > 1e-5
+    differ = (answers["label"].astype(str) != np.array(labels)) & clear
+    assert not differ.any(), f"{differ.sum()} labels differ, first in row {differ.argmax()}"
+    if names[1] != "probabilities":
+        return f"labels equal, {clear.sum()} of {len(clear)} clear"
+    own = np.array(own_answers(model, folder / "rows.csv", "--proba"), float)
+    gap = np.abs(own - answers["probabilities"]).max()
+    assert gap <= 1e-6, f"probabilities differ by {gap:.1e}"
+    return f"labels equal, probabilities within {gap:.1e}"
+
+
+def main():
+    failed = 0
+    for data, target, settings in CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                said = compare(data, target, settings, pathlib.Path(folder))
+            except AssertionError as error:
+                failed += 1
+                said = f"FAILED: {error}"
+        print(f"{data} {' '.join(settings)}: {said}", flush=True)
+    print(f"ONNX Runtime {onnxruntime.__version__}: {len(CASES) - failed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
