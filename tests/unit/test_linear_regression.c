@@ -15,9 +15,9 @@
 
 extern const hone_algorithm hone_linear_regression;
 
-enum { N = 300, D = 12, WIDE = 250 };
+enum { N = 300, D = 12, WIDE = 250, VERY_WIDE = 3200 };
 
-static double X[N * WIDE], Y[N], WEIGHT[N];
+static double X[N * VERY_WIDE], Y[N], WEIGHT[N];
 
 /* Values of columns of very different size, a level far from 0 and a sparse rule with noise. */
 static void fill(int64_t d, double condition, double level)
@@ -85,6 +85,27 @@ static hone_matrix dense(int64_t d)
                          .col_stride = 1};
 }
 
+static double values[N * VERY_WIDE];
+static int32_t column[N * VERY_WIDE];
+static int64_t row_start[N + 1];
+
+/* One in ten of what `fill` made, as sparse rows. */
+static hone_matrix sparse(int64_t d)
+{
+    hone_stream s = hone_stream_of(1, 2, 3);
+    int64_t count = 0;
+    for (int64_t i = 0; i < N; i++) {
+        for (int64_t j = 0; j < d; j++) {
+            X[i * d + j] *= hone_below(&s, 10) == 0;
+            if (X[i * d + j] != 0)
+                values[count] = X[i * d + j], column[count++] = (int32_t)j;
+        }
+        row_start[i + 1] = count;
+    }
+    return (hone_matrix){values, HONE_CSR, HONE_F64, N,    d,         d,     0,
+                         0,      NULL,     NULL,     NULL, row_start, column};
+}
+
 static long double residual(const linear_state *s, int64_t d, int64_t i)
 {
     long double z = (long double)s->intercept - (long double)Y[i];
@@ -104,11 +125,14 @@ static void at_optimum(const hone_fitted *f, const linear_params *p, int64_t d, 
     if (!s->converged)
         fail_msg("penalty %d of %d columns: gap %g after %d", p->penalty, (int)d, s->gap,
                  (int)s->iterations);
+    long double away_from[N];
+    for (int64_t i = 0; i < N; i++)
+        away_from[i] = residual(s, d, i);
     for (int64_t j = 0; j <= d; j++) {
         long double g = 0, size = (long double)(alpha * share);
         for (int64_t i = 0; i < N; i++) {
             const long double x = j < d ? (long double)X[i * d + j] : 1;
-            const long double part = (long double)WEIGHT[i] * residual(s, d, i) * x;
+            const long double part = (long double)WEIGHT[i] * away_from[i] * x;
             g += part, size += fabsl(part);
         }
         const double w = j < d ? s->coef[j] : 0, lasso = j < d ? alpha * share : 0;
@@ -156,30 +180,39 @@ static void more_columns_than_rows_end_at_their_conditions(void **state)
 static void sparse_rows_end_at_their_conditions(void **state)
 {
     (void)state;
-    static double values[N * WIDE];
-    static int32_t column[N * WIDE];
-    static int64_t row_start[N + 1];
     for (int64_t d = D; d <= WIDE; d += WIDE - D)
         for (int penalty = LINEAR_L2; penalty <= LINEAR_ELASTICNET; penalty++) {
             fill(d, 1, 5);
-            hone_stream s = hone_stream_of(1, 2, 3);
-            int64_t count = 0;
-            for (int64_t i = 0; i < N; i++) {
-                for (int64_t j = 0; j < d; j++) {
-                    X[i * d + j] *= hone_below(&s, 10) == 0;
-                    if (X[i * d + j] != 0)
-                        values[count] = X[i * d + j], column[count++] = (int32_t)j;
-                }
-                row_start[i + 1] = count;
-            }
-            const hone_matrix x = {values, HONE_CSR, HONE_F64, N,    d,         d,     0,
-                                   0,      NULL,     NULL,     NULL, row_start, column};
+            const hone_matrix x = sparse(d);
             linear_params p = defaults();
             p.penalty = penalty, p.tol = 1e-12;
             hone_fitted *one = fit(&x, &p, 1), *two = fit(&x, &p, 2);
             at_optimum(one, &p, d, 1e-4);
             const linear_state *a = one->state, *b = two->state;
             assert_memory_equal(a->coef, b->coef, (size_t)d * sizeof(double));
+            hone_fitted_free(one);
+            hone_fitted_free(two);
+        }
+}
+
+/* Beyond what is factored: working sets over dense and sparse columns. */
+static void very_wide_lassos_end_at_their_conditions(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 2; kind++)
+        for (int penalty = LINEAR_L1; penalty <= LINEAR_ELASTICNET; penalty++) {
+            linear_params p = defaults();
+            p.penalty = penalty, p.alpha = kind ? 400000 : 500000, p.tol = 1e-10;
+            fill(VERY_WIDE, 1, 5);
+            const hone_matrix x = kind ? sparse(VERY_WIDE) : dense(VERY_WIDE);
+            hone_fitted *one = fit(&x, &p, 1), *two = fit(&x, &p, 2);
+            at_optimum(one, &p, VERY_WIDE, 1e-4);
+            const linear_state *a = one->state, *b = two->state;
+            int64_t support = 0;
+            for (int64_t j = 0; j < VERY_WIDE; j++)
+                support += a->coef[j] != 0;
+            assert_in_range(support, 5, penalty == LINEAR_L1 ? N : VERY_WIDE - 1);
+            assert_memory_equal(a->coef, b->coef, VERY_WIDE * sizeof(double));
             hone_fitted_free(one);
             hone_fitted_free(two);
         }
@@ -242,6 +275,7 @@ int main(void)
         cmocka_unit_test(every_penalty_ends_at_its_conditions),
         cmocka_unit_test(more_columns_than_rows_end_at_their_conditions),
         cmocka_unit_test(sparse_rows_end_at_their_conditions),
+        cmocka_unit_test(very_wide_lassos_end_at_their_conditions),
         cmocka_unit_test(a_path_through_one_cache_gives_the_bits_of_single_fits),
         cmocka_unit_test(hopeless_data_end_finite),
     };

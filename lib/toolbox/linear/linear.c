@@ -9,7 +9,7 @@
 #include "toolbox/linear/solver.h"
 #include "toolbox/rows.h"
 
-enum { MOST_FACTORED = 3000, PRODUCTS = 20, SCATTERED = 4 };
+enum { MOST_FACTORED = 3000, PRODUCTS = 20, EPOCHS = 2000, SCATTERED = 4 };
 
 double hone_solver_penalty(const hone_solver *s, const double *v)
 {
@@ -125,28 +125,27 @@ static void set_penalties(hone_solver *s)
 }
 
 /* Multiply-adds decide between a factored Hessian and products with it: of a Newton step, and of
- * about PRODUCTS passes, whose scattered sums cost SCATTERED times as much. */
+ * about PRODUCTS passes (with an l1 penalty EPOCHS), whose scattered sums cost SCATTERED times as
+ * much. */
 static bool factors(const hone_solver *s)
 {
     const hone_matrix *x = &s->rows.x;
     const hone_design *d = s->rows.design;
     const double outputs = (double)s->rows.outputs, all = (double)s->all;
-    if (s->problem->l1 > 0)
-        return true;
     if (all > MOST_FACTORED)
         return false;
     const double touched = (double)(d->base + d->codes), n = (double)d->rows;
     const double step =
         n * outputs * (outputs + 1) / 2 * touched * touched / 2 + all * all * all / 3;
     const double entries = x->layout == HONE_CSR ? SCATTERED * (double)entries_of(x) : n * touched;
-    return step <= PRODUCTS * 2 * entries * outputs;
+    return step <= (s->problem->l1 > 0 ? EPOCHS : PRODUCTS) * 2 * entries * outputs;
 }
 
-/* What products over sparse rows need. */
+/* What products over sparse rows and coordinate descent need. */
 static hone_status open_columns(hone_solver *s, hone_fit_job *job, bool shared, hone_error *error)
 {
     s->size = s->rows.design->size, s->all = s->size * s->rows.outputs;
-    if (job->x.layout != HONE_CSR || factors(s))
+    if ((job->x.layout != HONE_CSR && s->problem->l1 == 0) || factors(s))
         return HONE_OK;
     if (shared)
         return hone_columns_of_rows(job->shared, s->problem->intercept, &s->columns, error);
@@ -201,8 +200,8 @@ static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error 
     if (!s->ridge || !s->lasso || !s->v || !s->w)
         return hone_no_memory(error);
     set_penalties(s);
-    if (s->gram)
-        memcpy(s->v, s->gram->origin, (size_t)s->size * sizeof *s->v);
+    for (int64_t i = 0; i < job.x.rows && p->loss == HONE_SQUARED && p->intercept; i++)
+        s->v[s->rows.design->numeric] += s->rows.weight[i] * s->rows.y[i];
     for (int64_t k = 0; k < p->outputs && p->start; k++)
         hone_design_enter(s->rows.design, job.x.cols, p->start + k * (job.x.cols + 1),
                           s->v + k * s->size);
@@ -214,7 +213,10 @@ hone_status hone_linear_solve(const hone_linear *problem, hone_linear_fit *fit, 
     *fit = (hone_linear_fit){0};
     hone_solver s = {.problem = problem, .fit = fit};
     HONE_TRY(open_solver(problem, &s, error));
-    HONE_TRY(factors(&s) ? hone_newton(&s, error) : hone_conjugate(&s, error));
+    if (factors(&s))
+        HONE_TRY(hone_newton(&s, error));
+    else
+        HONE_TRY(problem->l1 > 0 ? hone_descent(&s, error) : hone_conjugate(&s, error));
     leave(&s);
     fit->w = s.w;
     for (int64_t i = 0; i < problem->outputs * (problem->job->x.cols + 1); i++)

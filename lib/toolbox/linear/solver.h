@@ -29,5 +29,7 @@ bool hone_solver_ends(hone_solver *s);
 hone_status hone_newton(hone_solver *s, hone_error *error);
 /* Newton's method with conjugate gradients; no l1 penalty. */
 hone_status hone_conjugate(hone_solver *s, hone_error *error);
+/* Coordinate descent on working sets, for an l1 penalty over many columns. */
+hone_status hone_descent(hone_solver *s, hone_error *error);
 
 #endif
