@@ -11,6 +11,9 @@ int describe_command(const flags *f);
 int inspect_command(const flags *f);
 int export_command(const flags *f);
 int import_command(const flags *f);
+int space_command(const flags *f);
+int sample_command(const flags *f);
+int reference_command(const flags *f);
 
 /* Set by Ctrl-C. */
 extern int32_t interrupted;
@@ -22,6 +25,9 @@ enum { USAGE = 2, FILE_TROUBLE = 5, INTERRUPTED = 130 };
 /* Reads `file` as the flags say. With `valid`, those rows are the validation rows. */
 hone_status read_table(const flags *f, const char *file, bool target, const hone_dataset *valid,
                        hone_dataset **dataset, hone_error *error);
+
+/* The task that --task names; 0: none. */
+hone_status task_of(const char *name, hone_task *task, hone_error *error);
 
 /* The model of --model. */
 hone_status open_model(const flags *f, hone_model **model, hone_error *error);

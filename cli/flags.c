@@ -7,7 +7,11 @@
 
 typedef enum kind { TEXT, SWITCH, SETTING, METRIC } kind;
 
-enum { ROWS = TRAIN | PREDICT | EVALUATE | DESCRIBE };
+enum {
+    SPACES = SPACE | SAMPLE,
+    ROWS = TRAIN | PREDICT | EVALUATE | DESCRIBE | SPACES,
+    ANSWERS = TRAIN | EVALUATE | DESCRIBE | SPACES
+};
 
 typedef struct flag {
     const char *name, *value, *help;
@@ -26,18 +30,20 @@ static const flag FLAGS[] = {
     {"--format", "libsvm", "of the file", IMPORT, TEXT, FLAG(format)},
     {"--data", "FILE", "a model of another program", IMPORT, TEXT, FLAG(data)},
     {"--columns", "N", "of the rows to predict (0: the largest index)", IMPORT, TEXT, FLAG(columns)},
-    {"--target", "NAME|INDEX", "the column to predict", TRAIN | EVALUATE | DESCRIBE, TEXT, FLAG(target)},
-    {"--weight", "NAME", "the column of row weights", TRAIN | EVALUATE | DESCRIBE, TEXT, FLAG(weight)},
+    {"--target", "NAME|INDEX", "the column to predict", ANSWERS, TEXT, FLAG(target)},
+    {"--weight", "NAME", "the column of row weights", ANSWERS, TEXT, FLAG(weight)},
     {"--categorical", "A,B", "columns whose numbers are levels", ROWS, TEXT, FLAG(categorical)},
     {"--drop", "A,B", "columns to leave out", ROWS, TEXT, FLAG(drop)},
     {"--na", "TOKENS", "what a missing cell looks like, besides empty", ROWS, TEXT, FLAG(na)},
     {"--delimiter", "C", "between the cells of a row", ROWS, TEXT, FLAG(delimiter)},
     {"--no-header", NULL, "the first line is a row", ROWS, SWITCH, FLAG(no_header)},
-    {"--task", "classification|regression", "otherwise from the target", TRAIN | EVALUATE | DESCRIBE, TEXT, FLAG(task)},
+    {"--task", "classification|regression", "otherwise from the target", ANSWERS, TEXT, FLAG(task)},
     {"--config", "FILE", "hyperparameters as a JSON object", TRAIN, TEXT, FLAG(config)},
     {"--set", "KEY=VALUE", "one hyperparameter; may be repeated", TRAIN, SETTING, 0},
-    {"--seed", "N", "of the model and the split (0)", TRAIN, TEXT, FLAG(seed)},
+    {"--seed", "N", "of the model and the split, or of the sample (0)", TRAIN | SAMPLE, TEXT, FLAG(seed)},
     {"--split-seed", "N", "of the split alone", TRAIN, TEXT, FLAG(split_seed)},
+    {"--models", "A,B", "only these models (all)", SPACES, TEXT, FLAG(models)},
+    {"--n", "N", "configurations to draw (1)", SAMPLE, TEXT, FLAG(n)},
     {"--threads", "N", "0: as many as this process may use", ROWS, TEXT, FLAG(threads)},
     {"--validation", "MODE", "holdout:0.25 (default), cv:5, oob or none", TRAIN, TEXT, FLAG(validation)},
     {"--valid-data", "FILE", "validation rows of their own", TRAIN, TEXT, FLAG(valid_data)},
@@ -71,6 +77,9 @@ static const struct {
     {"describe", DESCRIBE, "what a table holds, as JSON"},
     {"export", EXPORT, "a saved model for other programs"},
     {"import", IMPORT, "a model of another program, saved as Hone's"},
+    {"space", SPACE, "the search space as ConfigSpace JSON, for a task or a table"},
+    {"sample", SAMPLE, "configurations drawn from the space, one JSON object a line"},
+    {"reference", REFERENCE, "every model and hyperparameter, as JSON"},
     {"inspect", INSPECT, "the record of a saved model, as JSON: hone inspect FILE"},
     {0},
 };

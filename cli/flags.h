@@ -5,7 +5,18 @@
 #include <hone/hone.h>
 #include <stdio.h>
 
-enum { TRAIN = 1, PREDICT = 2, EVALUATE = 4, DESCRIBE = 8, INSPECT = 16, EXPORT = 32, IMPORT = 64 };
+enum {
+    TRAIN = 1,
+    PREDICT = 2,
+    EVALUATE = 4,
+    DESCRIBE = 8,
+    INSPECT = 16,
+    EXPORT = 32,
+    IMPORT = 64,
+    SPACE = 128,
+    SAMPLE = 256,
+    REFERENCE = 512
+};
 enum { MOST_SETTINGS = 256 };
 
 /* What the command line said; NULL, 0 and false: not given. */
@@ -14,7 +25,7 @@ typedef struct flags {
     const char *data, *format, *target, *weight, *categorical, *drop, *na, *delimiter, *task;
     bool no_header;
     const char *config, *seed, *split_seed, *threads, *validation, *valid_data, *budget, *deadline;
-    const char *memory, *work_limit, *cutoff, *model_dir, *model, *output, *columns;
+    const char *memory, *work_limit, *cutoff, *model_dir, *model, *output, *columns, *models, *n;
     bool no_refit, strict, quiet, verbose, json, proba;
     const char *setting[MOST_SETTINGS]; /* KEY=VALUE */
     int settings;

@@ -41,7 +41,7 @@ static hone_status format_of(const char *name, hone_format *format, hone_error *
     return HONE_OK;
 }
 
-static hone_status task_of(const char *name, hone_task *task, hone_error *error)
+hone_status task_of(const char *name, hone_task *task, hone_error *error)
 {
     *task = !name                             ? 0
             : !strcmp(name, "classification") ? HONE_CLASSIFICATION
@@ -96,6 +96,12 @@ static int run(const flags *f)
         return evaluate_command(f);
     case DESCRIBE:
         return describe_command(f);
+    case SPACE:
+        return space_command(f);
+    case SAMPLE:
+        return sample_command(f);
+    case REFERENCE:
+        return reference_command(f);
     case EXPORT:
         return export_command(f);
     case IMPORT:
