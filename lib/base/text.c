@@ -213,7 +213,7 @@ static bool split(const char *s, size_t length, char point, decimal *d)
             return false;
         int power = 0;
         for (; s < end && is_digit(*s); s++)
-            power = power < INT_MAX / 4 ? power * 10 + (*s - '0') : power;
+            power = power < INT_MAX / 20 ? power * 10 + (*s - '0') : power;
         d->exponent += down ? -power : power;
     }
     return s == end;

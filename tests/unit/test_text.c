@@ -118,6 +118,7 @@ static void numbers_are_read_correctly_rounded(void **state)
     assert_true(same(read_number("5."), 5));
     assert_true(same(read_number("1e-400"), 0));
     assert_true(same(read_number("0e999999999999"), 0));
+    assert_true(same(read_number("0e2147483648"), 0));
     assert_true(same(read_number("1e23"), 1e23));
     assert_true(same(read_number("9007199254740993"), 9007199254740992.0));
     assert_true(same(read_number("9007199254740993.00000000000000000001"), 9007199254740994.0));
