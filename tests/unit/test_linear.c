@@ -68,8 +68,8 @@ static void wide_problems_end_at_the_optimum_too(void **state)
         int64_t n, d, c;
         double C;
         int penalty;
-    } cases[] = {{60, 120, 2, 1, PENALTY_L2},
-                 {300, 100, 2, 100, PENALTY_L2},
+    } cases[] = {{20, 200, 2, 1, PENALTY_L2},
+                 {40, 190, 2, 100, PENALTY_L2},
                  {100, 30, 6, 1, PENALTY_L2},
                  {400, 60, 3, 10, PENALTY_NONE}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {

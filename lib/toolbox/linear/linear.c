@@ -9,7 +9,7 @@
 #include "toolbox/linear/solver.h"
 #include "toolbox/rows.h"
 
-enum { MOST_FACTORED = 3000, PRODUCTS = 20, EPOCHS = 2000, SCATTERED = 4 };
+enum { MOST_FACTORED = 3000, PRODUCTS = 20, LONE_PRODUCTS = 100, EPOCHS = 2000, SCATTERED = 4 };
 
 double hone_solver_penalty(const hone_solver *s, const double *v)
 {
@@ -125,8 +125,8 @@ static void set_penalties(hone_solver *s)
 }
 
 /* Multiply-adds decide between a factored Hessian and products with it: of a Newton step, and of
- * about PRODUCTS passes (with an l1 penalty EPOCHS), whose scattered sums cost SCATTERED times as
- * much. */
+ * about PRODUCTS passes (LONE_PRODUCTS with one output, where a pass has no tile to fill registers
+ * with; EPOCHS with an l1 penalty), whose scattered sums cost SCATTERED times as much. */
 static bool factors(const hone_solver *s)
 {
     const hone_matrix *x = &s->rows.x;
@@ -138,7 +138,8 @@ static bool factors(const hone_solver *s)
     const double step =
         n * outputs * (outputs + 1) / 2 * touched * touched / 2 + all * all * all / 3;
     const double entries = x->layout == HONE_CSR ? SCATTERED * (double)entries_of(x) : n * touched;
-    return step <= (s->problem->l1 > 0 ? EPOCHS : PRODUCTS) * 2 * entries * outputs;
+    const int passes = s->problem->l1 > 0 ? EPOCHS : outputs > 1 ? PRODUCTS : LONE_PRODUCTS;
+    return step <= passes * 2 * entries * outputs;
 }
 
 /* What products over sparse rows and coordinate descent need. */
