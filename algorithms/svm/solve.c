@@ -136,6 +136,8 @@ static hone_status gram_block(void *context, int64_t block, hone_arena *scratch,
     const gram *g = context;
     hone_queries q;
     int32_t *map;
+    if (hone_stopping(g->p->run) != HONE_GO)
+        return HONE_OK;
     if (!hone_queries_new(g->p->panels, NULL, 0, g->step, scratch, &q) ||
         !hone_map_new(g->p->panels, scratch, &map))
         return hone_no_memory(error);
@@ -149,9 +151,12 @@ static hone_status fill_gram(const problem *p, smo *s, bool *ready, hone_arena *
 {
     gram g = {p, s, rows_of_block(p)};
     const int64_t blocks = (p->n + g.step - 1) / g.step;
+    if (!p->inside) {
+        HONE_TRY(hone_for_blocks(p->run, blocks, gram_block, &g, error));
+        *ready = hone_stopping(p->run) == HONE_GO;
+        return HONE_OK;
+    }
     *ready = true;
-    if (!p->inside)
-        return hone_for_blocks(p->run, blocks, gram_block, &g, error);
     hone_queries q;
     int32_t *map;
     if (!hone_queries_new(p->panels, NULL, 0, g.step, scratch, &q) ||
