@@ -90,6 +90,8 @@ hone_status logistic_fit(const hone_fit_job *job, void *state, hone_error *error
     double *y = softmax ? NULL : HONE_RAW(job->scratch, double, n, 1);
     if (!s->coef || !s->intercept || !weight || (!softmax && !y))
         return hone_no_memory(error);
+    if (c == 1) /* its probability is 1 whatever the coefficients */
+        return HONE_OK;
     HONE_TRY(weigh(job, weight, error));
     hone_linear problem = {.job = job,
                            .loss = softmax ? HONE_SOFTMAX : HONE_LOGISTIC,
