@@ -204,24 +204,37 @@ hone_status hone_split_given(int64_t rows, const int64_t *valid_rows, int64_t co
 
 /* ---- prefix ---- */
 
-/* One order of all rows: first two of each class, then by (place in the class + 1/2) / rows of the
- * class, ties by class (Webster's method). A prefix of it is a number of rows per class that never
- * shrinks when the prefix grows. */
+/* One order of all rows: first two of each class, then by (place in the class + offset) / rows of
+ * the class, ties by class. A prefix of it is a number of rows per class that never shrinks when
+ * the prefix grows. The offsets in (0, 1) are spread evenly over the classes (multiples of the
+ * golden ratio), or else a hundred classes of one row would all come at the same moment. */
 
 enum { FIRST = 2 };
 
-static double key(int64_t place, int64_t count)
+typedef struct class
 {
-    return ((double)place + 0.5) / (double)count;
+    int64_t count;
+    double offset;
+} class;
+
+static class class_at(const int64_t *start, int64_t c)
+{
+    const double turn = ((double)c + 0.5) * 0.61803398874989485;
+    return (class){start[c + 1] - start[c], turn - floor(turn)};
+}
+
+static double key(const class *c, int64_t place)
+{
+    return ((double)place + c->offset) / (double)c->count;
 }
 
 /* Rows of a class whose key is at most t. */
-static int64_t upto(double t, int64_t count)
+static int64_t upto(double t, const class *c)
 {
-    int64_t n = clamp((int64_t)(t * (double)count + 0.5), 0, count);
-    while (n > 0 && key(n - 1, count) > t)
+    int64_t n = clamp((int64_t)(t * (double)c->count), 0, c->count);
+    while (n > 0 && key(c, n - 1) > t)
         n--;
-    while (n < count && key(n, count) <= t)
+    while (n < c->count && key(c, n) <= t)
         n++;
     return n;
 }
@@ -230,8 +243,8 @@ static int64_t fill(const int64_t *start, int64_t classes, double t, int64_t *ta
 {
     int64_t sum = 0;
     for (int64_t c = 0; c < classes; c++) {
-        const int64_t count = start[c + 1] - start[c], first = count < FIRST ? 0 : FIRST;
-        const int64_t n = upto(t, count);
+        const class all = class_at(start, c);
+        const int64_t first = all.count < FIRST ? 0 : FIRST, n = upto(t, &all);
         take[c] = n > first ? n : first;
         sum += take[c];
     }
@@ -263,8 +276,8 @@ static void seats(const int64_t *start, int64_t classes, int64_t total, int64_t 
         return;
     int64_t sum = fill(start, classes, double_of(low), take);
     for (int64_t c = 0; c < classes && sum < total; c++) {
-        const int64_t count = start[c + 1] - start[c];
-        const bool next = take[c] < count && upto(double_of(high), count) > take[c];
+        const class all = class_at(start, c);
+        const bool next = take[c] < all.count && upto(double_of(high), &all) > take[c];
         take[c] += next;
         sum += next;
     }
