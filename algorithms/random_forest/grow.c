@@ -194,6 +194,15 @@ static bool may_split(const growth *g, const segment *at)
            s->total[0] >= 2 * s->min_leaf_weight;
 }
 
+/* Puts one of the features that are left in place `k`. */
+static void draw(growth *g, hone_stream *r, int64_t k)
+{
+    const int64_t j = k + (int64_t)hone_below(r, (uint64_t)(g->p->panel->features - k));
+    const uint32_t t = g->order[j];
+    g->order[j] = g->order[k], g->order[k] = t;
+    g->swap[k] = (uint32_t)j;
+}
+
 /* Draws features and keeps the best split of them. */
 static split find_split(growth *g, const segment *at)
 {
@@ -201,15 +210,13 @@ static split find_split(growth *g, const segment *at)
     const int64_t d = p->panel->features;
     hone_stream r = hone_stream_of(at->path, 0, 0);
     split best = {0};
-    bool varies = false;
     int64_t drawn = 0;
-    while (drawn < d &&
-           (drawn < p->features || (!varies && p->params->constant_features == CONSTANT_REDRAW))) {
-        const int64_t j = drawn + (int64_t)hone_below(&r, (uint64_t)(d - drawn));
-        const uint32_t t = g->order[j];
-        g->order[j] = g->order[drawn], g->order[drawn] = t;
-        g->swap[drawn++] = (uint32_t)j;
-        varies |= forest_try_feature(&g->s, (int32_t)t, &best);
+    while (drawn < p->features)
+        draw(g, &r, drawn++);
+    bool varies = forest_try_features(&g->s, g->order, drawn, &best);
+    while (!varies && drawn < d && p->params->constant_features == CONSTANT_REDRAW) {
+        draw(g, &r, drawn);
+        varies = forest_try_features(&g->s, g->order + drawn++, 1, &best);
     }
     while (drawn > 0) {
         const uint32_t j = g->swap[--drawn], t = g->order[j];
@@ -273,7 +280,7 @@ static int64_t mark_categories(growth *g, const split *best, const grown_node *n
         uint32_t code = f->fine >= 0 ? x->fine[r * x->fine_stride + f->fine]
                                      : x->coarse[r * x->coarse_stride + best->feature];
         const bool missing = code == CODE_MISSING || (int32_t)code == f->codes;
-        g->goes[i] = missing ? best->missing_left : word[code / 32] >> (code % 32) & 1;
+        g->goes[i] = missing ? best->missing_left : (uint8_t)(word[code / 32] >> (code % 32) & 1);
         left += g->goes[i];
     }
     return left;

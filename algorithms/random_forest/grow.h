@@ -2,7 +2,7 @@
 #ifndef HONE_RANDOM_FOREST_GROW_H
 #define HONE_RANDOM_FOREST_GROW_H
 
-#include "forest.h"
+#include "lanes.h"
 
 /* What the scores of a split are made of. Every statistic is an integer in a double, below 2^53, so
  * sums are exact and do not depend on the order of rows.
@@ -116,6 +116,8 @@ typedef struct search {
     /* MEDIAN: rows by target, a tree of prefix sums over them, and the answer by group */
     uint32_t *rank;
     double *middle, *sum, *deviation;
+    lanes lanes;
+    void (*sorted)(lanes *), (*binned)(lanes *);
 } search;
 
 hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch, hone_error *error);
@@ -130,5 +132,8 @@ void forest_deviations(search *s, const groups *g);
 
 /* Looks at feature `j`; takes it when it beats `best`. False: constant in the node. */
 bool forest_try_feature(search *s, int32_t j, split *best);
+/* The same for several, in this order. False: all are constant. */
+bool forest_try_features(search *s, const uint32_t *feature, int64_t count, split *best);
+hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error);
 
 #endif

@@ -1,18 +1,18 @@
 /* The best split of a node: rows gathered into groups of equal code, one pass over the groups.
  *
- * A score is larger for better: the sum over both sides of S^2 / W (MOMENT), of sum_k C_k^2 / W
- * (COUNTS), of sum_k C_k log C_k - W log W (LOGS), of S log(S / W) (RATE). Equal scores: the
- * feature drawn first, then the lower cut. Cost per feature and node: O(m) + groups x width.
- * Categories are ordered by mean target (two classes, regression: the best split of all subsets is
- * a prefix of that order; Fisher 1958, Breiman et al. 1984), with more classes by the share of each
- * of the MOST frequent classes in turn.
+ * A score is larger for better: the sum over both sides of sum_k C_k^2 / W (COUNTS), of S^2 / W
+ * less that of the node and times its weight (MOMENT), of sum_k C_k log C_k - W log W (LOGS), of S
+ * log(S / W) (RATE). Equal scores: the feature drawn first, then the lower cut. Cost per feature
+ * and node: O(m) + groups x width. Categories are ordered by mean target (two classes, regression:
+ * the best split of all subsets is a prefix of that order; Fisher 1958, Breiman et al. 1984), with
+ * more classes by the share of each of the MOST frequent classes in turn.
  */
 #include <float.h>
 
 #include "grow.h"
 #include "logarithm.h"
 
-enum { SORT_MOST = 128, MOST = 8 };
+enum { MOST = 8 };
 
 hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch, hone_error *error)
 {
@@ -57,7 +57,7 @@ hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch,
     if (!ok)
         return hone_no_memory(error);
     s->left = s->total + q, s->right = s->total + 2 * q;
-    return HONE_OK;
+    return forest_lanes_open(s, scratch, error);
 }
 
 /* ---- scores ---- */
@@ -209,6 +209,25 @@ static void add_group(search *s, const groups *g, int64_t i)
     }
 }
 
+/* Of the boundary between s->left and s->right; like the kernels, with one division. */
+static double boundary_score(const search *s)
+{
+    const double *l = s->left, *r = s->right, *t = s->total;
+    const int64_t classes = s->p->classes;
+    double a = 0, b = 0;
+    switch (s->p->kind) {
+    case MOMENT:
+        a = l[1] * t[0] - t[1] * l[0];
+        return a * a / (l[0] * r[0]);
+    case COUNTS:
+        for (int64_t k = 1; k <= classes; k++)
+            a += l[k] * l[k], b += r[k] * r[k];
+        return (a * r[0] + b * l[0]) / (l[0] * r[0]);
+    default:
+        return score_side(s->p->kind, l, classes) + score_side(s->p->kind, r, classes);
+    }
+}
+
 /* The best boundary after one of the groups [first, last). */
 static boundary scan(search *s, const groups *g, int64_t first, int64_t last)
 {
@@ -225,9 +244,7 @@ static boundary scan(search *s, const groups *g, int64_t first, int64_t last)
             continue;
         if (s->m - rows < p->min_leaf || s->right[0] < s->min_leaf_weight)
             break;
-        const double score = p->kind == MEDIAN ? -s->deviation[i]
-                                               : score_side(p->kind, s->left, p->classes) +
-                                                     score_side(p->kind, s->right, p->classes);
+        const double score = p->kind == MEDIAN ? -s->deviation[i] : boundary_score(s);
         if (score > best.score)
             best = (boundary){i, score};
     }

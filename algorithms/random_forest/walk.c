@@ -5,7 +5,7 @@
  */
 #include "fit.h"
 
-enum { ROWS = 64, LANES = 8 };
+enum { ROWS = 64, ABREAST = 8 };
 
 /* A leaf points to itself with a threshold that nothing exceeds. */
 struct walk_node {
@@ -80,7 +80,7 @@ void forest_add_leaf(const forest_state *s, int64_t i, int64_t outputs, double *
         score[s->entry_class[e]] += s->entry_share[e];
 }
 
-/* Up to LANES rows at once: their loads overlap. */
+/* Up to ABREAST rows at once: their loads overlap. */
 static void walk_rows(const forest_state *s, int64_t t, const double *const row[], int64_t count,
                       const walk_node *leaf[])
 {
@@ -113,11 +113,11 @@ static hone_status predict_block(void *context, int64_t b, hone_arena *scratch, 
     double *score = job->score + first * c;
     memset(score, 0, (size_t)(count * c) * sizeof *score);
     for (int64_t t = 0; t < s->n_trees; t++)
-        for (int64_t i = 0; i < count; i += LANES) {
-            const walk_node *leaf[LANES];
-            const int64_t lanes = count - i < LANES ? count - i : LANES;
-            walk_rows(s, t, row + i, lanes, leaf);
-            for (int64_t k = 0; k < lanes; k++)
+        for (int64_t i = 0; i < count; i += ABREAST) {
+            const walk_node *leaf[ABREAST];
+            const int64_t abreast = count - i < ABREAST ? count - i : ABREAST;
+            walk_rows(s, t, row + i, abreast, leaf);
+            for (int64_t k = 0; k < abreast; k++)
                 forest_add_leaf(s, leaf[k] - s->walk, c, score + (i + k) * c);
         }
     for (int64_t i = 0; i < count * c; i++)

@@ -1,0 +1,173 @@
+/* Features that a node has drawn, tried together: those that are plain numbers go through the
+ * kernels in lanes.isa.c, eight at a time, the others one by one through search.c. What is found
+ * does not depend on which way a feature went.
+ */
+#include "grow.h"
+
+enum { CHUNK = 32 };
+
+static const double EXACT_SQUARES = 0x1p26; /* weights below: their squares add up exactly */
+
+typedef enum way { CONSTANT, ALONE, SORTED, BINNED, WAYS } way;
+
+hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error)
+{
+    const problem *p = s->p;
+    const int64_t steps = BINS + 1;
+    const hone_isa isa = hone_run_isa(p->job->run);
+    lanes *v = &s->lanes;
+    s->sorted = HONE_PICK(isa, forest_lanes_sorted);
+    s->binned = HONE_PICK(isa, forest_lanes_binned);
+    *v = (lanes){.classes = p->classes,
+                 .min_rows = (double)p->min_leaf,
+                 .coarse_stride = p->panel->coarse_stride,
+                 .fine_stride = p->panel->fine_stride,
+                 .key = HONE_RAW(scratch, int32_t, SORT_MOST, LANES),
+                 .a = HONE_RAW(scratch, double, steps, LANES),
+                 .b = HONE_RAW(scratch, double, steps, LANES),
+                 .c = HONE_RAW(scratch, double, steps, LANES),
+                 .barred = HONE_RAW(scratch, double, steps, LANES),
+                 .count = HONE_NEW(scratch, double, p->classes + 1, LANES)};
+    return v->key && v->a && v->b && v->c && v->barred && v->count ? HONE_OK
+                                                                   : hone_no_memory(error);
+}
+
+static void load_lanes(search *s)
+{
+    const bool counts = s->p->kind == COUNTS;
+    lanes *v = &s->lanes;
+    v->row = s->row, v->m = s->m, v->cell = s->cell;
+    v->label = counts ? s->label : NULL;
+    v->weight = s->total[0];
+    v->min_weight = s->min_leaf_weight;
+    v->moment = 0;
+    for (int64_t k = 1; k <= s->p->classes && counts; k++)
+        v->moment += s->total[k] * s->total[k];
+    for (int64_t i = 0; i < s->m && counts; i++)
+        s->cell[2 * i + 1] = s->cell[2 * i] * s->total[1 + s->label[i]];
+    if (!counts)
+        v->moment = s->total[1];
+}
+
+/* ---- which way ---- */
+
+static way way_of(const search *s, const feature_codes *f)
+{
+    const problem *p = s->p;
+    const bool exact = f->bins == f->codes, small = s->m <= SORT_MOST;
+    if (f->levels || f->missing || p->params->splitter == SPLIT_RANDOM)
+        return ALONE;
+    if (p->kind == MOMENT && f->bins && (!small || (exact && 2 * f->bins <= s->m)))
+        return BINNED;
+    const bool sums = p->kind == MOMENT || (p->kind == COUNTS && s->total[0] < EXACT_SQUARES);
+    return small && sums ? SORTED : ALONE;
+}
+
+static bool is_constant(const search *s, int32_t j, way how)
+{
+    const panel *x = s->p->panel;
+    const feature_codes *f = &x->feature[j];
+    if (how == SORTED && f->fine >= 0) {
+        const uint16_t *code = x->fine + f->fine;
+        const int64_t stride = x->fine_stride;
+        for (int64_t i = 1; i < s->m; i++)
+            if (code[s->row[i] * stride] != code[s->row[0] * stride])
+                return false;
+        return true;
+    }
+    const uint8_t *code = x->coarse + j;
+    const int64_t stride = x->coarse_stride;
+    for (int64_t i = 1; i < s->m; i++)
+        if (code[s->row[i] * stride] != code[s->row[0] * stride])
+            return false;
+    return true;
+}
+
+/* ---- eight at a time ---- */
+
+typedef struct trial {
+    int32_t feature;
+    way how;
+    bool found;
+    double score;
+    uint32_t cut;
+} trial;
+
+static void run_lanes(search *s, trial *const in[], int n, way how)
+{
+    const panel *x = s->p->panel;
+    lanes *v = &s->lanes;
+    v->bins = 2;
+    for (int l = 0; l < LANES; l++) {
+        const int32_t j = in[l < n ? l : 0]->feature;
+        const feature_codes *f = &x->feature[j];
+        const bool fine = how == SORTED && f->fine >= 0;
+        v->coarse[l] = fine ? NULL : x->coarse + j;
+        v->fine[l] = fine ? x->fine + f->fine : NULL;
+        v->bins = f->bins > v->bins ? f->bins : v->bins;
+    }
+    (how == SORTED ? s->sorted : s->binned)(v);
+    for (int l = 0; l < n; l++) {
+        in[l]->found = v->at[l] >= 0;
+        in[l]->score = v->score[l];
+        in[l]->cut = how == SORTED && in[l]->found ? (uint32_t)v->key[v->at[l] * LANES + l] >> 8
+                                                   : (uint32_t)v->at[l];
+    }
+}
+
+static void run_way(search *s, trial *t, int64_t count, way how)
+{
+    trial *in[LANES];
+    int n = 0;
+    for (int64_t k = 0; k < count; k++) {
+        if (t[k].how == how)
+            in[n++] = &t[k];
+        if (n == LANES || (n && k + 1 == count)) {
+            run_lanes(s, in, n, how);
+            n = 0;
+        }
+    }
+}
+
+static void take(const search *s, const trial *t, split *best)
+{
+    const feature_codes *f = &s->p->panel->feature[t->feature];
+    if (!t->found || (best->found && !(t->score > best->score)))
+        return;
+    *best = (split){.found = true,
+                    .score = t->score,
+                    .feature = t->feature,
+                    .coarse = t->how == BINNED && f->bins != f->codes,
+                    .cut = t->cut};
+}
+
+bool forest_try_features(search *s, const uint32_t *feature, int64_t count, split *best)
+{
+    trial t[CHUNK];
+    bool varies = false;
+    for (int64_t first = 0; first < count; first += CHUNK) {
+        const int64_t n = count - first < CHUNK ? count - first : CHUNK;
+        int64_t of[WAYS] = {0};
+        for (int64_t k = 0; k < n; k++) {
+            const int32_t j = (int32_t)feature[first + k];
+            way how = way_of(s, &s->p->panel->feature[j]);
+            if (how != ALONE && is_constant(s, j, how))
+                how = CONSTANT;
+            t[k] = (trial){.feature = j, .how = how};
+            of[how]++;
+        }
+        if (of[SORTED] + of[BINNED])
+            load_lanes(s);
+        if (of[SORTED])
+            run_way(s, t, n, SORTED);
+        if (of[BINNED])
+            run_way(s, t, n, BINNED);
+        for (int64_t k = 0; k < n; k++)
+            if (t[k].how == ALONE)
+                varies |= forest_try_feature(s, t[k].feature, best);
+            else
+                take(s, &t[k], best);
+        varies |= of[SORTED] + of[BINNED] > 0;
+    }
+    return varies;
+}
