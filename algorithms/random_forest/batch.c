@@ -151,7 +151,7 @@ bool forest_try_features(search *s, const uint32_t *feature, int64_t count, spli
         for (int64_t k = 0; k < n; k++) {
             const int32_t j = (int32_t)feature[first + k];
             way how = way_of(s, &s->p->panel->feature[j]);
-            if (how != ALONE && is_constant(s, j, how))
+            if (how == SORTED && is_constant(s, j, how))
                 how = CONSTANT;
             t[k] = (trial){.feature = j, .how = how};
             of[how]++;
@@ -167,7 +167,9 @@ bool forest_try_features(search *s, const uint32_t *feature, int64_t count, spli
                 varies |= forest_try_feature(s, t[k].feature, best);
             else
                 take(s, &t[k], best);
-        varies |= of[SORTED] + of[BINNED] > 0;
+        varies |= of[SORTED] > 0;
+        for (int64_t k = 0; k < n && of[BINNED] && !varies; k++)
+            varies = t[k].how == BINNED && (t[k].found || !is_constant(s, t[k].feature, BINNED));
     }
     return varies;
 }

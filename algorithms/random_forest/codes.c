@@ -9,7 +9,7 @@
  */
 #include "forest.h"
 
-enum { TILE = 256, COLUMNS = 32, DIGIT = 11, BUCKETS = 1 << DIGIT };
+enum { TILE = 256, PACK = 4096, COLUMNS = 32, DIGIT = 11, BUCKETS = 1 << DIGIT };
 
 static const uint32_t RANK_MISSING = UINT32_MAX;
 
@@ -280,7 +280,7 @@ static hone_status pack_rows(void *context, int64_t b, hone_arena *scratch, hone
     (void)scratch, (void)error;
     const packing *p = context;
     const panel *o = p->out;
-    const int64_t first = b * TILE, end = first + TILE < o->rows ? first + TILE : o->rows;
+    const int64_t first = b * PACK, end = first + PACK < o->rows ? first + PACK : o->rows;
     for (int64_t j = 0; j < o->features; j++) {
         const feature_codes *f = &o->feature[j];
         const uint32_t *rank = p->ranks->column[j].rank;
@@ -324,7 +324,7 @@ static hone_status build_panel(const hone_fit_job *job, const int64_t key[HONE_K
     if (!p.coarse || !p.fine)
         return hone_no_memory(error);
     out->coarse = p.coarse, out->fine = p.fine;
-    return hone_for_blocks(job->run, (n + TILE - 1) / TILE, pack_rows, &p, error);
+    return hone_for_blocks(job->run, (n + PACK - 1) / PACK, pack_rows, &p, error);
 }
 
 static const hone_recipe PANEL = {"forest.panel/1", HONE_OF_ROWS, sizeof(panel), build_panel};

@@ -42,9 +42,9 @@ typedef struct growth {
     int64_t top;
     tree *t;
     int64_t room_entries, room_words;
-    double *weight, *moment;
-    double deviation; /* MEDIAN: of the node */
-    uint8_t *goes;    /* by row of the node: 1 left */
+    double *cell, *spare_cell; /* weight and moment of `row`; of them the next pair is */
+    double deviation;          /* MEDIAN: of the node */
+    uint8_t *goes;             /* by row of the node: 1 left */
 } growth;
 
 /* ---- memory that grows: entries of leaves, words of category sets ---- */
@@ -83,30 +83,27 @@ static bool counts_classes(const problem *p)
     return p->kind == COUNTS || p->kind == LOGS;
 }
 
-/* Gathers the rows' weights and targets and sums them. True: nothing left to separate. */
+/* Sums the rows' weights and targets. True: nothing left to separate. */
 static bool load_node(growth *g, const segment *at)
 {
     search *s = &g->s;
     const problem *p = g->p;
     s->row = g->row + at->first, s->m = at->last - at->first, s->path = at->path;
+    s->cell = g->cell + 2 * at->first;
     memset(s->total, 0, (size_t)p->width * sizeof *s->total);
     bool pure = true;
     if (counts_classes(p)) {
         for (int64_t i = 0; i < s->m; i++) {
-            const uint32_t r = s->row[i];
-            const int32_t k = p->job->label[r];
-            s->cell[2 * i] = g->weight[r];
+            const int32_t k = p->job->label[s->row[i]];
             s->label[i] = k;
-            s->total[0] += g->weight[r];
-            s->total[1 + k] += g->weight[r];
+            s->total[0] += s->cell[2 * i];
+            s->total[1 + k] += s->cell[2 * i];
             pure = pure && k == s->label[0];
         }
         return pure;
     }
     for (int64_t i = 0; i < s->m; i++) {
-        const uint32_t r = s->row[i];
-        const double w = g->weight[r], v = g->moment[r];
-        s->cell[2 * i] = w, s->cell[2 * i + 1] = v;
+        const double w = s->cell[2 * i], v = s->cell[2 * i + 1];
         s->total[0] += w, s->total[1] += v;
         pure = pure && v * s->cell[0] == s->cell[1] * w;
     }
@@ -236,36 +233,79 @@ static double middle(double low, double high, bool single)
     return t >= low && t < high ? t : low;
 }
 
-static int64_t mark_numeric(growth *g, const split *best, grown_node *node)
+/* The codes next to the cut: the largest on the left, the smallest on the right. */
+typedef struct edges {
+    uint32_t below, above;
+} edges;
+
+static int64_t mark_fine(growth *g, const split *best, const feature_codes *f, edges *e)
 {
     const panel *x = g->p->panel;
-    const feature_codes *f = &x->feature[best->feature];
-    const int64_t m = g->s.m;
     int64_t left = 0;
-    uint32_t below = 0, above = CODE_MISSING;
-    for (int64_t i = 0; i < m; i++) {
-        const int64_t r = g->s.row[i];
-        const uint32_t coarse = x->coarse[r * x->coarse_stride + best->feature];
-        uint32_t code = f->fine >= 0                  ? x->fine[r * x->fine_stride + f->fine]
-                        : coarse == (uint32_t)f->bins ? CODE_MISSING
-                                                      : coarse;
-        if (code == CODE_MISSING) {
-            g->goes[i] = best->missing_left;
-        } else {
-            g->goes[i] = (best->coarse ? coarse : code) <= best->cut;
-            if (g->goes[i])
-                below = code > below ? code : below;
-            else
-                above = code < above ? code : above;
-        }
+    for (int64_t i = 0; i < g->s.m; i++) {
+        const uint32_t code = x->fine[g->s.row[i] * x->fine_stride + f->fine];
+        const bool missing = code == CODE_MISSING, goes = code <= best->cut;
+        g->goes[i] = missing ? best->missing_left : goes;
+        e->below = goes && code > e->below ? code : e->below;
+        e->above = !goes && code < e->above ? code : e->above;
         left += g->goes[i];
     }
-    if (above == CODE_MISSING)
+    return left;
+}
+
+static int64_t mark_coarse(growth *g, const split *best, const feature_codes *f, edges *e)
+{
+    const panel *x = g->p->panel;
+    const uint8_t *column = x->coarse + best->feature;
+    const uint32_t none = (uint32_t)f->bins;
+    int64_t left = 0;
+    for (int64_t i = 0; i < g->s.m; i++) {
+        const uint32_t code = column[g->s.row[i] * x->coarse_stride];
+        const bool missing = code == none, goes = !missing && code <= best->cut;
+        g->goes[i] = missing ? best->missing_left : goes;
+        e->below = goes && code > e->below ? code : e->below;
+        e->above = !goes && !missing && code < e->above ? code : e->above;
+        left += g->goes[i];
+    }
+    return left;
+}
+
+/* Codes inside the bins next to the cut. */
+static void refine_edges(const growth *g, int32_t feature, edges *e)
+{
+    const panel *x = g->p->panel;
+    const uint8_t *column = x->coarse + feature;
+    const uint16_t *fine = x->fine + x->feature[feature].fine;
+    const edges bin = *e;
+    *e = (edges){0, CODE_MISSING};
+    for (int64_t i = 0; i < g->s.m; i++) {
+        const int64_t r = g->s.row[i];
+        const uint32_t b = column[r * x->coarse_stride];
+        if (b != bin.below && b != bin.above)
+            continue;
+        const uint32_t code = fine[r * x->fine_stride];
+        if (b == bin.below)
+            e->below = code > e->below ? code : e->below;
+        else
+            e->above = code < e->above ? code : e->above;
+    }
+}
+
+static int64_t mark_numeric(growth *g, const split *best, grown_node *node)
+{
+    const feature_codes *f = &g->p->panel->feature[best->feature];
+    edges e = {0, CODE_MISSING};
+    const bool fine = f->fine >= 0 && !best->coarse;
+    const int64_t left = fine ? mark_fine(g, best, f, &e) : mark_coarse(g, best, f, &e);
+    if (e.above == CODE_MISSING) {
         node->threshold = DBL_MAX; /* what is missing against the rest */
-    else if (best->random)
-        node->threshold = best->threshold;
-    else
-        node->threshold = middle(f->high[below], f->low[above], g->p->job->x.dtype == HONE_F32);
+        return left;
+    }
+    if (best->coarse)
+        refine_edges(g, best->feature, &e);
+    node->threshold =
+        best->random ? best->threshold
+                     : middle(f->high[e.below], f->low[e.above], g->p->job->x.dtype == HONE_F32);
     return left;
 }
 
@@ -326,15 +366,20 @@ static void place_absent(growth *g, const grown_node *node)
 static void part_rows(growth *g, const segment *at)
 {
     uint32_t *row = g->row + at->first;
+    double *cell = g->cell + 2 * at->first;
     int64_t left = 0, right = 0;
     for (int64_t i = 0; i < g->s.m; i++) {
         const uint32_t r = row[i];
+        const double w = cell[2 * i], v = cell[2 * i + 1];
         row[left] = r;
         g->spare[right] = r;
+        cell[2 * left] = w, cell[2 * left + 1] = v;
+        g->spare_cell[2 * right] = w, g->spare_cell[2 * right + 1] = v;
         left += g->goes[i];
         right += !g->goes[i];
     }
     memcpy(row + left, g->spare, (size_t)right * sizeof *row);
+    memcpy(cell + 2 * left, g->spare_cell, (size_t)(2 * right) * sizeof *cell);
 }
 
 /* The score of both sides, from the rows as they are marked. */
@@ -418,19 +463,39 @@ static bool grow_node(growth *g, const segment *at)
 
 /* ---- a tree ---- */
 
-/* Weights of the bag: draws x weight, for balanced_subsample x factor of the class in the bag. */
-static int64_t fill_bag(growth *g, const uint32_t *count)
+/* For balanced_subsample: rows of the bag over classes in it and rows of the class in it. */
+static void class_factors(const problem *p, const uint32_t *count, double *factor)
+{
+    double all = 0, kinds = 0;
+    memset(factor, 0, (size_t)p->classes * sizeof *factor);
+    for (int64_t i = 0; i < p->rows; i++)
+        factor[p->job->label[i]] += count[i];
+    for (int64_t k = 0; k < p->classes; k++)
+        all += factor[k], kinds += factor[k] > 0;
+    for (int64_t k = 0; k < p->classes; k++)
+        factor[k] = factor[k] > 0 ? all / (kinds * factor[k]) : 0;
+}
+
+/* Rows of the bag with their draws x weight; gives their number. */
+static int64_t fill_bag(growth *g, const uint32_t *count, const double *factor)
 {
     const problem *p = g->p;
     int64_t m = 0;
     for (int64_t i = 0; i < p->rows; i++) {
-        g->weight[i] = count[i] * p->weight[i];
-        if (g->moment)
-            g->moment[i] = count[i] * p->moment[i];
+        double w = count[i], v = 0;
+        if (factor) {
+            w = rint(w * p->raw_weight[i] * factor[p->job->label[i]] / p->weight_unit);
+            v = w * p->job->label[i];
+        } else {
+            v = p->moment ? w * p->moment[i] : 0;
+            w *= p->weight[i];
+        }
+        if (!(w > 0))
+            continue;
+        g->cell[2 * m] = w, g->cell[2 * m + 1] = v;
+        g->row[m++] = (uint32_t)i;
+        g->s.tree_weight += w;
     }
-    for (int64_t i = 0; i < p->rows; i++)
-        if (g->weight[i] > 0)
-            g->row[m++] = (uint32_t)i;
     return m;
 }
 
@@ -438,7 +503,6 @@ static hone_status open_growth(growth *g, hone_arena *scratch, hone_error *error
 {
     const problem *p = g->p;
     const int64_t n = p->rows, d = p->panel->features;
-    const bool moments = !counts_classes(p);
     int64_t levels = 0;
     for (int64_t j = 0; j < d; j++)
         if (p->panel->feature[j].levels && p->panel->feature[j].codes > levels)
@@ -447,11 +511,10 @@ static hone_status open_growth(growth *g, hone_arena *scratch, hone_error *error
     g->spare = HONE_RAW(scratch, uint32_t, n + levels / 4 + 1, 1);
     g->order = HONE_RAW(scratch, uint32_t, d, 1);
     g->swap = HONE_RAW(scratch, uint32_t, d, 1);
-    g->weight = HONE_RAW(scratch, double, n, 1);
-    g->moment = moments ? HONE_RAW(scratch, double, n, 1) : NULL;
+    g->cell = HONE_RAW(scratch, double, n, 2);
+    g->spare_cell = HONE_RAW(scratch, double, n, 2);
     g->goes = HONE_RAW(scratch, uint8_t, n, 1);
-    if (!g->row || !g->spare || !g->order || !g->swap || !g->weight || (moments && !g->moment) ||
-        !g->goes)
+    if (!g->row || !g->spare || !g->order || !g->swap || !g->cell || !g->spare_cell || !g->goes)
         return hone_no_memory(error);
     for (int64_t j = 0; j < d; j++)
         g->order[j] = (uint32_t)j;
@@ -467,13 +530,19 @@ hone_status forest_grow(const problem *p, int64_t number, hone_arena *keep, hone
     growth g = {.p = p, .keep = keep, .t = out};
     HONE_TRY(open_growth(&g, scratch, error));
     uint32_t *count = HONE_RAW(scratch, uint32_t, p->rows, 1);
-    if (!count)
+    double *factor = p->raw_weight ? HONE_NEW(scratch, double, p->classes, 1) : NULL;
+    if (!count || (p->raw_weight && !factor))
         return hone_no_memory(error);
     forest_bag(p->job->seed, number, p->rows, p->draws, count);
-    const int64_t m = fill_bag(&g, count);
-    g.s.weight = g.weight, g.s.moment = g.moment;
-    for (int64_t i = 0; i < m; i++)
-        g.s.tree_weight += g.weight[g.row[i]];
+    if (factor)
+        class_factors(p, count, factor);
+    int64_t m = fill_bag(&g, count, factor);
+    if (!m) { /* no weight in the bag: all rows */
+        forest_bag(0, 0, p->rows, 0, count);
+        if (factor)
+            class_factors(p, count, factor);
+        m = fill_bag(&g, count, factor);
+    }
     g.s.min_leaf_weight = p->min_leaf_share * g.s.tree_weight;
     out->node = HONE_RAW(keep, grown_node, 2 * m + 1, 1);
     g.stack = HONE_RAW(scratch, segment, m + 2, 1);

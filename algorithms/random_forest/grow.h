@@ -20,10 +20,10 @@ typedef struct problem {
     const forest_params *params;
     const panel *panel;
     statistic kind;
-    int64_t rows, classes, width;            /* width: numbers of a statistic */
-    const double *weight;                    /* rows, integers */
-    const double *moment;                    /* rows, integers; MOMENT, RATE, MEDIAN */
-    const double *raw_weight;                /* rows or NULL: for balanced_subsample */
+    int64_t rows, classes, width; /* width: numbers of a statistic */
+    const double *weight;         /* rows, integers */
+    const double *moment;         /* rows, integers; MOMENT, RATE, MEDIAN */
+    const double *raw_weight;     /* rows, in place of `weight`: each bag balances them */
     double weight_unit, target_unit, centre; /* weight = weight_unit x integer, ... */
     int64_t draws;                           /* of the bootstrap; 0: every row once */
     int64_t features;                        /* drawn per node */
@@ -92,8 +92,6 @@ typedef struct split {
 /* Working memory of one tree and the node that is searched. */
 typedef struct search {
     const problem *p;
-    const double *weight; /* of this tree, by row */
-    const double *moment; /* of this tree, by row; NULL when classes are counted */
     double tree_weight;
     double min_leaf_weight;
     /* the node */
@@ -101,7 +99,7 @@ typedef struct search {
     int64_t m;
     uint64_t path;
     double *total;  /* width */
-    double *cell;   /* m x 2: weight and moment */
+    double *cell;   /* m x 2: weight and moment; counting classes the second is free */
     int32_t *label; /* m, when classes are counted */
     /* scratch */
     double *left, *right;  /* width */

@@ -13,7 +13,7 @@
 typedef double quad __attribute__((vector_size(32)));
 typedef int64_t quad_mask __attribute__((vector_size(32)));
 
-enum { QUADS = LANES / 4 };
+enum { QUADS = LANES / 4, AHEAD = 16 };
 
 /* ---- sorting ---- */
 
@@ -92,13 +92,6 @@ static inline void spread_counts(lanes *s)
 
 /* ---- scanning ---- */
 
-static inline void pick(quad score, quad ok, int64_t i, quad *best, quad_mask *at)
-{
-    const quad_mask take = (score > *best) & (quad_mask)ok;
-    *best = (quad)(((quad_mask)score & take) | ((quad_mask)*best & ~take));
-    *at = ((quad_mask){i, i, i, i} & take) | (*at & ~take);
-}
-
 /* Steps [0, last): after each from `first` on a boundary may be. `rows`: c counts rows. */
 static inline __attribute__((always_inline)) void scan(lanes *s, int64_t first, int64_t last,
                                                        bool counts, bool barred, bool rows)
@@ -124,7 +117,9 @@ static inline __attribute__((always_inline)) void scan(lanes *s, int64_t first, 
             quad_mask ok = (w >= least) & (right >= least);
             if (rows)
                 ok &= (u >= s->min_rows) & (m - u >= s->min_rows);
-            pick(score, (quad)ok, i, &best, &at);
+            ok &= score > best; /* never when NaN */
+            best = (quad)(((quad_mask)score & ok) | ((quad_mask)best & ~ok));
+            at = ((quad_mask){i, i, i, i} & ok) | (at & ~ok);
         }
         memcpy(s->score + q * 4, &best, sizeof best);
         memcpy(s->at + q * 4, &at, sizeof at);
@@ -160,6 +155,8 @@ void HONE_KERNEL(forest_lanes_binned)(lanes *s)
     for (int64_t i = 0; i < s->m; i++) {
         const int64_t r = s->row[i] * s->coarse_stride;
         const double w = s->cell[2 * i], v = s->cell[2 * i + 1];
+        __builtin_prefetch(s->coarse[0] +
+                           s->row[i + AHEAD < s->m ? i + AHEAD : i] * s->coarse_stride);
         for (int l = 0; l < LANES; l++) {
             const int64_t k = s->coarse[l][r] * LANES + l;
             s->a[k] += w;

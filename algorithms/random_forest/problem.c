@@ -94,16 +94,18 @@ static const double *real_weights(const hone_fit_job *job, const forest_params *
     const int64_t n = job->x.rows, c = job->shape.outputs;
     if (!job->label || p->class_weight == WEIGHTS_NONE)
         return job->weight;
+    const bool each_bag = p->class_weight == WEIGHTS_BALANCED_SUBSAMPLE && p->bootstrap;
+    int64_t kinds = 0;
     double *w = HONE_RAW(arena, double, n, 1);
     int64_t *count = HONE_NEW(arena, int64_t, c, 1);
     *failed = !w || !count;
     if (*failed)
         return NULL;
     for (int64_t i = 0; i < n; i++)
-        count[job->label[i]]++;
+        kinds += count[job->label[i]]++ == 0;
     for (int64_t i = 0; i < n; i++)
-        w[i] = (job->weight ? job->weight[i] : 1) * (double)n /
-               ((double)c * (double)count[job->label[i]]);
+        w[i] = (job->weight ? job->weight[i] : 1) *
+               (each_bag ? 1 : (double)n / ((double)kinds * (double)count[job->label[i]]));
     return w;
 }
 
@@ -217,6 +219,15 @@ hone_status forest_problem(const hone_fit_job *job, const forest_params *p, hone
     double weights = 0;
     if (failed)
         return hone_no_memory(error);
+    if (p->class_weight == WEIGHTS_BALANCED_SUBSAMPLE && p->bootstrap) {
+        double most = 0;
+        for (int64_t i = 0; i < n; i++)
+            most = w[i] > most ? w[i] : most;
+        o->raw_weight = w;
+        o->weight_unit = o->target_unit =
+            1 / scale_for(most * (double)(o->draws > n ? o->draws : n));
+        return HONE_OK;
+    }
     HONE_TRY(quantise_weights(o, w, arena, &weights, error));
     return o->width == 2 && o->kind != COUNTS && o->kind != LOGS
                ? quantise_targets(o, weights, arena, error)

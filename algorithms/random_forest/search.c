@@ -27,7 +27,6 @@ hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch,
     most = most < n ? most : n;
     *s = (search){.p = p,
                   .total = HONE_NEW(scratch, double, q, 3),
-                  .cell = HONE_RAW(scratch, double, n, 2),
                   .label = HONE_RAW(scratch, int32_t, n, 1),
                   .key = HONE_RAW(scratch, uint64_t, n, 1),
                   .spare = HONE_RAW(scratch, uint64_t, n, 1),
@@ -37,8 +36,8 @@ hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch,
                   .mean = HONE_RAW(scratch, double, most + 1, 1),
                   .best_left = HONE_RAW(scratch, uint16_t, most + 1, 1),
                   .bucket = HONE_RAW(scratch, uint32_t, 256, 1)};
-    bool ok = s->total && s->cell && s->label && s->key && s->spare && s->sequence && s->bins &&
-              s->bin_rows && s->mean && s->best_left && s->bucket;
+    bool ok = s->total && s->label && s->key && s->spare && s->sequence && s->bins && s->bin_rows &&
+              s->mean && s->best_left && s->bucket;
     groups *const all[] = {&s->by_code, &s->ordered};
     for (int i = 0; i < 2; i++) {
         *all[i] = (groups){.code = HONE_RAW(scratch, uint32_t, most + 1, 1),
