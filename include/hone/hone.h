@@ -2,6 +2,7 @@
 #ifndef HONE_H
 #define HONE_H
 
+#include "hone/arrow.h"
 #include "hone/config.h"
 #include "hone/data.h"
 #include "hone/dataset.h"

@@ -138,24 +138,31 @@ static void open_run(hone_reading *r)
     r->dataset.weight = (hone_vector){0};
 }
 
+hone_status hone_reading_open(hone_reading *r, const char *file, const hone_read_options *options,
+                              hone_read_options *own, hone_error *error)
+{
+    *r = (hone_reading){.file = file, .options = own};
+    HONE_TRY(copy_options(options, own, error));
+    open_run(r);
+    r->memory = hone_arena_open(&r->account);
+    return r->memory ? HONE_OK : hone_no_memory(error);
+}
+
 hone_status hone_dataset_read(const char *file, const hone_read_options *options,
                               hone_dataset **dataset, hone_error *error)
 {
     hone_read_options own;
-    hone_reading r = {.file = file, .options = &own};
+    hone_reading r;
     reader read;
     if (!dataset)
         return hone_fail(error, HONE_BAD_ARGUMENT, "dataset", "is NULL");
     *dataset = NULL;
     if (!file)
         return hone_fail(error, HONE_BAD_ARGUMENT, "file", "is NULL");
-    HONE_TRY(copy_options(options, &own, error));
-    HONE_TRY(find_reader(&r, &read, error));
-    open_run(&r);
-    r.memory = hone_arena_open(&r.account);
-    if (!r.memory)
-        return hone_no_memory(error);
-    const hone_status status = read(&r, dataset, error);
+    HONE_TRY(hone_reading_open(&r, file, options, &own, error));
+    hone_status status = find_reader(&r, &read, error);
+    if (!status)
+        status = read(&r, dataset, error);
     hone_arena_close(r.memory);
     return status;
 }

@@ -19,6 +19,10 @@ typedef struct hone_reading {
     _Atomic int64_t work, polled;
 } hone_reading;
 
+/* Copies the options into `own`, which lives as long as the call. The caller closes `memory`. */
+hone_status hone_reading_open(hone_reading *r, const char *file, const hone_read_options *options,
+                              hone_read_options *own, hone_error *error);
+
 enum { HONE_PLACE_SIZE = 96 };
 
 /* "<file>:<line>:<column>", a long file name cut at its front; a line or column of 0 is left out.

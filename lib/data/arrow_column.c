@@ -1,0 +1,283 @@
+/* Chunks of one Arrow column as one vector: in place when it is a single aligned chunk of numbers,
+ * else copied; text and dictionaries as codes of interned words, so that a chunk may have a
+ * dictionary of its own. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "data/arrow.h"
+#include "data/vector.h"
+
+enum { MANY_LEVELS = 1000 };
+
+static const char *name_of(const hone_arrow *t, int64_t j)
+{
+    return t->schema.children[j]->name ? t->schema.children[j]->name : "";
+}
+
+static hone_status wrong(const hone_arrow *t, int64_t j, int64_t row, const char *why,
+                         hone_error *error)
+{
+    char path[96];
+    snprintf(path, sizeof path, "data.%.60s[%lld]", name_of(t, j), (long long)row);
+    return hone_fail(error, HONE_BAD_DATA, path, "%s", why);
+}
+
+/* The part of a column that belongs to chunk k: elements [first, first + count). */
+typedef struct part {
+    const struct ArrowArray *a;
+    int64_t first, count;
+} part;
+
+static part part_of(const hone_arrow *t, int64_t k, int64_t j)
+{
+    const struct ArrowArray *chunk = &t->chunk[k], *a = chunk->children[j];
+    return (part){a, chunk->offset + a->offset, chunk->length};
+}
+
+/* ---- numbers ---- */
+
+static bool in_place(const hone_arrow *t, int64_t j, const hone_arrow_type *type, hone_vector *out)
+{
+    const part p = part_of(t, 0, j);
+    const size_t size = hone_element_size(type->dtype);
+    if (t->chunks != 1 || (uintptr_t)p.a->buffers[1] % size)
+        return false;
+    *out = (hone_vector){.values = (const char *)p.a->buffers[1] + (size_t)p.first * size,
+                         .dtype = type->dtype,
+                         .valid = p.a->null_count ? p.a->buffers[0] : NULL,
+                         .valid_offset = p.first};
+    return true;
+}
+
+static hone_status copy_numbers(const hone_arrow *t, int64_t j, const hone_arrow_type *type,
+                                hone_vector *out, hone_error *error)
+{
+    const size_t size = hone_element_size(type->dtype);
+    char *to = hone_arena_alloc_raw(t->r->memory, t->rows, 1, size);
+    uint8_t *valid = HONE_NEW(t->r->memory, uint8_t, t->rows / 8 + 1, 1);
+    if (!to || !valid)
+        return hone_no_memory(error);
+    int64_t row = 0;
+    for (int64_t k = 0; k < t->chunks; k++) {
+        const part p = part_of(t, k, j);
+        const char *from = p.count ? p.a->buffers[1] : NULL;
+        if (from && type->layout == HONE_ARROW_NUMBERS)
+            memcpy(to + (size_t)row * size, from + (size_t)p.first * size, (size_t)p.count * size);
+        for (int64_t i = 0; i < p.count; i++, row++) {
+            const int64_t at = p.first + i;
+            if (type->layout == HONE_ARROW_BITS)
+                to[row] = from[at >> 3] >> (at & 7) & 1;
+            if (!hone_arrow_null(p.a, at))
+                valid[row >> 3] |= (uint8_t)(1u << (row & 7));
+        }
+    }
+    *out = (hone_vector){.values = to, .dtype = type->dtype, .valid = valid};
+    return HONE_OK;
+}
+
+static hone_status take_numbers(const hone_arrow *t, int64_t j, const hone_arrow_type *type,
+                                hone_vector *out, hone_error *error)
+{
+    if (type->layout == HONE_ARROW_NUMBERS && in_place(t, j, type, out))
+        return HONE_OK;
+    return copy_numbers(t, j, type, out, error);
+}
+
+static hone_status take_nothing(const hone_arrow *t, hone_vector *out, hone_error *error)
+{
+    double *nothing = HONE_RAW(t->r->memory, double, t->rows, 1);
+    if (!nothing)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < t->rows; i++)
+        nothing[i] = NAN;
+    *out = (hone_vector){.values = nothing, .dtype = HONE_F64};
+    return HONE_OK;
+}
+
+/* ---- words ---- */
+
+/* Text `at` of an array; a NULL text: the offsets descend, or it is longer than 1 MiB. */
+static hone_token text_at(const struct ArrowArray *a, const hone_arrow_type *type, int64_t at)
+{
+    int64_t edge[2];
+    for (int e = 0; e < 2; e++)
+        if (type->layout == HONE_ARROW_TEXT32) {
+            int32_t narrow;
+            memcpy(&narrow, (const char *)a->buffers[1] + (size_t)(at + e) * 4, 4);
+            edge[e] = narrow;
+        } else
+            memcpy(&edge[e], (const char *)a->buffers[1] + (size_t)(at + e) * 8, 8);
+    if (edge[0] < 0 || edge[1] < edge[0] || edge[1] - edge[0] > 1 << 20)
+        return (hone_token){0};
+    const char *bytes = a->buffers[2];
+    return edge[1] == edge[0]
+               ? (hone_token){"", 0}
+               : (hone_token){bytes ? bytes + edge[0] : NULL, (size_t)(edge[1] - edge[0])};
+}
+
+/* A value of a dictionary as text. */
+static hone_token word_at(const struct ArrowArray *a, const hone_arrow_type *type, int64_t at,
+                          char made[32])
+{
+    if (type->layout == HONE_ARROW_TEXT32 || type->layout == HONE_ARROW_TEXT64)
+        return text_at(a, type, at);
+    if (type->layout == HONE_ARROW_BITS) {
+        const bool bit = ((const uint8_t *)a->buffers[1])[at >> 3] >> (at & 7) & 1;
+        return bit ? (hone_token){"true", 4} : (hone_token){"false", 5};
+    }
+    const hone_vector v = {.values = a->buffers[1], .dtype = type->dtype};
+    int64_t whole = 0;
+    bool overflow = false;
+    hone_vector_integer(&v, at, &whole, &overflow);
+    const int length = overflow ? snprintf(made, 32, "%llu", (unsigned long long)whole)
+                                : snprintf(made, 32, "%lld", (long long)whole);
+    return (hone_token){made, (size_t)length};
+}
+
+/* Number of a word; -1: refused. */
+static hone_status intern(hone_dictionary *words, const hone_arrow *t, int64_t j, int64_t row,
+                          hone_token word, int32_t *code, hone_error *error)
+{
+    if (!word.text)
+        return wrong(t, j, row, "the offsets of the text descend, or it is longer than 1 MiB",
+                     error);
+    const uint64_t hash = hone_word_hash(word);
+    int64_t number = hone_dictionary_find(words, word, hash);
+    if (number < 0) {
+        if (word.length && memchr(word.text, 0, word.length))
+            return wrong(t, j, row, "the text holds a zero byte", error);
+        if (hone_token_not_utf8(word) >= 0)
+            return wrong(t, j, row, "the text is not UTF-8", error);
+        number = hone_dictionary_add(words, word, hash, row, 0);
+        if (number < 0)
+            return hone_no_memory(error);
+    }
+    *code = (int32_t)number;
+    return HONE_OK;
+}
+
+static hone_status take_texts(const hone_arrow *t, int64_t j, const hone_arrow_type *type,
+                              const part *p, int64_t row, hone_arrow_column *out, int32_t *code,
+                              hone_error *error)
+{
+    for (int64_t i = 0; i < p->count; i++) {
+        code[i] = -1;
+        if (!hone_arrow_null(p->a, p->first + i))
+            HONE_TRY(intern(&out->words, t, j, row + i, text_at(p->a, type, p->first + i), &code[i],
+                            error));
+    }
+    return HONE_OK;
+}
+
+static hone_status intern_dictionary(const hone_arrow *t, int64_t j, int64_t row,
+                                     const hone_arrow_type *type, const struct ArrowArray *values,
+                                     hone_dictionary *words, int32_t *of, hone_error *error)
+{
+    char made[32];
+    for (int64_t v = 0; v < values->length; v++) {
+        const int64_t at = values->offset + v;
+        of[v] = -1;
+        if (!hone_arrow_null(values, at))
+            HONE_TRY(intern(words, t, j, row, word_at(values, type, at, made), &of[v], error));
+    }
+    return HONE_OK;
+}
+
+static hone_status take_codes(const hone_arrow *t, int64_t j, const hone_arrow_type *type,
+                              const hone_arrow_type *value, const part *p, int64_t row,
+                              hone_arrow_column *out, int32_t *code, hone_error *error)
+{
+    const struct ArrowArray *values = p->a->dictionary;
+    int32_t *of = hone_alloc((size_t)(values->length + 1) * sizeof *of);
+    if (!of)
+        return hone_no_memory(error);
+    hone_status status = intern_dictionary(t, j, row, value, values, &out->words, of, error);
+    const hone_vector codes = {.values = p->a->buffers[1], .dtype = type->dtype};
+    for (int64_t i = 0; i < p->count && !status; i++) {
+        int64_t at = -1;
+        bool overflow = false;
+        code[i] = -1;
+        if (hone_arrow_null(p->a, p->first + i))
+            continue;
+        if (!hone_vector_integer(&codes, p->first + i, &at, &overflow) || at < 0 ||
+            at >= values->length)
+            status = wrong(t, j, row + i, "the code lies outside the dictionary", error);
+        else
+            code[i] = of[at];
+    }
+    hone_free(of);
+    return status;
+}
+
+/* The rules of a text column in a file: dates and free text are no features. */
+static hone_status refuse_words(const hone_arrow *t, int64_t j, const hone_dictionary *words,
+                                const int32_t *code, hone_error *error)
+{
+    bool dates = words->count > 0;
+    int64_t given = 0;
+    for (int64_t k = 0; k < words->count && dates; k++)
+        dates = hone_token_is_date(hone_dictionary_token(words, k));
+    for (int64_t i = 0; i < t->rows && words->count > MANY_LEVELS; i++)
+        given += code[i] >= 0;
+    if (dates)
+        return wrong(t, j, words->word[0].line,
+                     "the column holds dates, which are no features: drop it", error);
+    if (words->count > MANY_LEVELS && 2 * words->count > given)
+        return wrong(t, j, words->word[0].line,
+                     "free text: more than 1,000 words, and more than half of them different; "
+                     "drop the column, or name it as categorical",
+                     error);
+    return HONE_OK;
+}
+
+static hone_status take_words(const hone_arrow *t, int64_t j, const hone_arrow_type *type,
+                              hone_arrow_column *out, hone_error *error)
+{
+    const struct ArrowSchema *s = t->schema.children[j];
+    hone_arrow_type value = *type;
+    if (s->dictionary)
+        HONE_TRY(hone_arrow_type_of(s->dictionary, &value, error));
+    if (value.dtype == HONE_F32 || value.dtype == HONE_F64)
+        return hone_fail(error, HONE_UNSUPPORTED, "data.schema",
+                         "column \"%.60s\" has a dictionary of floats or nulls; decode it",
+                         name_of(t, j));
+    int32_t *code = HONE_RAW(t->r->memory, int32_t, t->rows, 1);
+    if (!code)
+        return hone_no_memory(error);
+    int64_t row = 0;
+    for (int64_t k = 0; k < t->chunks; k++) {
+        const part p = part_of(t, k, j);
+        HONE_TRY(p.count == 0    ? HONE_OK
+                 : s->dictionary ? take_codes(t, j, type, &value, &p, row, out, code + row, error)
+                                 : take_texts(t, j, type, &p, row, out, code + row, error));
+        row += p.count;
+    }
+    if (value.layout == HONE_ARROW_NUMBERS)
+        out->column.type = HONE_CATEGORICAL; /* 3 and 3.0 are one level */
+    if (out->column.type == HONE_AUTO && !s->dictionary)
+        HONE_TRY(refuse_words(t, j, &out->words, code, error));
+    const char **level = HONE_RAW(t->r->memory, const char *, out->words.count + 1, 1);
+    if (!level)
+        return hone_no_memory(error);
+    for (int64_t k = 0; k < out->words.count; k++)
+        level[k] = hone_dictionary_token(&out->words, k).text;
+    out->column.values = (hone_vector){.values = code, .dtype = HONE_I32};
+    out->column.levels = level;
+    out->column.n_levels = out->words.count;
+    return HONE_OK;
+}
+
+hone_status hone_arrow_take_column(const hone_arrow *t, int64_t j, hone_arrow_column *out,
+                                   hone_error *error)
+{
+    hone_arrow_type type;
+    HONE_TRY(hone_arrow_type_of(t->schema.children[j], &type, error));
+    out->column.name = name_of(t, j);
+    out->words.account = &t->r->account;
+    if (type.dtype == HONE_TEXT || t->schema.children[j]->dictionary)
+        return take_words(t, j, &type, out, error);
+    if (type.layout == HONE_ARROW_NULLS)
+        return take_nothing(t, &out->column.values, error);
+    return take_numbers(t, j, &type, &out->column.values, error);
+}
