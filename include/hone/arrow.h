@@ -44,9 +44,9 @@ struct ArrowArrayStream {
 HONE_BEGIN
 
 /** A dataset from a record batch of the Arrow C data interface; everything is copied. Columns:
- * booleans, integers and floats of every width but half, utf8, large_utf8, null, and dictionaries
- * of text, booleans or integers (categorical). Nulls are missing; dates, free text and other types
- * are refused by name, unless they are dropped.
+ * booleans, integers and floats of every width but half, utf8, large_utf8, utf8_view, null, and
+ * dictionaries of text, booleans or integers (categorical). Nulls are missing; dates, free text and
+ * other types are refused by name, unless they are dropped.
  *
  * @param batch    a struct array; it and `schema` are released, also on error
  * @param options  target, weight, categorical, drop, max_bytes, poll and dataset are used; may be

@@ -12,13 +12,14 @@ typedef enum hone_arrow_layout {
     HONE_ARROW_BITS,
     HONE_ARROW_TEXT32, /* offsets of 32 bits */
     HONE_ARROW_TEXT64,
-    HONE_ARROW_NULLS /* nothing: all missing */
+    HONE_ARROW_VIEWS, /* 16 bytes a text: itself when short, else its place */
+    HONE_ARROW_NULLS  /* nothing: all missing */
 } hone_arrow_layout;
 
 typedef struct hone_arrow_type {
     hone_arrow_layout layout;
     hone_dtype dtype;
-    int64_t buffers;
+    int64_t buffers; /* views: at least */
 } hone_arrow_type;
 
 /* A table: batches of rows. */

@@ -15,6 +15,7 @@ static const struct {
     {"l", {HONE_ARROW_NUMBERS, HONE_I64, 2}}, {"L", {HONE_ARROW_NUMBERS, HONE_U64, 2}},
     {"f", {HONE_ARROW_NUMBERS, HONE_F32, 2}}, {"g", {HONE_ARROW_NUMBERS, HONE_F64, 2}},
     {"u", {HONE_ARROW_TEXT32, HONE_TEXT, 3}}, {"U", {HONE_ARROW_TEXT64, HONE_TEXT, 3}},
+    {"vu", {HONE_ARROW_VIEWS, HONE_TEXT, 3}},
 };
 
 /* By the beginning of the format. */
@@ -24,7 +25,6 @@ static const struct {
     {"e", "half floats", "cast it to float32"},
     {"z", "binary", "drop it"},
     {"Z", "large_binary", "drop it"},
-    {"vu", "string_view", "cast it to utf8"},
     {"vz", "binary_view", "drop it"},
     {"d:", "decimal", "cast it to float64"},
     {"w:", "fixed_size_binary", "drop it"},
@@ -120,7 +120,8 @@ static hone_status check_array(const struct ArrowSchema *s, const struct ArrowAr
         return bad(s, "fewer values than the table has rows", a->length, error);
     if (a->n_children != 0)
         return bad(s, "a column of values has children", a->n_children, error);
-    if (a->n_buffers != type->buffers || (a->n_buffers && !a->buffers))
+    const bool more = a->n_buffers > type->buffers && type->layout == HONE_ARROW_VIEWS;
+    if ((a->n_buffers != type->buffers && !more) || (a->n_buffers && !a->buffers))
         return bad(s, "another number of buffers than its type has", a->n_buffers, error);
     if (a->null_count < -1 || a->null_count > a->length)
         return bad(s, "a count of nulls that cannot be", a->null_count, error);

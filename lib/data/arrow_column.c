@@ -8,7 +8,7 @@
 #include "data/arrow.h"
 #include "data/vector.h"
 
-enum { MANY_LEVELS = 1000 };
+enum { MANY_LEVELS = 1000, LONGEST = 1 << 20, SHORT = 12, AT_ONCE = 1 << 16 };
 
 static const char *name_of(const hone_arrow *t, int64_t j)
 {
@@ -35,6 +35,15 @@ static part part_of(const hone_arrow *t, int64_t k, int64_t j)
     return (part){a, chunk->offset + a->offset, chunk->length};
 }
 
+/* Between rows, every AT_ONCE of them. */
+static hone_status poll_row(const hone_arrow *t, int64_t j, int64_t row, hone_error *error)
+{
+    if (row % AT_ONCE)
+        return HONE_OK;
+    const double done = (double)j + (double)row / (double)t->rows;
+    return hone_reading_poll(t->r, 0.5 + 0.5 * done / (double)t->schema.n_children, error);
+}
+
 /* ---- numbers ---- */
 
 static bool in_place(const hone_arrow *t, int64_t j, const hone_arrow_type *type, hone_vector *out)
@@ -50,27 +59,39 @@ static bool in_place(const hone_arrow *t, int64_t j, const hone_arrow_type *type
     return true;
 }
 
+static void copy_part(const part *p, const hone_arrow_type *type, int64_t begin, int64_t end,
+                      int64_t row, char *to, uint8_t *valid)
+{
+    const size_t size = hone_element_size(type->dtype);
+    const char *from = p->a->buffers[1];
+    if (type->layout == HONE_ARROW_NUMBERS)
+        memcpy(to + (size_t)row * size, from + (size_t)(p->first + begin) * size,
+               (size_t)(end - begin) * size);
+    for (int64_t i = begin; i < end; i++, row++) {
+        const int64_t at = p->first + i;
+        if (type->layout == HONE_ARROW_BITS)
+            to[row] = from[at >> 3] >> (at & 7) & 1;
+        if (!hone_arrow_null(p->a, at))
+            valid[row >> 3] |= (uint8_t)(1u << (row & 7));
+    }
+}
+
 static hone_status copy_numbers(const hone_arrow *t, int64_t j, const hone_arrow_type *type,
                                 hone_vector *out, hone_error *error)
 {
-    const size_t size = hone_element_size(type->dtype);
-    char *to = hone_arena_alloc_raw(t->r->memory, t->rows, 1, size);
+    char *to = hone_arena_alloc_raw(t->r->memory, t->rows, 1, hone_element_size(type->dtype));
     uint8_t *valid = HONE_NEW(t->r->memory, uint8_t, t->rows / 8 + 1, 1);
     if (!to || !valid)
         return hone_no_memory(error);
     int64_t row = 0;
     for (int64_t k = 0; k < t->chunks; k++) {
         const part p = part_of(t, k, j);
-        const char *from = p.count ? p.a->buffers[1] : NULL;
-        if (from && type->layout == HONE_ARROW_NUMBERS)
-            memcpy(to + (size_t)row * size, from + (size_t)p.first * size, (size_t)p.count * size);
-        for (int64_t i = 0; i < p.count; i++, row++) {
-            const int64_t at = p.first + i;
-            if (type->layout == HONE_ARROW_BITS)
-                to[row] = from[at >> 3] >> (at & 7) & 1;
-            if (!hone_arrow_null(p.a, at))
-                valid[row >> 3] |= (uint8_t)(1u << (row & 7));
+        for (int64_t i = 0; i < p.count; i += AT_ONCE) {
+            const int64_t end = i + AT_ONCE < p.count ? i + AT_ONCE : p.count;
+            HONE_TRY(poll_row(t, j, row + i, error));
+            copy_part(&p, type, i, end, row + i, to, valid);
         }
+        row += p.count;
     }
     *out = (hone_vector){.values = to, .dtype = type->dtype, .valid = valid};
     return HONE_OK;
@@ -97,30 +118,53 @@ static hone_status take_nothing(const hone_arrow *t, hone_vector *out, hone_erro
 
 /* ---- words ---- */
 
-/* Text `at` of an array; a NULL text: the offsets descend, or it is longer than 1 MiB. */
+/* A NULL text: offsets that cannot be, or it is longer than 1 MiB. */
+static hone_token text_between(const char *bytes, int64_t begin, int64_t end)
+{
+    if (begin < 0 || end < begin || end - begin > LONGEST)
+        return (hone_token){0};
+    return end == begin ? (hone_token){"", 0}
+                        : (hone_token){bytes ? bytes + begin : NULL, (size_t)(end - begin)};
+}
+
+/* A view: length, then the text, or 4 bytes of it, a buffer's number and an offset. The last buffer
+ * holds the sizes of those between. */
+static hone_token viewed(const struct ArrowArray *a, int64_t at)
+{
+    const char *view = (const char *)a->buffers[1] + (size_t)at * 16;
+    const int64_t *sizes = a->buffers[a->n_buffers - 1];
+    int32_t field[4];
+    int64_t size;
+    memcpy(field, view, sizeof field);
+    if (field[0] >= 0 && field[0] <= SHORT)
+        return text_between(view + 4, 0, field[0]);
+    if (field[2] < 0 || field[2] >= a->n_buffers - 3 || !sizes || field[3] < 0)
+        return (hone_token){0};
+    memcpy(&size, sizes + field[2], sizeof size);
+    const int64_t end = (int64_t)field[3] + field[0];
+    return end > size ? (hone_token){0} : text_between(a->buffers[2 + field[2]], field[3], end);
+}
+
 static hone_token text_at(const struct ArrowArray *a, const hone_arrow_type *type, int64_t at)
 {
-    int64_t edge[2];
-    for (int e = 0; e < 2; e++)
-        if (type->layout == HONE_ARROW_TEXT32) {
-            int32_t narrow;
-            memcpy(&narrow, (const char *)a->buffers[1] + (size_t)(at + e) * 4, 4);
-            edge[e] = narrow;
-        } else
-            memcpy(&edge[e], (const char *)a->buffers[1] + (size_t)(at + e) * 8, 8);
-    if (edge[0] < 0 || edge[1] < edge[0] || edge[1] - edge[0] > 1 << 20)
-        return (hone_token){0};
-    const char *bytes = a->buffers[2];
-    return edge[1] == edge[0]
-               ? (hone_token){"", 0}
-               : (hone_token){bytes ? bytes + edge[0] : NULL, (size_t)(edge[1] - edge[0])};
+    const char *offset = a->buffers[1];
+    if (type->layout == HONE_ARROW_VIEWS)
+        return viewed(a, at);
+    if (type->layout == HONE_ARROW_TEXT64) {
+        int64_t edge[2];
+        memcpy(edge, offset + (size_t)at * sizeof *edge, sizeof edge);
+        return text_between(a->buffers[2], edge[0], edge[1]);
+    }
+    int32_t edge[2];
+    memcpy(edge, offset + (size_t)at * sizeof *edge, sizeof edge);
+    return text_between(a->buffers[2], edge[0], edge[1]);
 }
 
 /* A value of a dictionary as text. */
 static hone_token word_at(const struct ArrowArray *a, const hone_arrow_type *type, int64_t at,
                           char made[32])
 {
-    if (type->layout == HONE_ARROW_TEXT32 || type->layout == HONE_ARROW_TEXT64)
+    if (type->dtype == HONE_TEXT)
         return text_at(a, type, at);
     if (type->layout == HONE_ARROW_BITS) {
         const bool bit = ((const uint8_t *)a->buffers[1])[at >> 3] >> (at & 7) & 1;
@@ -140,8 +184,10 @@ static hone_status intern(hone_dictionary *words, const hone_arrow *t, int64_t j
                           hone_token word, int32_t *code, hone_error *error)
 {
     if (!word.text)
-        return wrong(t, j, row, "the offsets of the text descend, or it is longer than 1 MiB",
-                     error);
+        return wrong(
+            t, j, row,
+            "the offsets of the text descend or leave its buffer, or it is longer than 1 MiB",
+            error);
     const uint64_t hash = hone_word_hash(word);
     int64_t number = hone_dictionary_find(words, word, hash);
     if (number < 0) {
@@ -163,6 +209,7 @@ static hone_status take_texts(const hone_arrow *t, int64_t j, const hone_arrow_t
 {
     for (int64_t i = 0; i < p->count; i++) {
         code[i] = -1;
+        HONE_TRY(poll_row(t, j, row + i, error));
         if (!hone_arrow_null(p->a, p->first + i))
             HONE_TRY(intern(&out->words, t, j, row + i, text_at(p->a, type, p->first + i), &code[i],
                             error));
@@ -198,7 +245,8 @@ static hone_status take_codes(const hone_arrow *t, int64_t j, const hone_arrow_t
         int64_t at = -1;
         bool overflow = false;
         code[i] = -1;
-        if (hone_arrow_null(p->a, p->first + i))
+        status = poll_row(t, j, row + i, error);
+        if (status || hone_arrow_null(p->a, p->first + i))
             continue;
         if (!hone_vector_integer(&codes, p->first + i, &at, &overflow) || at < 0 ||
             at >= values->length)

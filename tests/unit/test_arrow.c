@@ -219,6 +219,58 @@ static void dictionaries_are_levels_and_targets(void **state)
     hone_dataset_free(d);
 }
 
+typedef struct view {
+    int32_t length;
+    union {
+        char text[12];
+        struct {
+            char prefix[4];
+            int32_t buffer, offset;
+        };
+    };
+} view;
+
+/* Three views, the last into the second of two buffers. */
+static void add_views(table *t, const view views[3])
+{
+    static const int64_t sizes[] = {13, 15};
+    static const void *buffers[5];
+    struct ArrowArray *a = add(t, "vu", "w", NULL, NULL, NULL);
+    buffers[0] = NULL, buffers[1] = views, buffers[2] = "0123456789abc";
+    buffers[3] = "..long enough!.", buffers[4] = sizes;
+    a->buffers = buffers;
+    a->n_buffers = 5;
+}
+
+static void views_of_text_are_read(void **state)
+{
+    (void)state;
+    const view views[] = {{.length = 12, .text = "exactly here"},
+                          {.length = 0},
+                          {.length = 13, .prefix = "long", .buffer = 1, .offset = 2}};
+    table t;
+    begin(&t, 3);
+    add_views(&t, views);
+    hone_dataset *d = taken(&t, NULL);
+    assert_int_equal(hone_dataset_levels(d, 0), 3);
+    assert_string_equal(hone_dataset_level(d, 0, (int64_t)cell(d, 0, 0)), "exactly here");
+    assert_string_equal(hone_dataset_level(d, 0, (int64_t)cell(d, 1, 0)), "");
+    assert_string_equal(hone_dataset_level(d, 0, (int64_t)cell(d, 2, 0)), "long enough!.");
+    hone_dataset_free(d);
+    const view wrong[] = {{.length = 13, .buffer = 2, .offset = 0},
+                          {.length = 13, .buffer = -1, .offset = 0},
+                          {.length = 13, .buffer = 0, .offset = 1},
+                          {.length = 13, .buffer = 0, .offset = -1},
+                          {.length = -1},
+                          {.length = INT32_MAX, .buffer = 1, .offset = INT32_MAX}};
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        const view bad[] = {views[0], wrong[k], views[2]};
+        begin(&t, 3);
+        add_views(&t, bad);
+        refused(&t, HONE_BAD_DATA, "data.w[1]", "leave its buffer");
+    }
+}
+
 static void an_arrow_table_is_the_dataset_of_its_columns(void **state)
 {
     (void)state;
@@ -386,7 +438,7 @@ static void types_that_are_no_features_are_refused_by_name(void **state)
     (void)state;
     static const char *const type[][2] = {{"tdD", "dates"},      {"tsu:UTC", "timestamps"},
                                           {"tts", "times"},      {"z", "binary"},
-                                          {"vu", "string_view"}, {"d:10,2", "decimal"},
+                                          {"vz", "binary_view"}, {"d:10,2", "decimal"},
                                           {"+l", "nested"},      {"+r", "runs"},
                                           {"e", "half"},         {"w:4", "fixed"},
                                           {"tDs", "durations"},  {"tiM", "intervals"},
@@ -655,6 +707,7 @@ int main(void)
         cmocka_unit_test(numbers_of_every_width_are_read),
         cmocka_unit_test(offsets_and_bitmaps_are_honoured),
         cmocka_unit_test(dictionaries_are_levels_and_targets),
+        cmocka_unit_test(views_of_text_are_read),
         cmocka_unit_test(an_arrow_table_is_the_dataset_of_its_columns),
         cmocka_unit_test(a_stream_is_one_table),
         cmocka_unit_test(a_broken_stream_says_what_it_said),
