@@ -61,13 +61,9 @@ hone_matrix world_dense(const world *w)
                          .col_stride = 1};
 }
 
-hone_fitted *world_fit(const world *w, const hone_matrix *x, const logistic_params *p,
-                       bool weighted, int threads, int isa)
+hone_trial world_trial(const world *w, const hone_matrix *x, const logistic_params *p,
+                       bool weighted, const hone_run *run)
 {
-    hone_simple_run storage;
-    const hone_run *run = hone_run_simple(&storage, threads);
-    if (isa)
-        storage.run.isa = (hone_isa)isa;
     hone_trial trial = {.algorithm = &hone_logistic_regression,
                         .params = p,
                         .table = x ? *x : world_dense(w),
@@ -79,13 +75,29 @@ hone_fitted *world_fit(const world *w, const hone_matrix *x, const logistic_para
                         .run = run};
     trial.shape = (hone_shape){trial.table.cols, w->c, trial.table.stored_cols, trial.table.levels,
                                HONE_CLASSIFICATION};
+    return trial;
+}
+
+hone_fitted *world_fit_trial(const hone_trial *trial)
+{
     hone_cache *cache = hone_cache_open(0);
     hone_fitted *fitted = NULL;
     hone_error error = {0};
-    if (hone_trial_fit(&trial, cache, &fitted, NULL, &error))
+    if (hone_trial_fit(trial, cache, &fitted, NULL, &error))
         fail_msg("%s: %s", error.path, error.message);
     hone_cache_close(cache);
     return fitted;
+}
+
+hone_fitted *world_fit(const world *w, const hone_matrix *x, const logistic_params *p,
+                       bool weighted, int threads, int isa)
+{
+    hone_simple_run storage;
+    const hone_run *run = hone_run_simple(&storage, threads);
+    if (isa)
+        storage.run.isa = (hone_isa)isa;
+    const hone_trial trial = world_trial(w, x, p, weighted, run);
+    return world_fit_trial(&trial);
 }
 
 /* ---- the plain solver: all classes, rows of `size` = d + 1 ---- */

@@ -24,6 +24,10 @@ logistic_params world_params(void);
  * test on an error. */
 hone_fitted *world_fit(const world *w, const hone_matrix *x, const logistic_params *p,
                        bool weighted, int threads, int isa);
+/* The same in two steps, for trials with something more. */
+hone_trial world_trial(const world *w, const hone_matrix *x, const logistic_params *p,
+                       bool weighted, const hone_run *run);
+hone_fitted *world_fit_trial(const hone_trial *trial);
 hone_matrix world_dense(const world *w);
 
 /* C sum(weight * loss) + penalty at coefficients `coef` (rows x d) and `intercept`, in long double.

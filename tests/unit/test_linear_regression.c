@@ -125,9 +125,18 @@ static void at_optimum(const hone_fitted *f, const linear_params *p, int64_t d, 
     if (!s->converged)
         fail_msg("penalty %d of %d columns: gap %g after %d", p->penalty, (int)d, s->gap,
                  (int)s->iterations);
-    long double away_from[N];
-    for (int64_t i = 0; i < N; i++)
+    long double away_from[N], objective = 0, total = 0;
+    for (int64_t i = 0; i < N; i++) {
         away_from[i] = residual(s, d, i);
+        objective += (long double)WEIGHT[i] * away_from[i] * away_from[i] / 2;
+        total += (long double)WEIGHT[i];
+    }
+    for (int64_t j = 0; j < d; j++)
+        objective += (long double)(alpha * ((1 - share) * s->coef[j] * s->coef[j] / 2 +
+                                            share * fabs(s->coef[j])));
+    objective /= total;
+    if (!(fabs(s->objective - (double)objective) <= 1e-8 * (double)objective + 1e-12))
+        fail_msg("the objective is %.12g, not %.12g", s->objective, (double)objective);
     for (int64_t j = 0; j <= d; j++) {
         long double g = 0, size = (long double)(alpha * share);
         for (int64_t i = 0; i < N; i++) {

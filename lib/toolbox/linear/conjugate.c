@@ -40,14 +40,15 @@ static double dot(int64_t n, const double *a, const double *b)
     return sum;
 }
 
-static hone_status evaluate(conjugate *t, const double *v, double *F, hone_error *error)
+static hone_status evaluate(conjugate *t, const double *v, hone_curvature wanted, double *F,
+                            hone_error *error)
 {
     const hone_solver *s = t->s;
     if (t->sparse)
         HONE_TRY(hone_sparse_slope(t->sparse, v, F, t->g, error));
     else
-        HONE_TRY(hone_pass_run(t->pass, v, t->exact, t->blocks ? HONE_WITHIN_OUTPUTS : HONE_SLOPE,
-                               F, t->g, t->h, error));
+        HONE_TRY(hone_pass_run(t->pass, v, t->exact, t->blocks ? wanted : HONE_SLOPE, F, t->g, t->h,
+                               error));
     *F += hone_solver_penalty(s, v);
     for (int64_t i = 0; i < s->all; i++)
         t->g[i] += s->ridge[i % s->size] * v[i];
@@ -171,7 +172,8 @@ static hone_status find_step(conjugate *t, double *foreseen, hone_error *error)
 }
 
 /* Halves the step until the objective falls as foreseen. */
-static hone_status advance(conjugate *t, double foreseen, bool *moved, hone_error *error)
+static hone_status advance(conjugate *t, double foreseen, hone_curvature wanted, bool *moved,
+                           hone_error *error)
 {
     hone_solver *s = t->s;
     const double noise = (t->exact ? DOUBLE_NOISE : FLOAT_NOISE) * fabs(t->F);
@@ -181,7 +183,7 @@ static hone_status advance(conjugate *t, double foreseen, bool *moved, hone_erro
         for (int64_t i = 0; i < s->all; i++)
             t->trial[i] = s->v[i] - length * t->d[i];
         double F;
-        HONE_TRY(evaluate(t, t->trial, &F, error));
+        HONE_TRY(evaluate(t, t->trial, wanted, &F, error));
         *moved = F <= t->F - 1e-4 * length * foreseen + noise;
         if (*moved)
             t->F = F;
@@ -191,6 +193,7 @@ static hone_status advance(conjugate *t, double foreseen, bool *moved, hone_erro
     if (*moved) {
         double *const old = s->v;
         s->v = t->trial, t->trial = old;
+        s->fit->gradient = hone_solver_gradient(s, s->v, t->g);
     }
     return HONE_OK;
 }
@@ -228,7 +231,7 @@ static bool prepare(conjugate *t, hone_arena *scratch)
 static hone_status make_exact(conjugate *t, hone_error *error)
 {
     t->exact = true;
-    return evaluate(t, t->s->v, &t->F, error);
+    return evaluate(t, t->s->v, HONE_WITHIN_OUTPUTS, &t->F, error);
 }
 
 hone_status hone_conjugate(hone_solver *s, hone_error *error)
@@ -237,7 +240,7 @@ hone_status hone_conjugate(hone_solver *s, hone_error *error)
     const double tol = s->problem->tol;
     if (!prepare(&t, s->problem->job->scratch))
         return hone_no_memory(error);
-    HONE_TRY(evaluate(&t, s->v, &t.F, error));
+    HONE_TRY(evaluate(&t, s->v, HONE_WITHIN_OUTPUTS, &t.F, error));
     while (s->fit->iterations < s->problem->max_iter) {
         double foreseen;
         HONE_TRY(find_step(&t, &foreseen, error));
@@ -250,7 +253,7 @@ hone_status hone_conjugate(hone_solver *s, hone_error *error)
         /* A step that is this small is taken, and ends the fit. */
         const bool last = foreseen <= 0.1 * tol * t.F || t.F <= DBL_MIN;
         bool moved;
-        HONE_TRY(advance(&t, foreseen, &moved, error));
+        HONE_TRY(advance(&t, foreseen, last ? HONE_SLOPE : HONE_WITHIN_OUTPUTS, &moved, error));
         if (last || (!moved && t.exact)) {
             s->fit->converged = last;
             hone_solver_ends(s);

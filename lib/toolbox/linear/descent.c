@@ -108,6 +108,14 @@ static hone_status gradient_block(void *context, int64_t block, hone_arena *scra
     return HONE_OK;
 }
 
+/* Violations of all columns of the output that `face` and `evaluate` have made ready. */
+static hone_status look(descent *t, hone_error *error)
+{
+    HONE_TRY(hone_for_blocks(t->s->rows.run, t->blocks, gradient_block, t, error));
+    hone_work(t->s->rows.run, t->c->start[t->size]);
+    return HONE_OK;
+}
+
 /* The set: non-zeros, the intercept, and the worst violators, about as many as non-zeros. Gives the
  * decrease that columns would bring one by one. */
 static double choose(descent *t)
@@ -123,7 +131,6 @@ static double choose(descent *t)
         sum += bend > DBL_MIN ? t->violation[j] * t->violation[j] / bend / 2 : 0;
         support += t->v[j] != 0;
     }
-    s->fit->gradient = fmax(s->fit->gradient, most);
     t->count = 0;
     for (int64_t j = 0; j < t->size && most > 0; j++)
         if (t->v[j] == 0 && t->violation[j] > 0)
@@ -273,8 +280,7 @@ static hone_status visit(descent *t, int64_t k, double *decrease, bool *moved, h
     const double loss = evaluate(t, t->m);
     if (k == 0)
         t->F = loss + t->rest + hone_solver_penalty(t->s, t->s->v);
-    HONE_TRY(hone_for_blocks(t->s->rows.run, t->blocks, gradient_block, t, error));
-    hone_work(t->s->rows.run, t->c->start[t->size]);
+    HONE_TRY(look(t, error));
     const double singly = choose(t);
     if (!descend_set(t, 1e-3 * t->s->problem->tol * t->F))
         return HONE_STOPPED;
@@ -313,6 +319,23 @@ static bool prepare(descent *t, hone_arena *scratch)
     return true;
 }
 
+/* Objective and gradient of the answer. */
+static hone_status certify(descent *t, hone_error *error)
+{
+    hone_linear_fit *fit = t->s->fit;
+    fit->gradient = 0;
+    for (int64_t k = 0; k < t->s->rows.outputs; k++) {
+        face(t, k);
+        const double loss = evaluate(t, t->m);
+        if (k == 0)
+            fit->objective = loss + t->rest + hone_solver_penalty(t->s, t->s->v);
+        HONE_TRY(look(t, error));
+        for (int64_t j = 0; j < t->size; j++)
+            fit->gradient = fmax(fit->gradient, t->violation[j]);
+    }
+    return HONE_OK;
+}
+
 hone_status hone_descent(hone_solver *s, hone_error *error)
 {
     const int64_t entries = s->columns->start[s->size];
@@ -324,7 +347,6 @@ hone_status hone_descent(hone_solver *s, hone_error *error)
     while (s->fit->iterations < s->problem->max_iter) {
         double decrease = 0;
         bool moved = false;
-        s->fit->gradient = 0;
         for (int64_t k = 0; k < s->rows.outputs; k++)
             HONE_TRY(visit(&t, k, &decrease, &moved, error));
         s->fit->gap = decrease;
@@ -332,6 +354,5 @@ hone_status hone_descent(hone_solver *s, hone_error *error)
         if (hone_solver_ends(s) || s->fit->converged || !moved)
             break;
     }
-    s->fit->objective = t.F;
-    return HONE_OK;
+    return certify(&t, error);
 }

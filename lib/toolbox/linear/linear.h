@@ -31,9 +31,9 @@ typedef struct hone_linear_fit {
     double *w; /* outputs x (cols + 1), intercept last; in job->scratch */
     bool converged;
     int64_t iterations, dampings;
-    double objective; /* of the weighted mean loss with its share of the penalty */
+    double objective; /* at w, of the weighted mean loss with its share of the penalty */
     double gap;       /* decrease of the objective that the last quadratic model foresaw */
-    double gradient;  /* largest entry of the last (sub)gradient, in scaled columns */
+    double gradient;  /* largest entry of the (sub)gradient at w, in scaled columns */
 } hone_linear_fit;
 
 /* HONE_STOPPED when abandoned, or when told to finish before a first iteration. */

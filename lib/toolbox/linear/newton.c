@@ -30,13 +30,14 @@ typedef struct newton {
     int64_t *support; /* all */
 } newton;
 
-static hone_status evaluate(newton *t, const double *v, double *F, hone_error *error)
+static hone_status evaluate(newton *t, const double *v, hone_curvature wanted, double *F,
+                            hone_error *error)
 {
     const hone_solver *s = t->s;
     if (s->gram)
         *F = hone_gram_at(s->gram, v, t->g, t->h, t->ld);
     else
-        HONE_TRY(hone_pass_run(t->pass, v, t->exact, HONE_FULL, F, t->g, t->h, error));
+        HONE_TRY(hone_pass_run(t->pass, v, t->exact, wanted, F, t->g, t->h, error));
     *F += hone_solver_penalty(s, v);
     for (int64_t i = 0; i < s->all; i++)
         t->g[i] += s->ridge[i % s->size] * v[i];
@@ -254,32 +255,38 @@ static hone_status find_step(newton *t, double *foreseen, hone_error *error)
         if (t->exact || !(again || fine))
             return HONE_OK;
         t->exact = true;
-        HONE_TRY(evaluate(t, s->v, &t->F, error));
+        HONE_TRY(evaluate(t, s->v, HONE_FULL, &t->F, error));
     }
 }
 
-/* Halves the step until the objective falls as foreseen; the Hessian of the first point that does
- * is the next one. */
-static hone_status advance(newton *t, double foreseen, bool *moved, hone_error *error)
+/* Goes to v - length * d when the objective falls there as foreseen, up to its noise. */
+static hone_status try_step(newton *t, double length, double foreseen, hone_curvature wanted,
+                            bool *moved, hone_error *error)
 {
     hone_solver *s = t->s;
     const double noise = (t->exact ? 1e-14 : FLOAT_NOISE) * fabs(t->F);
+    for (int64_t i = 0; i < s->all; i++)
+        t->trial[i] = s->v[i] - length * t->d[i];
+    double F;
+    HONE_TRY(evaluate(t, t->trial, wanted, &F, error));
+    *moved = F <= t->F - 1e-4 * length * foreseen + noise;
+    if (!*moved)
+        return HONE_OK;
+    double *const old = s->v;
+    s->v = t->trial, t->trial = old, t->F = F;
+    s->fit->gradient = hone_solver_gradient(s, s->v, t->g);
+    return HONE_OK;
+}
+
+/* Halves the step until it is taken; the Hessian of the first point that does is the next one. */
+static hone_status advance(newton *t, double foreseen, bool *moved, hone_error *error)
+{
     double length = 1;
     *moved = false;
     for (int k = 0; k < HALVINGS && !*moved; k++, length /= 2) {
-        for (int64_t i = 0; i < s->all; i++)
-            t->trial[i] = s->v[i] - length * t->d[i];
-        double F;
-        HONE_TRY(evaluate(t, t->trial, &F, error));
-        *moved = F <= t->F - 1e-4 * length * foreseen + noise;
-        if (*moved)
-            t->F = F;
-        if (!*moved && hone_stopping(s->rows.run))
+        HONE_TRY(try_step(t, length, foreseen, HONE_FULL, moved, error));
+        if (!*moved && hone_stopping(t->s->rows.run))
             break;
-    }
-    if (*moved) {
-        double *const old = s->v;
-        s->v = t->trial, t->trial = old;
     }
     return HONE_OK;
 }
@@ -307,7 +314,7 @@ hone_status hone_newton(hone_solver *s, hone_error *error)
     const double tol = s->problem->tol;
     if (!prepare(&t, s->problem->job->scratch))
         return hone_no_memory(error);
-    HONE_TRY(evaluate(&t, s->v, &t.F, error));
+    HONE_TRY(evaluate(&t, s->v, HONE_FULL, &t.F, error));
     s->fit->gap = t.F;
     while (s->fit->iterations < s->problem->max_iter) {
         double foreseen;
@@ -315,8 +322,8 @@ hone_status hone_newton(hone_solver *s, hone_error *error)
         s->fit->gap = foreseen;
         /* The step squares the error: with 0.1 tol before it, tol is far away after it. */
         if (foreseen <= 0.1 * tol * t.F || t.F <= DBL_MIN) {
-            for (int64_t i = 0; i < s->all; i++)
-                s->v[i] -= t.d[i];
+            bool taken;
+            HONE_TRY(try_step(&t, 1, foreseen, HONE_SLOPE, &taken, error));
             s->fit->converged = true;
             hone_solver_ends(s);
             break;
@@ -327,7 +334,7 @@ hone_status hone_newton(hone_solver *s, hone_error *error)
             break; /* at the last digit of the objective */
         if (!moved) {
             t.exact = true;
-            HONE_TRY(evaluate(&t, s->v, &t.F, error));
+            HONE_TRY(evaluate(&t, s->v, HONE_FULL, &t.F, error));
             continue;
         }
         if (hone_solver_ends(s))

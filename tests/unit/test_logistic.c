@@ -1,0 +1,224 @@
+/* Logistic regression beyond its optimum: what the state says, warm starts, early stopping, models
+ * of one class against the rest. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "linear_world.h"
+
+static world W, V;
+
+static double total_weight(const world *w, bool weighted)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < w->n; i++)
+        sum += weighted ? w->weight[i] : 1;
+    return sum;
+}
+
+static const logistic_state *state_of(const hone_fitted *f)
+{
+    return f->state;
+}
+
+static void the_objective_is_that_of_the_coefficients(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t n, d, c;
+        int penalty, max_iter;
+    } cases[] = {
+        {300, 8, 2, PENALTY_L2, 200},         {300, 8, 2, PENALTY_L2, 1},
+        {300, 8, 2, PENALTY_L2, 2},           {300, 8, 2, PENALTY_L1, 200},
+        {200, 6, 4, PENALTY_ELASTICNET, 200}, {200, 6, 4, PENALTY_NONE, 3},
+        {30, 190, 2, PENALTY_L2, 200},        {30, 190, 2, PENALTY_L2, 2},
+        {100, 30, 6, PENALTY_L2, 2},          {100, 60, 6, PENALTY_L1, 2},
+        {100, 60, 6, PENALTY_L1, 200},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+        for (double tol = 1e-2; tol > 1e-9; tol *= 1e-3) {
+            logistic_params p = world_params();
+            p.penalty = cases[k].penalty, p.max_iter = cases[k].max_iter, p.tol = tol, p.C = 0.5;
+            const bool weighted = k % 2;
+            world_make(&W, cases[k].n, cases[k].d, cases[k].c, 1, k + 1);
+            hone_fitted *f = world_fit(&W, NULL, &p, weighted, 2, 0);
+            const logistic_state *s = f->state;
+            const double C = p.penalty == PENALTY_NONE ? 1 : p.C;
+            const double want = (double)world_objective(&W, &p, weighted, s->coef, s->intercept) /
+                                (C * total_weight(&W, weighted));
+            if (!(fabs(s->objective - want) <= 1e-6 * want))
+                fail_msg("case %d, tol %g: %.12g is not %.12g", (int)k, tol, s->objective, want);
+            assert_true(s->converged || s->iterations >= p.max_iter);
+            hone_fitted_free(f);
+        }
+}
+
+/* In scaled columns, by differences of the objective along the columns. */
+static void the_gradient_is_that_of_the_coefficients(void **state)
+{
+    (void)state;
+    for (int64_t max_iter = 1; max_iter < 4; max_iter++) {
+        logistic_params p = world_params();
+        p.max_iter = max_iter, p.tol = 1e-12;
+        world_make(&W, 400, 6, 2, 1, 9);
+        hone_fitted *f = world_fit(&W, NULL, &p, false, 2, 0);
+        logistic_state s = *state_of(f);
+        double w[6], most = 0;
+        for (int64_t j = 0; j < W.d; j++) {
+            double mean = 0, square = 0;
+            for (int64_t i = 0; i < W.n; i++)
+                mean += W.x[i * W.d + j] / (double)W.n;
+            for (int64_t i = 0; i < W.n; i++)
+                square += (W.x[i * W.d + j] - mean) * (W.x[i * W.d + j] - mean) / (double)W.n;
+            const double step = 1e-6 / sqrt(square);
+            long double F[2];
+            for (int side = 0; side < 2; side++) {
+                memcpy(w, s.coef, sizeof w);
+                w[j] += side ? step : -step;
+                const double b = s.intercept[0] - (side ? step : -step) * mean;
+                F[side] = world_objective(&W, &p, false, w, &b);
+            }
+            most = fmax(most, fabs((double)(F[1] - F[0])) / 2e-6 / (p.C * (double)W.n));
+        }
+        if (!(fabs(s.gradient - most) <= 1e-2 * most + 2e-7))
+            fail_msg("%d steps: %g is not %g", (int)max_iter, s.gradient, most);
+        hone_fitted_free(f);
+    }
+}
+
+/* Dense with a factor, dense with products, working sets: nothing to do from the optimum. */
+static void a_warm_start_ends_where_a_cold_one_does_in_fewer_steps(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t n, d, c;
+        int penalty;
+    } cases[] = {{400, 8, 2, PENALTY_L2},  {300, 5, 4, PENALTY_L2},  {40, 190, 2, PENALTY_L2},
+                 {100, 30, 6, PENALTY_L2}, {300, 12, 3, PENALTY_L1}, {100, 60, 6, PENALTY_L1}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        hone_simple_run storage;
+        logistic_params p = world_params(), near = p;
+        p.penalty = near.penalty = cases[k].penalty, p.tol = near.tol = 1e-10, near.C = 1.05;
+        world_make(&W, cases[k].n, cases[k].d, cases[k].c, 1, k + 1);
+        hone_fitted *other = world_fit(&W, NULL, &p, true, 2, 0);
+        hone_fitted *cold = world_fit(&W, NULL, &near, true, 2, 0);
+        hone_trial trial = world_trial(&W, NULL, &near, true, hone_run_simple(&storage, 2));
+        trial.warm_params = other->params, trial.warm_state = other->state;
+        hone_fitted *warm = world_fit_trial(&trial);
+        assert_true(fabs(state_of(warm)->objective - state_of(cold)->objective) <=
+                    1e-8 * state_of(cold)->objective);
+        trial.warm_params = cold->params, trial.warm_state = cold->state;
+        hone_fitted *again = world_fit_trial(&trial);
+        if (state_of(warm)->iterations > state_of(cold)->iterations ||
+            state_of(again)->iterations >= state_of(cold)->iterations)
+            fail_msg("case %d: %d cold, %d warm, %d again", (int)k, (int)state_of(cold)->iterations,
+                     (int)state_of(warm)->iterations, (int)state_of(again)->iterations);
+        hone_fitted_free(other), hone_fitted_free(cold);
+        hone_fitted_free(warm), hone_fitted_free(again);
+    }
+}
+
+static double loss_on_the_last(const world *w, const hone_fitted *f, int64_t first)
+{
+    static double score[4000];
+    hone_simple_run storage;
+    hone_matrix x = world_dense(w);
+    assert_int_equal(hone_fitted_predict(f, &x, hone_run_simple(&storage, 1), NULL, score, NULL),
+                     HONE_OK);
+    double sum = 0;
+    for (int64_t i = first; i < w->n; i++)
+        sum -= log(score[i * w->c + w->label[i]]);
+    return sum / (double)(w->n - first);
+}
+
+/* Few rows, many columns and hardly a penalty: the loss elsewhere falls, then rises. */
+static void early_stopping_keeps_the_best_step_on_other_rows(void **state)
+{
+    (void)state;
+    for (int64_t c = 2; c <= 3; c++) {
+        enum { TRAIN = 60, ALL = 400 };
+        int64_t train[TRAIN], valid[ALL - TRAIN];
+        hone_simple_run storage;
+        logistic_params p = world_params();
+        p.C = 1e5, p.tol = 1e-12;
+        world_make(&W, ALL, 20, c, 1, 4);
+        for (int64_t i = 0; i < ALL; i++)
+            if (i < TRAIN)
+                train[i] = i;
+            else
+                valid[i - TRAIN] = i;
+        hone_trial trial = world_trial(&W, NULL, &p, false, hone_run_simple(&storage, 2));
+        trial.rows = train, trial.n_rows = TRAIN;
+        trial.valid = valid, trial.n_valid = ALL - TRAIN;
+        hone_fitted *whole = world_fit_trial(&trial);
+        double least = 1e9;
+        for (p.max_iter = 1; p.max_iter <= 12; p.max_iter++) {
+            hone_fitted *f = world_fit_trial(&trial);
+            least = fmin(least, loss_on_the_last(&W, f, TRAIN));
+            hone_fitted_free(f);
+        }
+        p.early_stopping = true, p.n_iter_no_change = 3, p.max_iter = 200;
+        hone_fitted *stopped = world_fit_trial(&trial);
+        assert_true(state_of(stopped)->iterations < state_of(whole)->iterations);
+        assert_true(loss_on_the_last(&W, stopped, TRAIN) < loss_on_the_last(&W, whole, TRAIN));
+        assert_true(fabs(loss_on_the_last(&W, stopped, TRAIN) - least) < 1e-6);
+        hone_fitted_free(whole), hone_fitted_free(stopped);
+    }
+}
+
+static void one_against_the_rest_is_a_model_of_two_classes_each(void **state)
+{
+    (void)state;
+    enum { CLASSES = 4, COLS = 6, ROWS = 300 };
+    static double score[ROWS * CLASSES];
+    logistic_params p = world_params();
+    p.multi_class = MULTI_CLASS_OVR, p.tol = 1e-10;
+    world_make(&W, ROWS, COLS, CLASSES, 1, 3);
+    hone_fitted *f = world_fit(&W, NULL, &p, true, 2, 0);
+    for (int32_t k = 0; k < CLASSES; k++) {
+        V = W, V.c = 2;
+        for (int64_t i = 0; i < V.n; i++)
+            V.label[i] = W.label[i] == k;
+        hone_fitted *two = world_fit(&V, NULL, &p, true, 2, 0);
+        for (int64_t j = 0; j < COLS; j++)
+            assert_true(state_of(f)->coef[k * COLS + j] == state_of(two)->coef[j]);
+        assert_true(state_of(f)->intercept[k] == state_of(two)->intercept[0]);
+        hone_fitted_free(two);
+    }
+    hone_simple_run storage;
+    hone_matrix x = world_dense(&W);
+    assert_int_equal(hone_fitted_predict(f, &x, hone_run_simple(&storage, 2), NULL, score, NULL),
+                     HONE_OK);
+    for (int64_t i = 0; i < W.n; i++) {
+        double own[CLASSES], sum = 0, all = 0;
+        for (int64_t k = 0; k < CLASSES; k++) {
+            double z = state_of(f)->intercept[k];
+            for (int64_t j = 0; j < COLS; j++)
+                z += state_of(f)->coef[k * COLS + j] * W.x[i * COLS + j];
+            sum += own[k] = 1 / (1 + exp(-z));
+        }
+        for (int64_t k = 0; k < CLASSES; k++) {
+            assert_true(fabs(score[i * CLASSES + k] - own[k] / sum) < 1e-12);
+            all += score[i * CLASSES + k];
+        }
+        assert_true(fabs(all - 1) < 1e-12);
+    }
+    hone_fitted_free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_objective_is_that_of_the_coefficients),
+        cmocka_unit_test(the_gradient_is_that_of_the_coefficients),
+        cmocka_unit_test(a_warm_start_ends_where_a_cold_one_does_in_fewer_steps),
+        cmocka_unit_test(early_stopping_keeps_the_best_step_on_other_rows),
+        cmocka_unit_test(one_against_the_rest_is_a_model_of_two_classes_each),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
