@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "core/pipeline.h"
+#include "core/prep/columns.h"
 #include "core/trial.h"
 #include "near.h"
 #include "toolbox/rows.h"
@@ -311,6 +312,39 @@ static void a_copy_does_the_same_without_the_cache(void **state)
     close_scene(&s);
 }
 
+/* Orders that are hard for selection: sorted both ways, organ pipes, ties, a comb, noise. */
+static double hard_order(int order, int64_t i, int64_t n)
+{
+    const uint64_t noise = ((uint64_t)i + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    const double orders[] = {(double)i,
+                             (double)-i,
+                             (double)(i < n / 2 ? i : n - i),
+                             3,
+                             (double)(i % 2),
+                             (double)(i % 8 * n + i / 8),
+                             (double)(noise >> 11)};
+    return orders[order];
+}
+
+static void selection_gives_the_quantiles_of_sorting(void **state)
+{
+    (void)state;
+    enum { MOST = 3000 };
+    static double values[MOST], sorted[MOST];
+    static const double qs[] = {0, 0.25, 0.5, 0.75, 0.9, 1};
+    for (int order = 0; order < 7; order++)
+        for (int64_t n = 1; n < MOST; n = n < 60 ? n + 1 : n * 3 / 2)
+            for (size_t k = 0; k < sizeof qs / sizeof *qs; k++) {
+                for (int64_t i = 0; i < n; i++)
+                    values[i] = sorted[i] = hard_order(order, i, n);
+                hone_sort_values(sorted, n);
+                const double q = hone_quantile_of(values, n, qs[k]);
+                assert_near(q, hone_sorted_quantile(sorted, n, qs[k]), 0);
+                hone_sort_values(values, n);
+                assert_memory_equal(values, sorted, (size_t)n * sizeof *values);
+            }
+}
+
 /* Holes that training did not have are filled with the training median. */
 static void holes_at_predict_are_filled_though_training_had_none(void **state)
 {
@@ -363,6 +397,7 @@ int main(void)
         cmocka_unit_test(scalers_are_those_of_scikit_learn),
         cmocka_unit_test(a_chain_that_changes_nothing_leaves_the_table_alone),
         cmocka_unit_test(missing_numbers_take_the_median_and_an_indicator),
+        cmocka_unit_test(selection_gives_the_quantiles_of_sorting),
         cmocka_unit_test(categories_are_cut_and_missing_is_a_level),
         cmocka_unit_test(modules_that_take_them_get_categories_and_holes_raw),
         cmocka_unit_test(sparse_data_stay_sparse_and_are_not_centred),

@@ -9,6 +9,8 @@
 int64_t hone_present_values(const hone_step_job *job, int64_t j, double *values);
 
 void hone_sort_values(double *values, int64_t n);
+/* The quantile that sorting would give, by selection: O(n); reorders. */
+double hone_quantile_of(double *values, int64_t n, double q);
 /* Linear interpolation between order statistics of sorted values, q in [0, 1] (NumPy's default). */
 double hone_sorted_quantile(const double *sorted, int64_t n, double q);
 

@@ -4,7 +4,8 @@
  *
  * The indicator is a categorical column with the single level 0, "missing": one-hot it is one 0/1
  * column, and it is not scaled. A level that training did not know moves behind the new level.
- * Fit: O(n d log n). The step is fitted also when nothing is missing: rows to predict may be.
+ * Fit: O(n d), most_frequent of numbers O(n d log n). The step is fitted also when nothing is
+ * missing: rows to predict may be.
  */
 #include <math.h>
 
@@ -64,11 +65,26 @@ static double statistic(int method, double *values, int64_t n)
     case HONE_IMPUTE_MEAN:
         return hone_moments_of(values, n, 0).mean;
     case HONE_IMPUTE_MEDIAN:
-        hone_sort_values(values, n);
-        return hone_sorted_quantile(values, n, 0.5);
+        return hone_quantile_of(values, n, 0.5);
     default:
         return mode(values, n);
     }
+}
+
+/* The most frequent code of 0..levels, the smallest of equally frequent ones. */
+static hone_status frequent_code(const double *codes, int64_t n, int32_t levels,
+                                 hone_arena *scratch, double *code, hone_error *error)
+{
+    int64_t *count = HONE_NEW(scratch, int64_t, levels + 1, 1);
+    if (!count)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < n; i++)
+        count[(int32_t)codes[i]]++;
+    int32_t best = 0;
+    for (int32_t k = 1; k <= levels; k++)
+        best = count[k] > count[best] ? k : best;
+    *code = best;
+    return HONE_OK;
 }
 
 typedef struct fit_context {
@@ -87,11 +103,12 @@ static hone_status fit_column(void *context, int64_t j, hone_arena *scratch, hon
     if (!values)
         return hone_no_memory(error);
     const int64_t kept = hone_present_values(c->job, j, values);
-    const bool category = levels_of(c->in, j) > 0;
+    const int32_t levels = levels_of(c->in, j);
     c->holes[j] = kept < n;
-    c->state->level[j] = category && kept < n;
-    c->state->fill[j] =
-        statistic(category ? HONE_IMPUTE_MOST_FREQUENT : c->params->impute, values, kept);
+    c->state->level[j] = levels && kept < n;
+    if (levels)
+        return frequent_code(values, kept, levels, scratch, &c->state->fill[j], error);
+    c->state->fill[j] = statistic(c->params->impute, values, kept);
     return HONE_OK;
 }
 

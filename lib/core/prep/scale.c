@@ -79,10 +79,9 @@ static hone_status fit_column(void *context, int64_t j, hone_arena *scratch, hon
     if (c->method == HONE_SCALE_QUANTILE) {
         fit_quantiles(values, n, s->n_quantiles, s->quantile + j * s->n_quantiles);
     } else if (c->method == HONE_SCALE_ROBUST) {
-        hone_sort_values(values, n);
-        s->center[j] = hone_sorted_quantile(values, n, 0.5);
-        s->scale[j] =
-            stretch(hone_sorted_quantile(values, n, 0.75) - hone_sorted_quantile(values, n, 0.25));
+        s->center[j] = hone_quantile_of(values, n, 0.5);
+        const double low = hone_quantile_of(values, n, 0.25);
+        s->scale[j] = stretch(hone_quantile_of(values, n, 0.75) - low);
     } else {
         const hone_moments m = hone_moments_of(values, n, 0);
         const bool standard = c->method == HONE_SCALE_STANDARD;
