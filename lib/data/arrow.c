@@ -125,6 +125,8 @@ static hone_status convert(const hone_arrow *t, hone_dataset **dataset, hone_err
 {
     roles s;
     const int64_t cols = t->schema.n_children;
+    if (!t->rows)
+        return hone_fail(error, HONE_BAD_DATA, "data.array", "no rows; at least one is needed");
     HONE_TRY(read_roles(t, &s, error));
     hone_arrow_column *taken = HONE_NEW(t->r->memory, hone_arrow_column, cols, 1);
     hone_column *column = HONE_NEW(t->r->memory, hone_column, cols, 1);

@@ -396,6 +396,24 @@ static void a_stream_is_one_table(void **state)
     hone_dataset_free(d);
 }
 
+static void a_table_without_rows_is_refused(void **state)
+{
+    (void)state;
+    for (int batches = 0; batches < 3; batches++) {
+        producer p = {0};
+        struct ArrowArrayStream s = open_stream(&p);
+        p.count = batches;
+        for (int k = 0; k < batches; k++)
+            p.chunk[k].batch.length = 0;
+        hone_dataset *d;
+        hone_error error;
+        assert_int_equal(hone_dataset_arrow_stream(&s, NULL, &d, &error), HONE_BAD_DATA);
+        assert_string_equal(error.path, "data.array");
+        assert_non_null(strstr(error.message, "no rows"));
+        drop_unread(&p);
+    }
+}
+
 static void a_broken_stream_says_what_it_said(void **state)
 {
     (void)state;
@@ -710,6 +728,7 @@ int main(void)
         cmocka_unit_test(views_of_text_are_read),
         cmocka_unit_test(an_arrow_table_is_the_dataset_of_its_columns),
         cmocka_unit_test(a_stream_is_one_table),
+        cmocka_unit_test(a_table_without_rows_is_refused),
         cmocka_unit_test(a_broken_stream_says_what_it_said),
         cmocka_unit_test(memory_that_runs_out_releases_everything),
         cmocka_unit_test(types_that_are_no_features_are_refused_by_name),
