@@ -19,11 +19,6 @@ hone_status forest_prepare(const hone_shape *shape, const void *params, void *st
                            hone_arena *keep, hone_error *error);
 hone_status forest_predict(const hone_predict_job *job, hone_error *error);
 
-/* The leaf of tree `t` that a row reaches, counted from the forest's first node. */
-int64_t forest_leaf(const forest_state *s, int64_t t, const double *row);
-/* Adds the answer of leaf `i`: shares of classes, or the one value. */
-void forest_add_leaf(const forest_state *s, int64_t i, int64_t outputs, double *score);
-
 extern const hone_output forest_outputs[];
 
 #endif

@@ -1,5 +1,6 @@
 /* What a fitted forest can tell besides scores. */
 #include "fit.h"
+#include "walk.h"
 
 enum { BLOCK = 256, BAGS = 32 };
 
@@ -58,14 +59,14 @@ static hone_status leaf_block(void *context, int64_t b, hone_arena *scratch, hon
     const rows_job *r = context;
     const hone_matrix *x = &r->job->x;
     const forest_state *s = r->job->state;
-    const int64_t end = (b + 1) * BLOCK < x->rows ? (b + 1) * BLOCK : x->rows;
-    double *buffer = HONE_RAW(scratch, double, x->cols, 1);
-    if (!buffer)
-        return hone_no_memory(error);
-    for (int64_t i = b * BLOCK; i < end; i++) {
-        const double *row = hone_row_f64(x, i, buffer);
-        for (int64_t t = 0; t < s->n_trees; t++)
-            r->out[i * s->n_trees + t] = (double)(forest_leaf(s, t, row) - s->tree_start[t]);
+    const int64_t first = b * BLOCK, count = first + BLOCK < x->rows ? BLOCK : x->rows - first;
+    walk_rows rows;
+    HONE_TRY(forest_walk_rows(&r->job->shape, x, first, count, scratch, &rows, error));
+    int64_t leaf[BLOCK];
+    for (int64_t t = 0; t < s->n_trees; t++) {
+        forest_walk(s, &rows, t, 1, leaf);
+        for (int64_t i = 0; i < count; i++)
+            r->out[(first + i) * s->n_trees + t] = (double)(leaf[i] - s->tree_start[t]);
     }
     return HONE_OK;
 }
@@ -89,19 +90,21 @@ static hone_status oob_block(void *context, int64_t b, hone_arena *scratch, hone
 {
     const rows_job *r = context;
     const hone_matrix *x = &r->job->x;
-    const forest_state *s = r->job->state;
-    const int64_t c = r->job->shape.outputs;
-    const int64_t end = (b + 1) * BLOCK < x->rows ? (b + 1) * BLOCK : x->rows;
-    double *buffer = HONE_RAW(scratch, double, x->cols, 1);
-    if (!buffer)
-        return hone_no_memory(error);
-    for (int64_t i = b * BLOCK; i < end; i++) {
-        const double *row = hone_row_f64(x, i, buffer);
-        for (int64_t t = 0; t < r->bags; t++) {
-            if (r->count[t * x->rows + i])
-                continue;
-            forest_add_leaf(s, forest_leaf(s, r->first + t, row), c, r->out + i * c);
-            r->trees[i]++;
+    const int64_t c = r->job->shape.outputs, first = b * BLOCK;
+    const int64_t count = first + BLOCK < x->rows ? BLOCK : x->rows - first;
+    walk_rows rows;
+    HONE_TRY(forest_walk_rows(&r->job->shape, x, first, count, scratch, &rows, error));
+    uint16_t pick[BLOCK];
+    int64_t leaf[BLOCK];
+    for (int64_t t = 0; t < r->bags; t++) {
+        int64_t out = 0;
+        for (int64_t i = 0; i < count; i++)
+            if (!r->count[t * x->rows + first + i])
+                pick[out++] = (uint16_t)i;
+        forest_walk_some(r->job->state, &rows, pick, out, r->first + t, leaf);
+        for (int64_t k = 0; k < out; k++) {
+            forest_add_leaf(r->job->state, leaf[k], r->out + (first + pick[k]) * c);
+            r->trees[first + pick[k]]++;
         }
     }
     return HONE_OK;

@@ -1,125 +1,266 @@
-/* Prediction: rows walk down packed nodes, several rows of a block at a time.
+/* Prediction: many rows walk down one tree side by side, one level at a time, so that their loads
+ * overlap and no branch depends on where a row goes. A row that has reached a leaf leaves the list.
+ * Few rows walk down several trees at once.
  *
- * A packed node has 16 bytes: threshold, feature, child. Scores are the mean over trees, added in
- * the order of trees, so that they do not depend on blocks or threads.
+ * A packed node has 16 bytes. Scores are the mean over trees, added in the order of trees, so that
+ * they do not depend on blocks or threads. Cost: the depth of its leaf, per row and tree.
  */
+#include "walk.h"
+
 #include "fit.h"
 
-enum { ROWS = 64, ABREAST = 8 };
+enum { SIDES = 3, FEW = 64, BLOCK_BYTES = 1 << 21 };
+enum { WIDE_SET = 4 }; /* with MISSING_LEFT, BY_CATEGORY: more levels than fit in a node */
 
-/* A leaf points to itself with a threshold that nothing exceeds. */
+static const uint32_t FEATURE = (UINT32_C(1) << (32 - SIDES)) - 1;
+
 struct walk_node {
-    double threshold; /* leaf when regressing: the answer */
-    int32_t child;    /* from the tree's first node; 0: leaf */
-    uint32_t how;     /* feature, and the bits of `side` above it; leaf: the payload */
+    union {
+        double threshold; /* of a leaf when regressing: the answer */
+        uint64_t levels;  /* by category: bit k: code k goes right; WIDE_SET: the set */
+        int64_t payload;  /* of a leaf when classifying: its row of shares; -1 - k: all class k */
+    };
+    uint32_t skip; /* nodes to the left child; 0: leaf */
+    uint32_t how;  /* feature, and the bits of `side` above it */
 };
 
-enum { SIDE_SHIFT = 30 };
+/* ---- packing ---- */
+
+/* Bits of the levels that go right; those without a place in the set, and missing ones, have the
+ * last bit. */
+static uint64_t right_levels(const forest_state *s, int64_t set, int32_t levels, bool missing_left)
+{
+    uint64_t bits = missing_left ? 0 : UINT64_C(1) << (FEW - 1);
+    const uint32_t *word = s->words + s->set_start[set];
+    const int64_t most = 32 * (s->set_start[set + 1] - s->set_start[set]);
+    for (int32_t k = 0; k < levels; k++) {
+        const bool left = k < most ? word[k / 32] >> (k % 32) & 1 : missing_left;
+        bits |= left ? 0 : UINT64_C(1) << k;
+    }
+    return bits;
+}
+
+static int64_t packed_shares(const forest_state *s, int64_t row)
+{
+    const int64_t e = s->row_start[row];
+    const bool one = s->row_start[row + 1] == e + 1 && s->entry_share[e] == 1;
+    return one ? -1 - s->entry_class[e] : row;
+}
+
+static walk_node packed(const hone_shape *shape, const forest_state *s, int64_t i, int64_t k)
+{
+    walk_node n = {.threshold = s->threshold[i]};
+    if (!s->child[i]) {
+        if (shape->task == HONE_CLASSIFICATION)
+            n.payload = packed_shares(s, s->payload[i]);
+        return n;
+    }
+    uint32_t side = s->side[i];
+    if (side & BY_CATEGORY) {
+        const int64_t set = s->payload[i] - s->n_rows;
+        const int32_t levels = shape->levels[s->feature[i]];
+        if (levels < FEW)
+            n.levels = right_levels(s, set, levels, side & MISSING_LEFT);
+        else
+            n.levels = (uint64_t)set, side |= WIDE_SET;
+    }
+    n.skip = (uint32_t)(s->child[i] - k);
+    n.how = (uint32_t)s->feature[i] | side << (32 - SIDES);
+    return n;
+}
 
 hone_status forest_prepare(const hone_shape *shape, const void *params, void *state,
                            hone_arena *keep, hone_error *error)
 {
-    (void)shape, (void)params;
+    (void)params;
     forest_state *s = state;
+    if (shape->features > FEATURE)
+        return hone_fail(error, HONE_UNSUPPORTED, "random_forest", "more than %u features",
+                         FEATURE);
     s->walk = HONE_RAW(keep, walk_node, s->n_nodes, 1);
     if (!s->walk)
         return hone_no_memory(error);
-    for (int64_t i = 0; i < s->n_nodes; i++)
-        s->walk[i] =
-            (walk_node){s->threshold[i], s->child[i],
-                        s->child[i] ? (uint32_t)s->feature[i] | (uint32_t)s->side[i] << SIDE_SHIFT
-                                    : (uint32_t)s->payload[i]};
+    for (int64_t t = 0; t < s->n_trees; t++)
+        for (int64_t i = s->tree_start[t]; i < s->tree_start[t + 1]; i++)
+            s->walk[i] = packed(shape, s, i, i - s->tree_start[t]);
     return HONE_OK;
 }
 
-/* By category: a level outside the set's words was never seen and goes where missing goes. */
-static bool in_set(const forest_state *s, const walk_node *n, double v)
+/* ---- rows ---- */
+
+static double code_of(double v, int32_t levels)
 {
-    const int64_t set = s->payload[n - s->walk] - s->n_rows;
-    const int64_t bits = 32 * (s->set_start[set + 1] - s->set_start[set]);
-    if (!(v >= 0 && v < (double)bits))
-        return n->how >> SIDE_SHIFT & MISSING_LEFT;
-    const int64_t k = (int64_t)v;
-    return s->words[s->set_start[set] + k / 32] >> (k % 32) & 1;
+    uint64_t code = levels < FEW ? FEW - 1 : UINT64_MAX;
+    if (v >= 0 && v < (double)levels)
+        code = (uint64_t)v;
+    double bits;
+    memcpy(&bits, &code, sizeof bits);
+    return bits;
 }
 
-static bool goes_left(const forest_state *s, const walk_node *n, double v)
+hone_status forest_walk_rows(const hone_shape *shape, const hone_matrix *x, int64_t first,
+                             int64_t count, hone_arena *scratch, walk_rows *out, hone_error *error)
 {
-    const uint32_t side = n->how >> SIDE_SHIFT;
-    if (side & BY_CATEGORY)
-        return in_set(s, n, v);
-    if (isnan(v))
-        return side & MISSING_LEFT;
-    return v <= n->threshold;
+    const int64_t d = x->cols;
+    *out = (walk_rows){count, d, HONE_RAW(scratch, double, count *d + 1, 1), false};
+    if (!out->value)
+        return hone_no_memory(error);
+    hone_rows_f64(x, first, count, out->value, d);
+    bool holes = false;
+    for (int64_t k = 0; k < count * d; k++)
+        holes |= isnan(out->value[k]);
+    out->holes = holes;
+    for (int64_t j = 0; j < d && shape->levels; j++)
+        for (int64_t i = 0; i < count && shape->levels[j]; i++)
+            out->value[i * d + j] = code_of(out->value[i * d + j], shape->levels[j]);
+    return HONE_OK;
 }
 
-static const walk_node *step(const forest_state *s, const walk_node *root, const walk_node *n,
-                             const double *row)
+int64_t forest_walk_block(const hone_matrix *x, const hone_run *run)
 {
-    const uint32_t feature = n->how & ((UINT32_C(1) << SIDE_SHIFT) - 1);
-    return root + n->child + !goes_left(s, n, row[feature]);
+    const int64_t share = x->rows / (2 * hone_threads(run)) + 1;
+    const int64_t fits = BLOCK_BYTES / (int64_t)sizeof(double) / (x->cols + 1) + 1;
+    int64_t rows = share < fits ? share : fits;
+    rows = rows > 16 ? rows : 16;
+    return rows < WALK_LANES ? rows : WALK_LANES;
 }
 
-int64_t forest_leaf(const forest_state *s, int64_t t, const double *row)
+/* ---- steps ---- */
+
+static bool wide_right(const forest_state *s, const walk_node *n, uint64_t code)
 {
-    const walk_node *root = s->walk + s->tree_start[t], *n = root;
-    while (n->child)
-        n = step(s, root, n, row);
-    return n - s->walk;
+    const int64_t first = s->set_start[n->levels], last = s->set_start[n->levels + 1];
+    if (code / 32 >= (uint64_t)(last - first))
+        return !(n->how >> (32 - SIDES) & MISSING_LEFT);
+    return !(s->words[first + (int64_t)(code / 32)] >> (code % 32) & 1);
 }
 
-void forest_add_leaf(const forest_state *s, int64_t i, int64_t outputs, double *score)
+static inline __attribute__((always_inline)) bool
+goes_right(const forest_state *s, const walk_node *n, double v, bool holes, bool sets)
+{
+    unsigned right = v > n->threshold;
+    if (holes)
+        right |= isnan(v) & !(n->how >> (32 - SIDES) & MISSING_LEFT);
+    if (sets) {
+        uint64_t code;
+        memcpy(&code, &v, sizeof code);
+        const uint32_t side = n->how >> (32 - SIDES);
+        const unsigned out = n->levels >> (code % FEW) & 1, by = side / BY_CATEGORY & 1;
+        right = (out & by) | (right & ~by);
+        if (side & WIDE_SET)
+            right = wide_right(s, n, code);
+    }
+    return right;
+}
+
+typedef struct lanes_walk {
+    const walk_node *at[WALK_LANES];
+    const double *row[WALK_LANES];
+    uint16_t active[WALK_LANES];
+} lanes_walk;
+
+static inline __attribute__((always_inline)) void descend(const forest_state *s, lanes_walk *w,
+                                                          int64_t count, bool holes, bool sets)
+{
+    for (int64_t k = 0; k < count; k++)
+        w->active[k] = (uint16_t)k;
+    while (count) {
+        int64_t left = 0;
+        for (int64_t k = 0; k < count; k++) {
+            const uint16_t lane = w->active[k];
+            const walk_node *n = w->at[lane];
+            const bool right = goes_right(s, n, w->row[lane][n->how & FEATURE], holes, sets);
+            w->at[lane] = n + n->skip + (right & (n->skip != 0));
+            __builtin_prefetch(w->at[lane]);
+            w->active[left] = lane;
+            left += n->skip != 0;
+        }
+        count = left;
+    }
+}
+
+static void run_lanes(const forest_state *s, const walk_rows *rows, lanes_walk *w, int64_t count,
+                      int64_t *leaf)
+{
+    if (s->n_sets)
+        descend(s, w, count, true, true);
+    else if (rows->holes)
+        descend(s, w, count, true, false);
+    else
+        descend(s, w, count, false, false);
+    for (int64_t k = 0; k < count; k++)
+        leaf[k] = w->at[k] - s->walk;
+}
+
+void forest_walk(const forest_state *s, const walk_rows *rows, int64_t first, int64_t trees,
+                 int64_t *leaf)
+{
+    lanes_walk w;
+    const int64_t n = rows->count;
+    for (int64_t t = 0; t < trees; t++)
+        for (int64_t i = 0; i < n; i++) {
+            w.at[t * n + i] = s->walk + s->tree_start[first + t];
+            w.row[t * n + i] = rows->value + i * rows->stride;
+        }
+    run_lanes(s, rows, &w, trees * n, leaf);
+}
+
+void forest_walk_some(const forest_state *s, const walk_rows *rows, const uint16_t *pick,
+                      int64_t count, int64_t t, int64_t *leaf)
+{
+    lanes_walk w;
+    for (int64_t k = 0; k < count; k++) {
+        w.at[k] = s->walk + s->tree_start[t];
+        w.row[k] = rows->value + pick[k] * rows->stride;
+    }
+    run_lanes(s, rows, &w, count, leaf);
+}
+
+/* ---- scores ---- */
+
+void forest_add_leaf(const forest_state *s, int64_t i, double *score)
 {
     if (s->n_rows == 0) {
-        score[0] += s->threshold[i];
+        score[0] += s->walk[i].threshold;
         return;
     }
-    (void)outputs;
-    const int32_t row = s->payload[i];
+    const int64_t row = s->walk[i].payload;
+    if (row < 0) {
+        score[-1 - row] += 1;
+        return;
+    }
     for (int64_t e = s->row_start[row]; e < s->row_start[row + 1]; e++)
         score[s->entry_class[e]] += s->entry_share[e];
 }
 
-/* Up to ABREAST rows at once: their loads overlap. */
-static void walk_rows(const forest_state *s, int64_t t, const double *const row[], int64_t count,
-                      const walk_node *leaf[])
-{
-    const walk_node *root = s->walk + s->tree_start[t];
-    for (int64_t i = 0; i < count; i++)
-        leaf[i] = root;
-    for (bool more = root->child != 0; more;) {
-        more = false;
-        for (int64_t i = 0; i < count; i++)
-            if (leaf[i]->child) {
-                leaf[i] = step(s, root, leaf[i], row[i]);
-                more = true;
-            }
-    }
-}
+typedef struct prediction {
+    const hone_predict_job *job;
+    int64_t block;
+} prediction;
 
 static hone_status predict_block(void *context, int64_t b, hone_arena *scratch, hone_error *error)
 {
-    const hone_predict_job *job = context;
+    const prediction *p = context;
+    const hone_predict_job *job = p->job;
     const forest_state *s = job->state;
-    const int64_t c = job->shape.outputs, d = job->x.cols;
-    const int64_t first = b * ROWS;
-    const int64_t count = first + ROWS < job->x.rows ? ROWS : job->x.rows - first;
-    double *buffer = HONE_RAW(scratch, double, count, d);
-    if (!buffer)
+    const int64_t c = job->shape.outputs, first = b * p->block;
+    const int64_t left = job->x.rows - first, count = left < p->block ? left : p->block;
+    walk_rows rows;
+    int64_t *leaf = HONE_RAW(scratch, int64_t, WALK_LANES, 1);
+    if (!leaf)
         return hone_no_memory(error);
-    const double *row[ROWS];
-    for (int64_t i = 0; i < count; i++)
-        row[i] = hone_row_f64(&job->x, first + i, buffer + i * d);
+    HONE_TRY(forest_walk_rows(&job->shape, &job->x, first, count, scratch, &rows, error));
     double *score = job->score + first * c;
     memset(score, 0, (size_t)(count * c) * sizeof *score);
-    for (int64_t t = 0; t < s->n_trees; t++)
-        for (int64_t i = 0; i < count; i += ABREAST) {
-            const walk_node *leaf[ABREAST];
-            const int64_t abreast = count - i < ABREAST ? count - i : ABREAST;
-            walk_rows(s, t, row + i, abreast, leaf);
-            for (int64_t k = 0; k < abreast; k++)
-                forest_add_leaf(s, leaf[k] - s->walk, c, score + (i + k) * c);
-        }
+    const int64_t abreast = WALK_LANES / count;
+    for (int64_t t = 0; t < s->n_trees; t += abreast) {
+        const int64_t trees = s->n_trees - t < abreast ? s->n_trees - t : abreast;
+        if (hone_stopping(job->run) == HONE_ABANDON)
+            return HONE_STOPPED;
+        forest_walk(s, &rows, t, trees, leaf);
+        for (int64_t k = 0; k < trees * count; k++)
+            forest_add_leaf(s, leaf[k], score + k % count * c);
+    }
     for (int64_t i = 0; i < count * c; i++)
         score[i] /= (double)s->n_trees;
     return HONE_OK;
@@ -127,6 +268,7 @@ static hone_status predict_block(void *context, int64_t b, hone_arena *scratch, 
 
 hone_status forest_predict(const hone_predict_job *job, hone_error *error)
 {
-    hone_predict_job copy = *job;
-    return hone_for_blocks(job->run, (job->x.rows + ROWS - 1) / ROWS, predict_block, &copy, error);
+    prediction p = {job, forest_walk_block(&job->x, job->run)};
+    return hone_for_blocks(job->run, (job->x.rows + p.block - 1) / p.block, predict_block, &p,
+                           error);
 }
