@@ -201,6 +201,7 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
     forest_state *s = state;
     problem p;
     limits stop;
+    HONE_TRY(forest_adjust(job, params, error));
     HONE_TRY(forest_problem(job, params, job->scratch, &p, error));
     forest_limits(params, job->x.rows, &stop);
     const int64_t wanted = params->n_estimators;

@@ -9,6 +9,9 @@ hone_status forest_problem(const hone_fit_job *job, const forest_params *params,
                            problem *out, hone_error *error);
 void forest_limits(const forest_params *params, int64_t rows, limits *out);
 
+/* Counts above what the data have: named, used as the most there is. */
+hone_status forest_adjust(const hone_fit_job *job, const forest_params *params, hone_error *error);
+
 /* Draws of one bootstrap; 0: every row once. */
 int64_t forest_draws(const forest_params *params, int64_t rows);
 
@@ -18,6 +21,9 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error);
 hone_status forest_prepare(const hone_shape *shape, const void *params, void *state,
                            hone_arena *keep, hone_error *error);
 hone_status forest_predict(const hone_predict_job *job, hone_error *error);
+
+hone_status forest_permutation_importances(const hone_output_job *job, double *out,
+                                           hone_error *error);
 
 extern const hone_output forest_outputs[];
 

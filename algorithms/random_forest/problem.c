@@ -34,6 +34,19 @@ int64_t forest_draws(const forest_params *p, int64_t rows)
     return draws > 1 ? draws : 1;
 }
 
+static hone_status adjust(const hone_fit_job *job, const char *name, hone_amount a, int64_t most,
+                          hone_error *error)
+{
+    const bool above = a.word < 0 && a.integral && a.number > (double)most;
+    return above ? hone_adjust(job->run, name, (double)most, error) : HONE_OK;
+}
+
+hone_status forest_adjust(const hone_fit_job *job, const forest_params *p, hone_error *error)
+{
+    HONE_TRY(adjust(job, "max_features", p->max_features, job->x.cols, error));
+    return p->bootstrap ? adjust(job, "max_samples", p->max_samples, job->x.rows, error) : HONE_OK;
+}
+
 void forest_limits(const forest_params *p, int64_t rows, limits *out)
 {
     const int64_t rows_to_split = rows_of(p->min_samples_split, rows);

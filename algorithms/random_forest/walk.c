@@ -98,22 +98,43 @@ static double code_of(double v, int32_t levels)
     return bits;
 }
 
+bool forest_walk_room(const hone_matrix *x, int64_t count, hone_arena *scratch, walk_rows *out)
+{
+    *out = (walk_rows){0, x->cols, HONE_RAW(scratch, double, count * x->cols + 1, 1), false};
+    return out->value != NULL;
+}
+
+/* Cells as they were read become cells as the walk reads them. */
+static void encode(const hone_shape *shape, walk_rows *rows)
+{
+    const int64_t d = rows->stride, cells = rows->count * d;
+    bool holes = false;
+    for (int64_t k = 0; k < cells; k++)
+        holes |= isnan(rows->value[k]);
+    rows->holes = holes;
+    for (int64_t j = 0; j < d && shape->levels; j++)
+        for (int64_t k = j; k < cells && shape->levels[j]; k += d)
+            rows->value[k] = code_of(rows->value[k], shape->levels[j]);
+}
+
 hone_status forest_walk_rows(const hone_shape *shape, const hone_matrix *x, int64_t first,
                              int64_t count, hone_arena *scratch, walk_rows *out, hone_error *error)
 {
-    const int64_t d = x->cols;
-    *out = (walk_rows){count, d, HONE_RAW(scratch, double, count *d + 1, 1), false};
-    if (!out->value)
+    if (!forest_walk_room(x, count, scratch, out))
         return hone_no_memory(error);
-    hone_rows_f64(x, first, count, out->value, d);
-    bool holes = false;
-    for (int64_t k = 0; k < count * d; k++)
-        holes |= isnan(out->value[k]);
-    out->holes = holes;
-    for (int64_t j = 0; j < d && shape->levels; j++)
-        for (int64_t i = 0; i < count && shape->levels[j]; i++)
-            out->value[i * d + j] = code_of(out->value[i * d + j], shape->levels[j]);
+    hone_rows_f64(x, first, count, out->value, out->stride);
+    out->count = count;
+    encode(shape, out);
     return HONE_OK;
+}
+
+void forest_walk_load(const hone_shape *shape, const hone_matrix *x, const int64_t *row,
+                      int64_t count, walk_rows *to)
+{
+    for (int64_t i = 0; i < count; i++)
+        hone_rows_f64(x, row[i], 1, to->value + i * to->stride, to->stride);
+    to->count = count;
+    encode(shape, to);
 }
 
 int64_t forest_walk_block(const hone_matrix *x, const hone_run *run)

@@ -18,6 +18,11 @@ enum { WALK_LANES = 2048 };
 hone_status forest_walk_rows(const hone_shape *shape, const hone_matrix *x, int64_t first,
                              int64_t count, hone_arena *scratch, walk_rows *out, hone_error *error);
 
+/* Room for `count` rows of `x`; false: no memory. Then any rows of it, as often as wanted. */
+bool forest_walk_room(const hone_matrix *x, int64_t count, hone_arena *scratch, walk_rows *out);
+void forest_walk_load(const hone_shape *shape, const hone_matrix *x, const int64_t *row,
+                      int64_t count, walk_rows *to);
+
 /* The leaves that the rows reach in trees [first, first + trees), counted from the forest's first
  * node: leaf[t * count + i]; trees * count <= WALK_LANES. */
 void forest_walk(const forest_state *s, const walk_rows *rows, int64_t first, int64_t trees,
