@@ -11,6 +11,7 @@
 #include "hone/model.h"
 #include "hone/space.h"
 #include "hone/train.h"
+#include "hone/tune.h"
 
 HONE_BEGIN
 

@@ -1,0 +1,133 @@
+/* Lines are appended with one write each, under a lock of the file that ends with the process. What
+ * stands behind the last newline was cut off by a crash and goes. */
+#define _GNU_SOURCE
+#include "core/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+
+enum { LARGEST = 1 << 30 };
+
+static hone_status io_error(const char *file, const char *what, int number, hone_error *error)
+{
+    char buffer[128];
+    return hone_fail(error, HONE_IO, file, "%s: %s", what,
+                     strerror_r(number, buffer, sizeof buffer));
+}
+
+static hone_status open_alone(const char *file, int *fd, hone_error *error)
+{
+    struct stat info;
+    do
+        *fd = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+    while (*fd < 0 && errno == EINTR);
+    if (*fd < 0)
+        return io_error(file, "cannot be opened", errno, error);
+    if (fstat(*fd, &info))
+        return io_error(file, "cannot be looked at", errno, error);
+    if (!S_ISREG(info.st_mode))
+        return hone_fail(error, HONE_IO, file, "is not a regular file");
+    if (!flock(*fd, LOCK_EX | LOCK_NB))
+        return HONE_OK;
+    return errno == EWOULDBLOCK ? hone_fail(error, HONE_IO, file, "another search writes it")
+                                : io_error(file, "cannot be locked", errno, error);
+}
+
+static hone_status read_line(const char *file, int64_t number, const char *text, size_t length,
+                             hone_journal_reader reader, void *context, hone_error *error)
+{
+    char path[96], place[32];
+    snprintf(place, sizeof place, ":%lld", (long long)number);
+    hone_text_join(path, sizeof path, file, place, "");
+    cJSON *tree = NULL;
+    hone_error own = {0};
+    hone_status status = hone_json_parse(text, length, NULL, path, &tree, &own);
+    if (!status)
+        status = reader(context, tree, &own);
+    cJSON_Delete(tree);
+    if (!status || status == HONE_NO_MEMORY)
+        return status ? hone_no_memory(error) : HONE_OK;
+    return hone_fail(error, HONE_CORRUPT, path, "%s", own.message);
+}
+
+/* Gives the bytes that are whole lines. The first must be `header`, or the beginning of it. */
+static hone_status read_lines(const char *file, const char *header, const char *text, size_t size,
+                              hone_journal_reader reader, void *context, size_t *whole,
+                              hone_error *error)
+{
+    const size_t first = strlen(header), seen = size < first ? size : first;
+    *whole = 0;
+    if (memcmp(text, header, seen) || (size > first && text[first] != '\n'))
+        return hone_fail(error, HONE_CORRUPT, file,
+                         "is not of this search (its first line names data, seed and options); "
+                         "give another file");
+    for (int64_t number = 1; *whole < size; number++) {
+        const char *line = text + *whole, *end = memchr(line, '\n', size - *whole);
+        if (!end)
+            break;
+        if (number > 1)
+            HONE_TRY(read_line(file, number, line, (size_t)(end - line), reader, context, error));
+        *whole += (size_t)(end - line) + 1;
+    }
+    return HONE_OK;
+}
+
+static hone_status take_over(const hone_journal *j, const char *header, hone_journal_reader reader,
+                             void *context, hone_error *error)
+{
+    char *text = NULL;
+    size_t size = 0, whole = 0;
+    HONE_TRY(hone_file_read(j->file, LARGEST, &text, &size, error));
+    hone_status status =
+        size ? read_lines(j->file, header, text, size, reader, context, &whole, error) : HONE_OK;
+    hone_free(text);
+    HONE_TRY(status);
+    if (whole < size && ftruncate(j->fd, (off_t)whole))
+        return io_error(j->file, "cannot be cut", errno, error);
+    return whole ? HONE_OK : hone_journal_add(j, header, error);
+}
+
+hone_status hone_journal_open(const char *file, const char *header, hone_journal_reader reader,
+                              void *context, hone_journal *j, hone_error *error)
+{
+    j->file = file;
+    hone_status status = open_alone(file, &j->fd, error);
+    if (!status)
+        status = take_over(j, header, reader, context, error);
+    if (status)
+        hone_journal_close(j);
+    return status;
+}
+
+hone_status hone_journal_add(const hone_journal *j, const char *line, hone_error *error)
+{
+    hone_text t = {0};
+    hone_text_add(&t, line);
+    hone_text_add(&t, "\n");
+    hone_status status = t.failed ? hone_no_memory(error) : HONE_OK;
+    for (size_t done = 0; !status && done < t.length;) {
+        const ssize_t n = write(j->fd, t.bytes + done, t.length - done);
+        if (n < 0 && errno != EINTR)
+            status = io_error(j->file, "cannot be written", errno, error);
+        done += n > 0 ? (size_t)n : 0;
+    }
+    hone_text_drop(&t);
+    return status;
+}
+
+void hone_journal_close(hone_journal *j)
+{
+    if (j->fd >= 0)
+        close(j->fd);
+    j->fd = -1;
+}

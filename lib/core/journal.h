@@ -1,0 +1,27 @@
+/* A file of JSON lines that only grows. The first line says whose it is; a line is there whole or
+ * not at all, also after the writer was killed. One writer at a time. */
+#ifndef HONE_CORE_JOURNAL_H
+#define HONE_CORE_JOURNAL_H
+
+#include <cJSON.h>
+#include <stddef.h>
+
+#include "hone/error.h"
+
+typedef struct hone_journal {
+    const char *file;
+    int fd; /* -1: closed */
+} hone_journal;
+
+/* Takes one line; a failure without a path of its own gets that of the line. */
+typedef hone_status (*hone_journal_reader)(void *context, const cJSON *line, hone_error *error);
+
+/* Opens, or makes, the journal whose first line is `header`, and hands the others to `reader`.
+ * Changes nothing unless the file begins with the header, or is empty. */
+hone_status hone_journal_open(const char *file, const char *header, hone_journal_reader reader,
+                              void *context, hone_journal *journal, hone_error *error);
+/* `line` without its newline. */
+hone_status hone_journal_add(const hone_journal *journal, const char *line, hone_error *error);
+void hone_journal_close(hone_journal *journal);
+
+#endif

@@ -1,0 +1,469 @@
+/* The search: rungs of trials, each rung one call of hone_train_many.
+ *
+ * A random search is one rung at full budget. Successive halving (Jamieson and Talwalkar, AISTATS
+ * 2016) has rungs of budgets eta^-R, ..., 1/eta, 1; the best ceil(N / eta^r) of rung r - 1, ties to
+ * the lower number, make up rung r. Which trials run depends on losses alone, so that a search
+ * resumed from its journal takes the same way.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "core/journal.h"
+#include "core/training.h"
+#include "hone/hone.h"
+
+enum { MOST_TRIALS = 1000000, MOST_RUNGS = 32 };
+
+typedef struct search {
+    hone_dataset *dataset;
+    uint64_t seed;
+    hone_tune_options options; /* with defaults in place of 0 */
+    hone_space_options space;
+    hone_options train, trial; /* as given; and what a trial gets */
+    hone_options checked;
+    int64_t n;
+    int rungs;
+    double budget[MOST_RUNGS];
+    hone_arena *arena;
+    hone_config **config;
+    double *loss; /* rungs x n: NaN not yet, infinite failed */
+    hone_journal journal;
+    hone_tuned tuned;
+    int64_t started;
+
+    /* Of the rung at work. */
+    int rung;
+    int64_t members;
+    int64_t *member;
+    const hone_config **chosen;
+    int32_t stop; /* atomic; what the trials look at */
+    bool by_caller;
+    hone_status failure;  /* of the journal */
+    hone_error why, last; /* last: of a trial */
+} search;
+
+static double *loss_at(const search *s, int rung, int64_t trial)
+{
+    return &s->loss[(int64_t)rung * s->n + trial];
+}
+
+/* ---- what was asked ---- */
+
+static hone_status refuse(hone_error *error, const char *name, const char *rule)
+{
+    char path[64] = "options.";
+    strncat(path, name, sizeof path - strlen(path) - 1);
+    return hone_fail(error, HONE_BAD_ARGUMENT, path, "%s", rule);
+}
+
+static hone_status copy(const hone_tune_options *given, search *s, hone_error *error)
+{
+    hone_tune_options *o = &s->options;
+    if (given && given->size < sizeof given->size)
+        return refuse(error, "size", "not set; it must be sizeof(hone_tune_options)");
+    if (given && given->size > sizeof *o)
+        return hone_fail(error, HONE_UNSUPPORTED, "options.size",
+                         "the options are of a later version of Hone");
+    if (given)
+        memcpy(o, given, given->size);
+    HONE_TRY(hone_options_read(o->train, &s->checked, error));
+    s->train = (hone_options){.size = sizeof s->train};
+    if (o->train)
+        memcpy(&s->train, o->train,
+               o->train->size < sizeof s->train ? o->train->size : sizeof s->train);
+    s->train.size = sizeof s->train;
+    if (o->space && o->space->size > sizeof s->space)
+        return refuse(error, "space", "of a later version of Hone");
+    if (o->space)
+        memcpy(&s->space, o->space, o->space->size);
+    s->space.size = sizeof s->space;
+    s->space.task = 0;
+    s->space.dataset = s->dataset;
+    return HONE_OK;
+}
+
+static hone_status check(search *s, hone_error *error)
+{
+    hone_tune_options *o = &s->options;
+    const bool halving = o->search == HONE_SEARCH_HALVING;
+    if (o->search != HONE_SEARCH_RANDOM && !halving)
+        return refuse(error, "search", "not one of hone_search");
+    if (o->trials < 0 || o->trials > MOST_TRIALS)
+        return refuse(error, "trials", "must lie in 1 .. 1,000,000; 0 means 100");
+    if (!halving && (o->min_budget != 0 || o->eta))
+        return refuse(error, o->eta ? "eta" : "min_budget", "given, but the search has one rung");
+    if (!(o->min_budget >= 0 && o->min_budget <= 1))
+        return refuse(error, "min_budget", "must lie in (0, 1]; 0 means 1/9");
+    if (o->eta < 0 || o->eta == 1)
+        return refuse(error, "eta", "must be at least 2; 0 means 3");
+    if (!(o->seconds >= 0 && o->seconds < 1e9))
+        return refuse(error, "seconds", "must be above 0; 0 means no limit");
+    if (halving && s->checked.budget < 1)
+        return refuse(error, "train.budget", "is what successive halving chooses");
+    if (s->checked.out_of_fold)
+        return refuse(error, "train.out_of_fold", "one array cannot take the scores of many");
+    if (s->checked.warm_from)
+        return refuse(error, "train.warm_from", "one model cannot begin trials of every kind");
+    o->trials = o->trials ? o->trials : 100;
+    o->min_budget = o->min_budget > 0 ? o->min_budget : 1.0 / 9;
+    o->eta = o->eta ? o->eta : 3;
+    s->n = o->trials;
+    return HONE_OK;
+}
+
+static void plan_rungs(search *s)
+{
+    const hone_tune_options *o = &s->options;
+    int steps = 0;
+    double least = 1;
+    while (o->search == HONE_SEARCH_HALVING && steps < MOST_RUNGS - 1 &&
+           least > o->min_budget * (1 + 1e-9)) /* 1/3/3 is 1/9 but for rounding */
+        least /= o->eta, steps++;
+    s->rungs = steps + 1;
+    s->budget[steps] = s->checked.budget;
+    for (int r = steps - 1; r >= 0; r--)
+        s->budget[r] = s->budget[r + 1] / o->eta;
+}
+
+static int64_t members_of(const search *s, int rung)
+{
+    int64_t n = s->n;
+    for (int r = 0; r < rung; r++)
+        n = (n + s->options.eta - 1) / s->options.eta;
+    return n;
+}
+
+/* ---- journal ---- */
+
+static void add_validation(const search *s, hone_text *t)
+{
+    const hone_options *o = &s->checked;
+    const hone_dataset *valid = s->dataset->valid;
+    hone_text_format(t,
+                     ",\"validation\":\"%s\",\"holdout\":", hone_validation_names[o->validation]);
+    hone_text_number(t, o->holdout);
+    hone_text_format(t, ",\"folds\":%d,\"rows\":\"%016" PRIx64 "\",\"split_seed\":\"%" PRIu64 "\"",
+                     (int)o->folds,
+                     hone_hash(0, o->valid_rows, (size_t)o->n_valid_rows * sizeof *o->valid_rows),
+                     o->split_seed ? *o->split_seed : s->seed);
+    hone_text_format(t, ",\"valid_data\":\"%016" PRIx64 "\"", valid ? valid->fingerprint : 0);
+}
+
+/* Everything that a loss or the choice of trials depends on. */
+static char *header_of(const search *s, const char *space)
+{
+    const hone_options *o = &s->checked;
+    hone_text t = {0};
+    hone_text_format(&t,
+                     "{\"journal\":\"hone.tune/1\",\"hone\":\"%s\",\"data\":\"%016" PRIx64
+                     "\",\"space\":\"%016" PRIx64 "\",\"seed\":\"%" PRIu64 "\",\"metric\":",
+                     hone_version(), s->dataset->fingerprint, hone_hash_text(0, space), s->seed);
+    hone_text_quoted(&t, o->metric ? o->metric : "");
+    add_validation(s, &t);
+    hone_text_add(&t, ",\"deadline\":");
+    hone_text_number(&t, o->deadline);
+    hone_text_format(&t, ",\"memory_cap\":%" PRId64 ",\"work_limit\":%" PRId64 ",\"cutoff\":",
+                     o->memory_cap, o->work_limit);
+    if (o->cutoff && isfinite(*o->cutoff))
+        hone_text_number(&t, *o->cutoff);
+    else
+        hone_text_add(&t, o->cutoff ? "true" : "null");
+    hone_text_format(&t, ",\"native\":%s,\"strict\":%s,\"isa\":%d,\"budgets\":[",
+                     o->native_fidelity ? "true" : "false", o->strict ? "true" : "false",
+                     (int)o->isa);
+    for (int r = 0; r < s->rungs; r++) {
+        hone_text_add(&t, r ? "," : "");
+        hone_text_number(&t, s->budget[r]);
+    }
+    hone_text_add(&t, "]");
+    if (s->rungs > 1) /* a random search may be made longer */
+        hone_text_format(&t, ",\"trials\":%" PRId64 ",\"eta\":%d", s->n, (int)s->options.eta);
+    hone_text_add(&t, "}");
+    return hone_text_take(&t);
+}
+
+static hone_status read_trial(void *context, const cJSON *line, hone_error *error)
+{
+    search *s = context;
+    int64_t trial, rung;
+    double loss = INFINITY;
+    const cJSON *given = hone_json_get(line, "loss");
+    if (!hone_json_integer(hone_json_get(line, "trial"), &trial) || trial < 0 ||
+        !hone_json_integer(hone_json_get(line, "rung"), &rung) || rung < 0 || rung >= s->rungs)
+        return hone_fail(error, HONE_CORRUPT, "", "its trial or rung is not one of this search");
+    if (!given || (!cJSON_IsNull(given) && !hone_json_number(given, &loss)))
+        return hone_fail(error, HONE_CORRUPT, "", "its loss is neither a number nor null");
+    if (trial >= s->n)
+        return HONE_OK;
+    double *at = loss_at(s, (int)rung, trial);
+    if (!isnan(*at))
+        return hone_fail(error, HONE_CORRUPT, "", "its trial stands twice");
+    *at = loss;
+    s->tuned.trials++, s->tuned.resumed++;
+    s->tuned.failed += isinf(loss);
+    return HONE_OK;
+}
+
+static hone_status open_journal(search *s, hone_error *error)
+{
+    char *space = NULL;
+    if (!s->options.journal)
+        return HONE_OK;
+    HONE_TRY(hone_space_json(&s->space, &space, error));
+    char *header = header_of(s, space);
+    const hone_status status =
+        header ? hone_journal_open(s->options.journal, header, read_trial, s, &s->journal, error)
+               : hone_no_memory(error);
+    hone_text_free(header);
+    hone_text_free(space);
+    return status;
+}
+
+static char *line_of(const search *s, int64_t trial, const hone_result *r, const char *config)
+{
+    hone_text t = {0};
+    hone_text_format(&t, "{\"trial\":%" PRId64 ",\"rung\":%d,\"budget\":", trial, s->rung);
+    hone_text_number(&t, s->budget[s->rung]);
+    hone_text_format(&t, ",\"status\":\"%s\",\"loss\":",
+                     r->status ? hone_status_name(r->status) : hone_end_names[r->end]);
+    if (r->status)
+        hone_text_add(&t, "null");
+    else
+        hone_text_number(&t, r->loss);
+    if (r->status) {
+        hone_text_add(&t, ",\"path\":");
+        hone_text_quoted(&t, r->error.path);
+        hone_text_add(&t, ",\"message\":");
+        hone_text_quoted(&t, r->error.message);
+    } else {
+        hone_text_add(&t, ",\"seconds\":");
+        hone_text_number(&t, hone_result_number(r, "seconds", -1));
+    }
+    hone_text_add(&t, ",\"config\":");
+    hone_text_add(&t, config);
+    hone_text_add(&t, "}");
+    return hone_text_take(&t);
+}
+
+static hone_status write_down(search *s, int64_t trial, const hone_result *r, hone_error *error)
+{
+    char *config = NULL;
+    HONE_TRY(hone_config_json(s->config[trial], s->dataset->task, &config, error));
+    char *line = line_of(s, trial, r, config);
+    hone_status status = line ? HONE_OK : hone_no_memory(error);
+    if (!status && s->journal.fd >= 0)
+        status = hone_journal_add(&s->journal, line, error);
+    if (!status && s->options.trial)
+        s->options.trial(s->options.context, line);
+    hone_text_free(line);
+    hone_text_free(config);
+    return status;
+}
+
+/* ---- a rung ---- */
+
+static void stop(search *s)
+{
+    __atomic_store_n(&s->stop, 1, __ATOMIC_RELAXED);
+}
+
+static void look_around(search *s)
+{
+    const hone_options *o = &s->train;
+    if (o->cancel && __atomic_load_n(o->cancel, __ATOMIC_RELAXED))
+        s->by_caller = true, stop(s);
+    if (s->options.seconds > 0 && (double)(hone_clock() - s->started) * 1e-9 >= s->options.seconds)
+        stop(s);
+}
+
+static bool poll(void *context)
+{
+    search *s = context;
+    look_around(s);
+    if (s->train.poll && s->train.poll(s->train.context))
+        s->by_caller = true, stop(s);
+    return __atomic_load_n(&s->stop, __ATOMIC_RELAXED) != 0;
+}
+
+static void pass_log(void *context, int level, const char *line)
+{
+    const search *s = context;
+    s->train.log(s->train.context, level, line);
+}
+
+static void pass_progress(void *context, const char *stage, double fraction, double eta)
+{
+    const search *s = context;
+    s->train.progress(s->train.context, stage, fraction, eta);
+}
+
+static void note(void *context, int64_t place, const hone_result *r)
+{
+    search *s = context;
+    const int64_t trial = s->member[place];
+    look_around(s);
+    if (r->end == HONE_END_CANCELLED || s->failure)
+        return;
+    *loss_at(s, s->rung, trial) = r->status ? INFINITY : r->loss;
+    s->tuned.trials++;
+    s->tuned.failed += r->status != HONE_OK;
+    if (r->status)
+        s->last = r->error;
+    s->failure = write_down(s, trial, r, &s->why);
+    if (s->failure)
+        stop(s);
+}
+
+typedef struct ranked {
+    double loss;
+    int64_t trial;
+} ranked;
+
+static int by_loss(const void *a, const void *b)
+{
+    const ranked *p = a, *q = b;
+    if (p->loss != q->loss)
+        return p->loss < q->loss ? -1 : 1;
+    return p->trial < q->trial ? -1 : p->trial > q->trial;
+}
+
+/* The trials of a rung that are not known yet. */
+static hone_status choose(search *s, hone_error *error)
+{
+    int64_t n = 0;
+    ranked *order = hone_alloc((size_t)s->n * sizeof *order);
+    if (!order)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < s->n; i++) {
+        const double loss = s->rung ? *loss_at(s, s->rung - 1, i) : 0;
+        if (isfinite(loss))
+            order[n++] = (ranked){loss, i};
+    }
+    qsort(order, (size_t)n, sizeof *order, by_loss);
+    const int64_t most = members_of(s, s->rung);
+    s->members = 0;
+    for (int64_t k = 0; k < n && k < most; k++) {
+        const int64_t i = order[k].trial;
+        if (!isnan(*loss_at(s, s->rung, i)))
+            continue;
+        s->member[s->members] = i;
+        s->chosen[s->members++] = s->config[i];
+    }
+    hone_free(order);
+    return HONE_OK;
+}
+
+static hone_status run_rung(search *s, hone_error *error)
+{
+    HONE_TRY(choose(s, error));
+    uint64_t *seeds = hone_alloc((size_t)(s->members + 1) * sizeof *seeds);
+    hone_result **results = hone_alloc((size_t)(s->members + 1) * sizeof(hone_result *));
+    hone_status status = seeds && results ? HONE_OK : hone_no_memory(error);
+    for (int64_t k = 0; !status && k < s->members; k++)
+        seeds[k] = s->seed;
+    s->trial.budget = s->budget[s->rung];
+    look_around(s);
+    if (!status && !s->stop)
+        status = hone_train_many(s->chosen, seeds, s->members, s->dataset, &s->trial, note, results,
+                                 error);
+    for (int64_t k = 0; results && k < s->members; k++)
+        hone_result_free(results[k]);
+    hone_free(results);
+    hone_free(seeds);
+    if (s->failure) {
+        if (error)
+            *error = s->why;
+        return s->failure;
+    }
+    if (s->by_caller)
+        return hone_fail(error, HONE_STOPPED, "search", "the caller asked to stop");
+    return status == HONE_STOPPED ? HONE_OK : status;
+}
+
+/* ---- together ---- */
+
+static hone_status sample(search *s, hone_error *error)
+{
+    const int64_t losses = s->n * s->rungs;
+    s->config = HONE_NEW(s->arena, hone_config *, s->n, 1);
+    s->loss = HONE_RAW(s->arena, double, losses, 1);
+    s->member = HONE_RAW(s->arena, int64_t, s->n, 1);
+    s->chosen = HONE_NEW(s->arena, const hone_config *, s->n, 1);
+    if (!s->config || !s->loss || !s->member || !s->chosen)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < losses; i++)
+        s->loss[i] = NAN;
+    for (int64_t i = 0; i < s->n; i++)
+        HONE_TRY(hone_space_sample(&s->space, s->seed, (uint64_t)i, &s->config[i], error));
+    return HONE_OK;
+}
+
+/* The best of the largest budget that has one. */
+static hone_status take_best(search *s, hone_error *error)
+{
+    s->tuned.best = -1;
+    for (int r = s->rungs - 1; r >= 0 && s->tuned.best < 0; r--)
+        for (int64_t i = 0; i < s->n; i++) {
+            const double loss = *loss_at(s, r, i);
+            if (isfinite(loss) && (s->tuned.best < 0 || loss < s->tuned.loss))
+                s->tuned.best = i, s->tuned.loss = loss;
+        }
+    if (s->tuned.best >= 0)
+        return HONE_OK;
+    if (s->last.status)
+        return hone_fail(error, s->last.status, s->last.path, "%s", s->last.message);
+    return hone_fail(error, HONE_STOPPED, "search",
+                     s->tuned.failed ? "every trial of the journal has failed"
+                                     : "the time ended before the first trial");
+}
+
+static hone_status run(search *s, hone_result **best, hone_error *error)
+{
+    HONE_TRY(sample(s, error));
+    HONE_TRY(open_journal(s, error));
+    s->trial = s->train;
+    s->trial.model_dir = NULL, s->trial.keep_model = false;
+    s->trial.cancel = &s->stop, s->trial.poll = poll, s->trial.context = s;
+    s->trial.log = s->train.log ? pass_log : NULL;
+    s->trial.progress = s->train.progress ? pass_progress : NULL;
+    for (s->rung = 0; s->rung < s->rungs && !s->stop; s->rung++)
+        HONE_TRY(run_rung(s, error));
+    s->tuned.seconds = (double)(hone_clock() - s->started) * 1e-9;
+    HONE_TRY(take_best(s, error));
+    return hone_train_full(s->config[s->tuned.best], s->dataset, s->seed, &s->train, best, error);
+}
+
+hone_status hone_tune(hone_dataset *dataset, uint64_t seed, const hone_tune_options *options,
+                      hone_tuned *tuned, hone_result **best, hone_error *error)
+{
+    if (best)
+        *best = NULL;
+    if (!dataset || !best || (tuned && tuned->size < sizeof tuned->size))
+        return hone_fail(error, HONE_BAD_ARGUMENT,
+                         !dataset ? "dataset"
+                         : !best  ? "best"
+                                  : "tuned.size",
+                         "missing");
+    search s = {.dataset = dataset, .seed = seed, .journal.fd = -1, .started = hone_clock()};
+    HONE_TRY(copy(options, &s, error));
+    HONE_TRY(check(&s, error));
+    plan_rungs(&s);
+    s.arena = hone_arena_open(NULL);
+    if (!s.arena)
+        return hone_no_memory(error);
+    const hone_status status = run(&s, best, error);
+    hone_journal_close(&s.journal);
+    for (int64_t i = 0; s.config && i < s.n; i++)
+        hone_config_free(s.config[i]);
+    hone_arena_close(s.arena);
+    if (!status && tuned) {
+        const size_t size = tuned->size < sizeof s.tuned ? tuned->size : sizeof s.tuned;
+        s.tuned.size = tuned->size;
+        memcpy(tuned, &s.tuned, size);
+    }
+    return status;
+}

@@ -1,0 +1,411 @@
+/* The search: what it tries, what it keeps, how it goes on after it was cut off. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hone/hone.h"
+#include "toolbox/random.h"
+#include "toys.h"
+
+enum { N = 90, D = 3, TRIALS = 18 };
+
+static hone_dataset *data(uint64_t seed)
+{
+    static double x[N * D];
+    static int32_t label[N];
+    hone_stream s = hone_stream_of(seed, 0, 0);
+    for (int i = 0; i < N; i++) {
+        label[i] = i % 3;
+        for (int j = 0; j < D; j++)
+            x[i * D + j] = hone_uniform(&s) * 4 + (j == i % 3 ? 2 : 0);
+    }
+    const hone_dataset_options options = {.size = sizeof options, .task = HONE_CLASSIFICATION};
+    hone_dataset *d = NULL;
+    hone_error error = {0};
+    if (hone_dataset_dense(x, HONE_F64, N, D, D, 1, (hone_vector){label, HONE_I32, 1, NULL, 0},
+                           &options, &d, &error))
+        fail_msg("%s: %s", error.path, error.message);
+    return d;
+}
+
+static const char *const centroid[] = {"centroid", NULL};
+static const hone_algorithm *const toys[] = {&toy_centroid, NULL};
+static const hone_space_options space = {
+    .size = sizeof space, .models = centroid, .algorithms = toys};
+
+/* Lines of the trials, in the order they came. */
+typedef struct seen {
+    int lines, kill_after, stop_after;
+    int32_t cancel;
+    double loss[TRIALS * 3];
+} seen;
+
+static void on_trial(void *context, const char *line)
+{
+    seen *s = context;
+    const char *loss = strstr(line, "\"loss\":"), *rung = strstr(line, "\"rung\":");
+    assert_true(loss && rung && line[0] == '{' && !strchr(line, '\n'));
+    const int at = atoi(rung + 7) * TRIALS + atoi(line + strlen("{\"trial\":"));
+    assert_true(at >= 0 && at < TRIALS * 3 && isnan(s->loss[at]));
+    s->loss[at] = strncmp(loss + 7, "null", 4) ? strtod(loss + 7, NULL) : INFINITY;
+    s->lines++;
+    if (s->lines == s->kill_after)
+        raise(SIGKILL);
+    if (s->lines == s->stop_after)
+        s->cancel = 1;
+}
+
+static seen nothing(void)
+{
+    seen s = {0};
+    for (int i = 0; i < TRIALS * 3; i++)
+        s.loss[i] = NAN;
+    return s;
+}
+
+typedef struct request {
+    hone_search search;
+    int64_t trials;
+    const char *journal;
+    const hone_options *train;
+    double seconds;
+    uint64_t seed;
+} request;
+
+static hone_status tune(hone_dataset *d, const request *q, seen *s, hone_tuned *tuned,
+                        hone_result **best, hone_error *error)
+{
+    hone_options train = {.size = sizeof train, .threads = 1};
+    if (q->train)
+        train = *q->train;
+    train.cancel = &s->cancel;
+    const hone_tune_options options = {.size = sizeof options,
+                                       .search = q->search,
+                                       .trials = q->trials ? q->trials : TRIALS,
+                                       .journal = q->journal,
+                                       .space = &space,
+                                       .train = &train,
+                                       .seconds = q->seconds,
+                                       .trial = on_trial,
+                                       .context = s};
+    *tuned = (hone_tuned){.size = sizeof *tuned};
+    return hone_tune(d, q->seed ? q->seed : 5, &options, tuned, best, error);
+}
+
+static hone_tuned tuned_well(const request *q, seen *s, double *final)
+{
+    hone_dataset *d = data(7);
+    hone_tuned t;
+    hone_result *best = NULL;
+    hone_error error = {0};
+    if (tune(d, q, s, &t, &best, &error))
+        fail_msg("%s: %s", error.path, error.message);
+    *final = hone_result_loss(best);
+    hone_result_free(best);
+    hone_dataset_free(d);
+    return t;
+}
+
+/* A new name in a directory of its own. */
+static void new_journal(char *directory, char *file, size_t size)
+{
+    strcpy(directory, "/tmp/hone_tune_XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    assert_true(snprintf(file, size, "%s/journal", directory) < (int)size);
+}
+
+static void remove_journal(const char *directory, const char *file)
+{
+    unlink(file);
+    assert_int_equal(rmdir(directory), 0);
+}
+
+static void a_trial_of_a_search_has_the_loss_of_the_same_training_alone(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 3; threads += 2) {
+        const hone_options train = {.size = sizeof train, .threads = threads};
+        seen s = nothing();
+        double final, least = INFINITY;
+        const hone_tuned t = tuned_well(&(request){.train = &train}, &s, &final);
+        assert_int_equal(s.lines, TRIALS);
+        assert_int_equal(t.trials, TRIALS);
+        assert_true(t.resumed == 0 && t.failed == 0 && final == t.loss);
+        for (int i = 0; i < TRIALS; i++) {
+            hone_dataset *d = data(7); /* with a cache of its own */
+            hone_space_options own = space;
+            hone_config *c = NULL;
+            hone_result *r = NULL;
+            hone_error error = {0};
+            own.dataset = d;
+            assert_int_equal(hone_space_sample(&own, 5, (uint64_t)i, &c, &error), HONE_OK);
+            assert_int_equal(hone_train_full(c, d, 5, NULL, &r, &error), HONE_OK);
+            assert_true(hone_result_loss(r) == s.loss[i]);
+            least = fmin(least, s.loss[i]);
+            hone_result_free(r);
+            hone_config_free(c);
+            hone_dataset_free(d);
+        }
+        assert_true(t.loss == least && s.loss[t.best] == least);
+        for (int i = 0; i < t.best; i++)
+            assert_true(s.loss[i] > least);
+    }
+}
+
+static void halving_gives_the_best_third_three_times_as_much(void **state)
+{
+    (void)state;
+    seen s = nothing();
+    double final;
+    const hone_tuned t = tuned_well(&(request){.search = HONE_SEARCH_HALVING}, &s, &final);
+    assert_int_equal(t.trials, 18 + 6 + 2);
+    int went = 0;
+    double worst = -INFINITY, out = INFINITY;
+    for (int i = 0; i < TRIALS; i++)
+        if (isnan(s.loss[TRIALS + i]))
+            out = fmin(out, s.loss[i]);
+        else
+            worst = fmax(worst, s.loss[i]), went++;
+    assert_int_equal(went, 6);
+    assert_true(worst <= out);
+    assert_true(s.loss[2 * TRIALS + t.best] == t.loss && final == t.loss);
+}
+
+static void a_killed_search_goes_on_and_ends_like_a_whole_one(void **state)
+{
+    (void)state;
+    for (int search = HONE_SEARCH_RANDOM; search <= HONE_SEARCH_HALVING; search++) {
+        char directory[64], file[96];
+        new_journal(directory, file, sizeof file);
+        seen whole = nothing();
+        double final, again;
+        const hone_tuned t = tuned_well(&(request){.search = search}, &whole, &final);
+        for (int round = 0; round < 2; round++) {
+            const pid_t child = fork();
+            if (!child) {
+                seen s = nothing();
+                s.kill_after = 8;
+                tuned_well(&(request){.search = search, .journal = file}, &s, &again);
+                _exit(1); /* should have been killed */
+            }
+            int how = 0;
+            assert_int_equal(waitpid(child, &how, 0), child);
+            assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
+        }
+        FILE *f = fopen(file, "a"); /* what a crash leaves of a line */
+        assert_non_null(f);
+        fputs("{\"trial\":17,\"ru", f);
+        fclose(f);
+        seen rest = nothing();
+        const hone_tuned u =
+            tuned_well(&(request){.search = search, .journal = file}, &rest, &again);
+        assert_int_equal(u.resumed, 16);
+        assert_int_equal(u.trials, t.trials);
+        assert_int_equal(rest.lines, t.trials - 16);
+        assert_true(u.best == t.best && u.loss == t.loss && again == final);
+        seen none = nothing();
+        const hone_tuned v =
+            tuned_well(&(request){.search = search, .journal = file}, &none, &again);
+        assert_true(none.lines == 0 && v.resumed == t.trials && v.loss == t.loss);
+        remove_journal(directory, file);
+    }
+}
+
+static void a_random_search_may_be_made_longer(void **state)
+{
+    (void)state;
+    char directory[64], file[96];
+    new_journal(directory, file, sizeof file);
+    double final;
+    seen first = nothing(), second = nothing(), whole = nothing();
+    tuned_well(&(request){.trials = 7, .journal = file}, &first, &final);
+    const hone_tuned t = tuned_well(&(request){.journal = file}, &second, &final);
+    const hone_tuned w = tuned_well(&(request){0}, &whole, &final);
+    assert_true(t.resumed == 7 && second.lines == TRIALS - 7);
+    assert_true(t.loss == w.loss && t.best == w.best);
+    remove_journal(directory, file);
+}
+
+static void a_cancelled_search_keeps_what_was_finished(void **state)
+{
+    (void)state;
+    char directory[64], file[96];
+    new_journal(directory, file, sizeof file);
+    hone_dataset *d = data(7);
+    seen s = nothing();
+    s.stop_after = 4;
+    hone_tuned t;
+    hone_result *best = NULL;
+    hone_error error = {0};
+    assert_int_equal(tune(d, &(request){.journal = file}, &s, &t, &best, &error), HONE_STOPPED);
+    assert_null(best);
+    assert_true(s.lines >= 4 && s.lines < TRIALS);
+    seen rest = nothing();
+    double final;
+    const hone_tuned u = tuned_well(&(request){.journal = file}, &rest, &final);
+    assert_int_equal(u.resumed, s.lines);
+    hone_dataset_free(d);
+    remove_journal(directory, file);
+}
+
+static void write_file(const char *file, const char *text)
+{
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void a_journal_of_something_else_is_refused_and_left_alone(void **state)
+{
+    (void)state;
+    char directory[64], file[96];
+    new_journal(directory, file, sizeof file);
+    hone_dataset *d = data(7), *other = data(8);
+    seen s = nothing();
+    hone_tuned t;
+    hone_result *best = NULL;
+    hone_error error = {0};
+    write_file(file, "my only copy of a poem");
+    assert_int_equal(tune(d, &(request){.journal = file}, &s, &t, &best, &error), HONE_CORRUPT);
+    struct stat info;
+    assert_int_equal(stat(file, &info), 0);
+    assert_int_equal(info.st_size, strlen("my only copy of a poem"));
+    unlink(file);
+    assert_int_equal(tune(d, &(request){.journal = file}, &s, &t, &best, &error), HONE_OK);
+    hone_result_free(best);
+    const request wrong[] = {
+        {.journal = file, .seed = 6},
+        {.journal = file, .search = HONE_SEARCH_HALVING},
+        {.journal = file,
+         .train = &(hone_options){.size = sizeof(hone_options), .work_limit = 1000000}},
+        {.journal = file, .train = &(hone_options){.size = sizeof(hone_options), .holdout = 0.5}}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(tune(d, &wrong[i], &s, &t, &best, &error), HONE_CORRUPT);
+    assert_int_equal(tune(other, &(request){.journal = file}, &s, &t, &best, &error), HONE_CORRUPT);
+    FILE *f = fopen(file, "a");
+    fputs("{\"trial\":3,\"rung\":0,\"loss\":-1}\n", f);
+    fclose(f);
+    assert_int_equal(tune(d, &(request){.journal = file}, &s, &t, &best, &error), HONE_CORRUPT);
+    assert_non_null(strstr(error.path, "journal:"));
+    assert_non_null(strstr(error.message, "twice"));
+    assert_int_equal(tune(d, &(request){.journal = directory}, &s, &t, &best, &error), HONE_IO);
+    hone_dataset_free(other);
+    hone_dataset_free(d);
+    remove_journal(directory, file);
+}
+
+/* A second search on the journal of the first, from within it. */
+typedef struct rival {
+    const char *file;
+    hone_status status;
+} rival;
+
+static void start_rival(void *context, const char *line)
+{
+    (void)line;
+    rival *r = context;
+    hone_dataset *d = data(7);
+    seen s = nothing();
+    hone_tuned t;
+    hone_result *best = NULL;
+    r->status = tune(d, &(request){.journal = r->file}, &s, &t, &best, NULL);
+    hone_result_free(best);
+    hone_dataset_free(d);
+}
+
+static void two_searches_cannot_write_one_journal(void **state)
+{
+    (void)state;
+    char directory[64], file[96];
+    new_journal(directory, file, sizeof file);
+    hone_dataset *d = data(7);
+    rival r = {file, HONE_OK};
+    const hone_tune_options options = {.size = sizeof options,
+                                       .trials = 2,
+                                       .journal = file,
+                                       .space = &space,
+                                       .trial = start_rival,
+                                       .context = &r};
+    hone_result *best = NULL;
+    assert_int_equal(hone_tune(d, 5, &options, NULL, &best, NULL), HONE_OK);
+    assert_int_equal(r.status, HONE_IO);
+    hone_result_free(best);
+    hone_dataset_free(d);
+    remove_journal(directory, file);
+}
+
+static void failed_trials_are_written_down_and_the_search_goes_on(void **state)
+{
+    (void)state;
+    hone_dataset *d = data(7);
+    const hone_options starved = {.size = sizeof starved, .threads = 1, .memory_cap = 64};
+    seen s = nothing();
+    hone_tuned t;
+    hone_result *best = NULL;
+    hone_error error = {0};
+    assert_int_equal(tune(d, &(request){.train = &starved}, &s, &t, &best, &error), HONE_NO_MEMORY);
+    assert_int_equal(s.lines, TRIALS);
+    assert_null(best);
+    hone_dataset_free(d);
+}
+
+static void options_that_make_no_sense_are_refused_by_name(void **state)
+{
+    (void)state;
+    hone_dataset *d = data(7);
+    const struct {
+        hone_tune_options options;
+        const char *path;
+    } wrong[] = {
+        {{0}, "options.size"},
+        {{.size = sizeof(hone_tune_options), .trials = -1}, "options.trials"},
+        {{.size = sizeof(hone_tune_options), .eta = 3}, "options.eta"},
+        {{.size = sizeof(hone_tune_options), .search = HONE_SEARCH_HALVING, .eta = 1},
+         "options.eta"},
+        {{.size = sizeof(hone_tune_options), .search = HONE_SEARCH_HALVING, .min_budget = NAN},
+         "options.min_budget"},
+        {{.size = sizeof(hone_tune_options), .search = (hone_search)7}, "options.search"},
+        {{.size = sizeof(hone_tune_options), .seconds = -1}, "options.seconds"},
+        {{.size = sizeof(hone_tune_options),
+          .search = HONE_SEARCH_HALVING,
+          .train = &(hone_options){.size = sizeof(hone_options), .budget = 0.5}},
+         "options.train.budget"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        hone_result *best = NULL;
+        hone_error error = {0};
+        assert_int_not_equal(hone_tune(d, 1, &wrong[i].options, NULL, &best, &error), HONE_OK);
+        assert_string_equal(error.path, wrong[i].path);
+    }
+    hone_dataset_free(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_trial_of_a_search_has_the_loss_of_the_same_training_alone),
+        cmocka_unit_test(halving_gives_the_best_third_three_times_as_much),
+        cmocka_unit_test(a_killed_search_goes_on_and_ends_like_a_whole_one),
+        cmocka_unit_test(a_random_search_may_be_made_longer),
+        cmocka_unit_test(a_cancelled_search_keeps_what_was_finished),
+        cmocka_unit_test(a_journal_of_something_else_is_refused_and_left_alone),
+        cmocka_unit_test(two_searches_cannot_write_one_journal),
+        cmocka_unit_test(failed_trials_are_written_down_and_the_search_goes_on),
+        cmocka_unit_test(options_that_make_no_sense_are_refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
