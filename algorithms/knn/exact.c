@@ -1,0 +1,235 @@
+/* Ranks in double: the truth that every faster way must agree with, bit for bit. */
+#include <float.h>
+
+#include "knn.h"
+
+/* Values of a query beyond these count as these: their squares and powers stay finite, and no gap
+ * to a training value changes in double. */
+#define VALUE_MOST 0x1p400
+#define POWER_MOST 0x1p45
+
+/* Below this squared norm a row is a zero row to the cosine. */
+#define NORM_LEAST 0x1p-400
+
+/* ---- units ---- */
+
+double knn_value(const knn_state *s, int64_t d, int64_t i, int64_t k)
+{
+    return s->n_narrow ? (double)s->narrow[i * d + k] : s->wide[i * d + k];
+}
+
+static double largest_of(const knn_state *s, int64_t d)
+{
+    double largest = 0;
+    for (int64_t t = 0; t < s->n_narrow * d; t++)
+        largest = fmax(largest, fabs((double)s->narrow[t]));
+    for (int64_t t = 0; t < s->n_wide * d; t++)
+        largest = fmax(largest, fabs(s->wide[t]));
+    for (int64_t t = 0; t < s->n_thin; t++)
+        largest = fmax(largest, fabs((double)s->sparse_thin[t]));
+    for (int64_t t = 0; t < s->n_thick; t++)
+        largest = fmax(largest, fabs(s->sparse_thick[t]));
+    return largest;
+}
+
+/* Powers need values near 1; all else only values whose squares are far from the ends. */
+static double unit_of(double largest, int metric)
+{
+    int exponent = 0;
+    if (largest == 0 || metric == HAMMING ||
+        (metric != MINKOWSKI && largest >= 0x1p-20 && largest <= STORED_MOST / 4))
+        return 1;
+    frexp(largest, &exponent);
+    return ldexp(1, exponent < -900 ? -900 : exponent > 1000 ? 1000 : exponent);
+}
+
+/* ---- one row ---- */
+
+static inline __attribute__((always_inline)) double add(int metric, double p, double sum, double a,
+                                                        double b)
+{
+    const double gap = fabs(a - b);
+    switch (metric) {
+    case EUCLIDEAN:
+        return sum + (a - b) * (a - b);
+    case MANHATTAN:
+        return sum + gap;
+    case CHEBYSHEV:
+        return gap > sum ? gap : sum;
+    case MINKOWSKI:
+        return sum + pow(gap, p);
+    case COSINE:
+        return sum + a * b;
+    default:
+        return sum + (a != b);
+    }
+}
+
+#define DENSE(name, type)                                                                          \
+    static inline __attribute__((always_inline)) double name##_sum(                                \
+        int metric, double p, const double *q, const type *x, double inverse, int64_t d)           \
+    {                                                                                              \
+        double sum = 0;                                                                            \
+        for (int64_t k = 0; k < d; k++)                                                            \
+            sum = add(metric, p, sum, q[k], (double)x[k] * inverse);                               \
+        return sum;                                                                                \
+    }                                                                                              \
+    static double name(const knn_rule *r, const double *q, const type *x)                          \
+    {                                                                                              \
+        switch (r->metric) {                                                                       \
+        case EUCLIDEAN:                                                                            \
+            return name##_sum(EUCLIDEAN, 0, q, x, r->inverse, r->d);                               \
+        case MANHATTAN:                                                                            \
+            return name##_sum(MANHATTAN, 0, q, x, r->inverse, r->d);                               \
+        case CHEBYSHEV:                                                                            \
+            return name##_sum(CHEBYSHEV, 0, q, x, r->inverse, r->d);                               \
+        case COSINE:                                                                               \
+            return name##_sum(COSINE, 0, q, x, r->inverse, r->d);                                  \
+        case HAMMING:                                                                              \
+            return name##_sum(HAMMING, 0, q, x, r->inverse, r->d);                                 \
+        default:                                                                                   \
+            return name##_sum(MINKOWSKI, r->p, q, x, r->inverse, r->d);                            \
+        }                                                                                          \
+    }
+
+DENSE(narrow, float)
+DENSE(wide, double)
+
+/* Over the columns that either row has, ascending: what is left out adds 0 to the dense sum. */
+static double sparse(const knn_rule *r, const knn_query *q, int64_t row)
+{
+    const knn_state *s = r->s;
+    const int64_t end = s->sparse_start[row + 1];
+    int64_t t = s->sparse_start[row], u = 0;
+    double sum = 0;
+    while (t < end || u < q->count) {
+        const int64_t here = t < end ? s->sparse_column[t] : INT64_MAX;
+        const int64_t there = u < q->count ? q->column[u] : INT64_MAX;
+        double a = 0, b = 0;
+        if (there <= here)
+            a = q->value[u++];
+        if (here <= there) {
+            b = (s->n_thin ? (double)s->sparse_thin[t] : s->sparse_thick[t]) * r->inverse;
+            t++;
+        }
+        sum = add(r->metric, r->p, sum, a, b);
+    }
+    return sum;
+}
+
+double knn_rank(const knn_rule *r, const knn_query *q, int64_t row)
+{
+    const knn_state *s = r->s;
+    double sum;
+    if (s->n_sparse)
+        sum = sparse(r, q, row);
+    else if (s->n_narrow)
+        sum = narrow(r, q->value, s->narrow + row * r->d);
+    else
+        sum = wide(r, q->value, s->wide + row * r->d);
+    if (r->metric != COSINE)
+        return sum;
+    if (q->norm == 0 || r->norm[row] == 0)
+        return 1;
+    const double gap = 1 - sum / sqrt(q->norm * r->norm[row]);
+    return gap > 0 ? gap : 0;
+}
+
+double knn_root(const knn_rule *r, double rank)
+{
+    switch (r->metric) {
+    case EUCLIDEAN:
+        return sqrt(rank);
+    case MINKOWSKI:
+        return pow(rank, 1 / r->p);
+    case HAMMING:
+        return r->d ? rank / (double)r->d : 0;
+    default:
+        return rank;
+    }
+}
+
+double knn_distance(const knn_rule *r, double rank)
+{
+    const bool scaled = r->metric != COSINE && r->metric != HAMMING;
+    return fmin(knn_root(r, rank) * (scaled ? r->unit : 1), DBL_MAX);
+}
+
+/* ---- rules and queries ---- */
+
+static double norm_of(const double *value, int64_t count)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < count; k++)
+        sum += value[k] * value[k];
+    return sum < NORM_LEAST ? 0 : sum;
+}
+
+static double row_norm(const knn_rule *r, int64_t i)
+{
+    const knn_state *s = r->s;
+    const int64_t from = s->n_sparse ? s->sparse_start[i] : 0;
+    const int64_t to = s->n_sparse ? s->sparse_start[i + 1] : r->d;
+    double sum = 0;
+    for (int64_t t = from; t < to; t++) {
+        const double v = s->n_sparse ? s->n_thin ? (double)s->sparse_thin[t] : s->sparse_thick[t]
+                                     : knn_value(s, r->d, i, t);
+        sum += v * r->inverse * (v * r->inverse);
+    }
+    return sum < NORM_LEAST ? 0 : sum;
+}
+
+hone_status knn_rule_make(const knn_state *s, const knn_params *params, int64_t d,
+                          hone_arena *arena, knn_rule *rule, hone_error *error)
+{
+    *rule = (knn_rule){.s = s, .metric = params->metric, .p = params->p, .d = d};
+    if (rule->metric == MINKOWSKI && rule->p == 1)
+        rule->metric = MANHATTAN;
+    if (rule->metric == MINKOWSKI && rule->p == 2)
+        rule->metric = EUCLIDEAN;
+    rule->unit = unit_of(largest_of(s, d), rule->metric);
+    rule->inverse = 1 / rule->unit;
+    if (rule->metric != COSINE)
+        return HONE_OK;
+    double *norm = HONE_RAW(arena, double, s->n_rows, 1);
+    if (!norm)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < s->n_rows; i++)
+        norm[i] = row_norm(rule, i);
+    rule->norm = norm;
+    return HONE_OK;
+}
+
+bool knn_query_new(const knn_rule *r, const hone_matrix *x, hone_arena *arena, knn_query *q)
+{
+    int64_t room = r->d;
+    if (r->s->n_sparse) {
+        room = 0;
+        for (int64_t i = 0; i < x->rows; i++) {
+            const int64_t count = hone_row_room(x, i);
+            room = count > room ? count : room;
+        }
+    }
+    *q = (knn_query){.value = HONE_RAW(arena, double, room, 1)};
+    q->column = r->s->n_sparse ? HONE_RAW(arena, int32_t, room, 1) : NULL;
+    return q->value && (q->column || !r->s->n_sparse);
+}
+
+void knn_query_read(const knn_rule *r, const hone_matrix *x, int64_t i, double *buffer,
+                    knn_query *q)
+{
+    const double most = r->metric == MINKOWSKI ? POWER_MOST
+                        : r->metric == HAMMING ? DBL_MAX
+                                               : VALUE_MOST;
+    const double *from = q->value;
+    q->count = r->d;
+    if (r->s->n_sparse)
+        q->count = hone_row_entries(x, i, q->column, q->value);
+    else
+        from = hone_row_f64(x, i, buffer);
+    for (int64_t k = 0; k < q->count; k++) {
+        const double v = from[k] * r->inverse;
+        q->value[k] = v > most ? most : v < -most ? -most : v;
+    }
+    q->norm = r->metric == COSINE ? norm_of(q->value, q->count) : 0;
+}

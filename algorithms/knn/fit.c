@@ -1,0 +1,207 @@
+/* Fitting: the rows of positive weight, stored once, in float32 where that loses nothing. */
+#include <float.h>
+
+#include "knn.h"
+
+enum { ROWS = 512 }; /* of a block */
+
+typedef struct copying {
+    const hone_fit_job *job;
+    knn_state *s;
+    bool *inexact; /* by block */
+} copying;
+
+static int64_t source(const knn_state *s, int64_t i)
+{
+    return s->n_positions ? s->position[i] : i;
+}
+
+static int64_t end_of(const knn_state *s, int64_t block)
+{
+    return (block + 1) * ROWS < s->n_rows ? (block + 1) * ROWS : s->n_rows;
+}
+
+/* ---- dense rows ---- */
+
+static hone_status copy_narrow(void *context, int64_t block, hone_arena *scratch, hone_error *error)
+{
+    const copying *c = context;
+    const int64_t d = c->job->x.cols;
+    double *buffer = HONE_RAW(scratch, double, d, 1);
+    if (!buffer)
+        return hone_no_memory(error);
+    for (int64_t i = block * ROWS; i < end_of(c->s, block); i++) {
+        const double *row = hone_row_f64(&c->job->x, source(c->s, i), buffer);
+        for (int64_t k = 0; k < d; k++) {
+            const float v = fabs(row[k]) <= FLT_MAX ? (float)row[k] : 0;
+            c->s->narrow[i * d + k] = v;
+            c->inexact[block] |= (double)v != row[k];
+        }
+    }
+    return HONE_OK;
+}
+
+static hone_status copy_wide(void *context, int64_t block, hone_arena *scratch, hone_error *error)
+{
+    (void)scratch, (void)error;
+    const copying *c = context;
+    const int64_t d = c->job->x.cols;
+    for (int64_t i = block * ROWS; i < end_of(c->s, block); i++)
+        hone_rows_f64(&c->job->x, source(c->s, i), 1, c->s->wide + i * d, d);
+    return HONE_OK;
+}
+
+static hone_status copy_dense(const hone_fit_job *job, knn_state *s, hone_error *error)
+{
+    const int64_t n = s->n_rows, d = job->x.cols, blocks = (n + ROWS - 1) / ROWS;
+    copying c = {job, s, HONE_NEW(job->scratch, bool, blocks, 1)};
+    hone_arena *first = job->x.dtype == HONE_F32 ? job->keep : job->scratch;
+    s->narrow = HONE_RAW(first, float, n, d);
+    if (!c.inexact || !s->narrow)
+        return hone_no_memory(error);
+    HONE_TRY(hone_for_blocks(job->run, blocks, copy_narrow, &c, error));
+    bool exact = true;
+    for (int64_t b = 0; b < blocks; b++)
+        exact &= !c.inexact[b];
+    if (exact) {
+        const float *from = s->narrow;
+        s->n_narrow = n;
+        if (first == job->keep)
+            return HONE_OK;
+        s->narrow = HONE_RAW(job->keep, float, n, d);
+        if (!s->narrow)
+            return hone_no_memory(error);
+        memcpy(s->narrow, from, (size_t)(n * d) * sizeof *from);
+        return HONE_OK;
+    }
+    s->n_wide = n;
+    s->narrow = NULL;
+    s->wide = HONE_RAW(job->keep, double, n, d);
+    if (!s->wide)
+        return hone_no_memory(error);
+    return hone_for_blocks(job->run, blocks, copy_wide, &c, error);
+}
+
+/* ---- sparse rows ---- */
+
+static hone_status copy_sparse(const hone_fit_job *job, knn_state *s, hone_error *error)
+{
+    int64_t most = 0, next = 0;
+    for (int64_t i = 0; i < s->n_rows; i++)
+        most += hone_row_room(&job->x, source(s, i));
+    s->n_sparse = s->n_rows;
+    s->sparse_column = HONE_RAW(job->keep, int32_t, most, 1);
+    double *value = HONE_RAW(job->scratch, double, most, 1);
+    if (!s->sparse_column || !value)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < s->n_rows; i++) {
+        s->sparse_start[i] = next;
+        next += hone_row_entries(&job->x, source(s, i), s->sparse_column + next, value + next);
+    }
+    s->sparse_start[s->n_rows] = s->n_entries = next;
+    bool exact = true;
+    for (int64_t t = 0; t < next; t++)
+        exact &= fabs(value[t]) <= FLT_MAX && (double)(float)value[t] == value[t];
+    s->n_thin = exact ? next : 0;
+    s->n_thick = next - s->n_thin;
+    s->sparse_thin = HONE_RAW(job->keep, float, s->n_thin, 1);
+    s->sparse_thick = HONE_RAW(job->keep, double, s->n_thick, 1);
+    if (!s->sparse_thin || !s->sparse_thick)
+        return hone_no_memory(error);
+    for (int64_t t = 0; t < s->n_thin; t++)
+        s->sparse_thin[t] = (float)value[t];
+    memcpy(s->sparse_thick, value, (size_t)s->n_thick * sizeof *value);
+    return HONE_OK;
+}
+
+/* ---- labels and weights ---- */
+
+/* Rows of weight 0 are as if absent. */
+static hone_status choose_rows(const hone_fit_job *job, knn_state *s, hone_error *error)
+{
+    const int64_t n = job->x.rows;
+    s->n_rows = n;
+    for (int64_t i = 0; job->weight && i < n; i++)
+        s->n_rows -= job->weight[i] == 0;
+    if (s->n_rows > INT32_MAX)
+        return hone_fail(error, HONE_UNSUPPORTED, "knn", "takes fewer than 2^31 rows");
+    s->n_positions = s->n_rows < n ? s->n_rows : 0;
+    s->position = HONE_RAW(job->keep, int64_t, s->n_positions, 1);
+    if (!s->position)
+        return hone_no_memory(error);
+    int64_t next = 0;
+    for (int64_t i = 0; s->n_positions && i < n; i++)
+        if (job->weight[i] > 0)
+            s->position[next++] = i;
+    return HONE_OK;
+}
+
+/* Factors that make classes weigh the same; a class without rows has none. */
+static hone_status balance(const hone_fit_job *job, knn_state *s, hone_error *error)
+{
+    const int64_t classes = job->shape.outputs;
+    double *sum = HONE_NEW(job->scratch, double, classes, 1), all = 0;
+    int64_t present = 0;
+    if (!sum)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < s->n_rows; i++)
+        sum[s->label[i]] += s->weight[i] / (double)s->n_rows;
+    for (int64_t c = 0; c < classes; c++) {
+        present += sum[c] > 0;
+        all += sum[c];
+    }
+    for (int64_t i = 0; i < s->n_rows; i++)
+        s->weight[i] *= all / ((double)present * sum[s->label[i]]);
+    return HONE_OK;
+}
+
+/* Votes by the largest weight: their sums are finite. */
+static hone_status copy_weights(const hone_fit_job *job, knn_state *s, hone_error *error)
+{
+    const knn_params *params = job->params;
+    const bool balanced = s->n_labels && params->class_weight == WEIGHTS_BALANCED;
+    s->n_weights = job->weight || balanced ? s->n_rows : 0;
+    s->weight = HONE_RAW(job->keep, double, s->n_weights, 1);
+    if (!s->weight)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < s->n_weights; i++)
+        s->weight[i] = job->weight ? job->weight[source(s, i)] : 1;
+    if (balanced)
+        HONE_TRY(balance(job, s, error));
+    return HONE_OK;
+}
+
+static hone_status copy_answers(const hone_fit_job *job, knn_state *s, hone_error *error)
+{
+    s->n_labels = job->label ? s->n_rows : 0;
+    s->n_targets = s->n_rows - s->n_labels;
+    s->label = HONE_RAW(job->keep, int32_t, s->n_labels, 1);
+    s->target = HONE_RAW(job->keep, double, s->n_targets, 1);
+    if (!s->label || !s->target)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < s->n_labels; i++)
+        s->label[i] = job->label[source(s, i)];
+    for (int64_t i = 0; i < s->n_targets; i++)
+        s->target[i] = job->target[source(s, i)];
+    return copy_weights(job, s, error);
+}
+
+hone_status knn_fit(const hone_fit_job *job, void *state, hone_error *error)
+{
+    knn_state *s = state;
+    const knn_params *params = job->params;
+    HONE_TRY(choose_rows(job, s, error));
+    s->neighbors = params->n_neighbors;
+    if (s->neighbors > s->n_rows) {
+        s->neighbors = s->n_rows;
+        HONE_TRY(hone_adjust(job->run, "n_neighbors", (double)s->n_rows, error));
+    }
+    const bool sparse = job->x.layout == HONE_CSR;
+    s->sparse_start = HONE_NEW(job->keep, int64_t, sparse ? s->n_rows + 1 : 1, 1);
+    if (!s->sparse_start)
+        return hone_no_memory(error);
+    HONE_TRY(copy_answers(job, s, error));
+    HONE_TRY(sparse ? copy_sparse(job, s, error) : copy_dense(job, s, error));
+    hone_work(job->run, s->n_rows * job->x.cols);
+    return HONE_OK;
+}

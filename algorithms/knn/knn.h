@@ -1,0 +1,165 @@
+/* What the files of k-NN share: hyperparameters, state, points, searches. README.md says how it
+ * works. */
+#ifndef HONE_KNN_KNN_H
+#define HONE_KNN_KNN_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "hone/algorithm.h"
+#include "hone/derived.h"
+#include "toolbox/isa.h"
+#include "toolbox/rows.h"
+
+/* ---- hyperparameters ---- */
+
+enum { VOTE_UNIFORM, VOTE_DISTANCE, VOTE_POWER };
+enum { ALGORITHM_AUTO, ALGORITHM_BRUTE, ALGORITHM_KD_TREE };
+enum { WEIGHTS_NONE, WEIGHTS_BALANCED };
+enum { EUCLIDEAN, MANHATTAN, CHEBYSHEV, MINKOWSKI, COSINE, HAMMING };
+
+typedef struct knn_params {
+    int64_t n_neighbors;
+    int weights, metric, algorithm, class_weight;
+    double power, p;
+} knn_params;
+
+/* ---- what is remembered ---- */
+
+struct knn_points;
+
+/* The training rows of positive weight, in their order, in one of three forms. */
+typedef struct knn_state {
+    int64_t n_rows, n_narrow, n_wide, n_sparse, n_entries, n_thin, n_thick;
+    int64_t n_labels, n_targets, n_weights, n_positions;
+    int64_t neighbors;      /* n_neighbors, or n_rows when that is less */
+    float *narrow;          /* n_narrow x d: all values are float32 */
+    double *wide;           /* n_wide x d: some are not */
+    int64_t *sparse_start;  /* n_sparse + 1 */
+    int32_t *sparse_column; /* n_entries, ascending in a row */
+    float *sparse_thin;     /* n_thin */
+    double *sparse_thick;   /* n_thick */
+    int32_t *label;
+    double *target, *weight; /* n_weights = 0: all 1 */
+    int64_t *position;       /* row of the fit; n_positions = 0: row i is row i */
+
+    bool later;                      /* derived: points are made when predicting */
+    const struct knn_points *points; /* derived */
+} knn_state;
+
+/* ---- exact distances (exact.c) ---- */
+
+/* Ranks are sums in double over ascending columns of values divided by `unit`, a power of two:
+ * euclidean sum of squares, manhattan sum of gaps, chebyshev largest gap, minkowski sum of powers,
+ * cosine 1 - cosine, hamming number of differing columns. */
+typedef struct knn_rule {
+    const knn_state *s;
+    int metric;
+    double p, unit, inverse; /* inverse = 1 / unit */
+    int64_t d;
+    const double *norm; /* cosine: squared norms of the rows */
+} knn_rule;
+
+/* One row to be ranked against; dense unless the training rows are sparse. */
+typedef struct knn_query {
+    double *value;
+    int32_t *column;
+    int64_t count;
+    double norm;
+} knn_query;
+
+/* A rule for the rows of a state: unit and norms found; norms live in `arena`. */
+hone_status knn_rule_make(const knn_state *state, const knn_params *params, int64_t d,
+                          hone_arena *arena, knn_rule *rule, hone_error *error);
+/* Room for one query of rows of x. */
+bool knn_query_new(const knn_rule *rule, const hone_matrix *x, hone_arena *arena, knn_query *query);
+void knn_query_read(const knn_rule *rule, const hone_matrix *x, int64_t i, double *buffer,
+                    knn_query *query);
+double knn_rank(const knn_rule *rule, const knn_query *query, int64_t row);
+/* The distance that a rank stands for, in units and in the values' own measure. */
+double knn_root(const knn_rule *rule, double rank);
+double knn_distance(const knn_rule *rule, double rank);
+/* Value k of training row i, dense rows only. */
+double knn_value(const knn_state *state, int64_t d, int64_t i, int64_t k);
+
+/* ---- points: training rows as float32 panels, with bounds of their error (points.c) ---- */
+
+enum { LANES = 16, TILE = 12 };
+
+/* Stored values are at most this, those of a query at most QUERY_MOST: else it is ranked plainly.
+ */
+#define STORED_MOST 0x1p50
+#define QUERY_MOST 0x1p52
+
+/* Point 16 p + l is lane l of panel p: x[(p d + k) 16 + l]. The value that near.isa.c gives to a
+ * query and a point brackets the rank, whatever was rounded on either side:
+ *
+ *     value - e <= scale * rank - base <= value + 2 slack + e
+ *
+ * with e and base of the query and scale of the metric. */
+typedef struct knn_points {
+    knn_rule rule;
+    bool filtered; /* false: there are no panels, rows are ranked plainly */
+    int64_t panels;
+    double *centre; /* d */
+    float *x, *start, *slack;
+    int32_t *id; /* training row of a point */
+} knn_points;
+
+/* A query as the kernel takes it: where it lies, and its part of the bracket. */
+typedef struct knn_spot {
+    bool plain; /* too large, or not exact where it must be: to be ranked plainly */
+    float e;
+    double base;
+} knn_spot;
+
+/* Writes dimension k of a query to q[k * TILE]. */
+knn_spot knn_spot_of(const knn_points *points, const knn_query *query, float *q);
+/* scale * rank - base + e, rounded up. */
+float knn_bound_of(const knn_points *points, const knn_spot *spot, double rank);
+
+hone_status knn_points_make(const knn_state *state, const knn_params *params, int64_t d,
+                            hone_arena *keep, knn_points *points, hone_error *error);
+hone_status knn_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
+                        hone_error *error);
+
+/* ---- the kernel (near.isa.c) ---- */
+
+/* Twelve queries and what survives of the points they have met: values[i * room + t] of point
+ * points[i * room + t], t < used[i], all <= bound[i] when they were met. */
+typedef struct knn_tile {
+    const float *q; /* d x 12 */
+    int rows;       /* queries, at most 12 */
+    float bound[TILE];
+    int32_t used[TILE];
+    float *values;
+    int32_t *points;
+    int64_t room;
+} knn_tile;
+
+/* Meets panels [first, first + count) until a query might have no room left; gives their number. */
+HONE_DECLARE(int64_t, knn_near,
+             (const knn_points *points, int64_t first, int64_t count, knn_tile *tile));
+
+/* ---- search (search.c) ---- */
+
+enum { QUERIES = 48 }; /* of a block */
+
+typedef struct knn_search {
+    const knn_points *points;
+    const hone_matrix *x;
+    const hone_run *run;
+    int64_t k; /* at most the rows of the state */
+} knn_search;
+
+/* Neighbours of rows [first, first + count), count <= QUERIES: k a row, ascending by rank, then by
+ * training row. */
+hone_status knn_search_block(const knn_search *search, int64_t first, int64_t count, int32_t *row,
+                             double *rank, hone_arena *scratch, hone_error *error);
+
+/* ---- the module ---- */
+
+hone_status knn_fit(const hone_fit_job *job, void *state, hone_error *error);
+hone_status knn_predict(const hone_predict_job *job, hone_error *error);
+
+#endif

@@ -1,0 +1,182 @@
+/* Training rows as float32 panels, and how far a value computed from them can be off.
+ *
+ * With u = 2^-24, a sum of d products in float is off by at most (d + 1) u times the sum of their
+ * magnitudes; storing moves a row by u times its norm. What both make of a squared distance is
+ * bounded by C (|q|^2 + |x|^2), C = 2 (d + 12) u: one part belongs to the point, one to the query.
+ * (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1.) Products too small
+ * for float add at most FLOOR a dimension.
+ */
+#include "knn.h"
+
+#define FLOOR 0x1p-90
+#define HALF_ULP 0x1p-24
+
+/* Sums of more dimensions have no useful bound. */
+enum { MOST_DIMENSIONS = 1 << 18 };
+
+static double unit_error(const knn_rule *r)
+{
+    switch (r->metric) {
+    case EUCLIDEAN:
+    case COSINE:
+        return 2 * (double)(r->d + 12) * HALF_ULP;
+    case MANHATTAN:
+        return (double)(r->d + 12) * HALF_ULP;
+    case CHEBYSHEV:
+        return 12 * HALF_ULP;
+    default:
+        return 0;
+    }
+}
+
+/* The magnitude that errors are proportional to, of a stored row: step between values. */
+static double magnitude(const knn_rule *r, const float *x, int64_t step)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < r->d; k++) {
+        const double v = (double)x[k * step];
+        if (r->metric == EUCLIDEAN)
+            sum += v * v;
+        else if (r->metric == MANHATTAN)
+            sum += fabs(v);
+        else if (r->metric == CHEBYSHEV)
+            sum = fabs(v) > sum ? fabs(v) : sum;
+    }
+    return r->metric == COSINE ? 1 : sum;
+}
+
+static float down(double v)
+{
+    return nextafterf((float)v, -INFINITY);
+}
+
+static float up(double v)
+{
+    return nextafterf((float)v, INFINITY);
+}
+
+/* ---- centre ---- */
+
+/* The mean, on a grid so coarse that whole numbers stay whole. */
+static void find_centre(const knn_rule *r, double *centre, double *deviation)
+{
+    const knn_state *s = r->s;
+    const int64_t n = s->n_rows, d = r->d;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < d; k++)
+            centre[k] += knn_value(s, d, i, k) * r->inverse / (double)n;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < d; k++)
+            deviation[k] = fmax(deviation[k], fabs(knn_value(s, d, i, k) * r->inverse - centre[k]));
+    for (int64_t k = 0; k < d; k++) {
+        const double grid = deviation[k] > 0 ? ldexp(1, ilogb(deviation[k])) : 0;
+        if (grid > 0)
+            centre[k] = rint(centre[k] / grid) * grid;
+    }
+}
+
+/* ---- panels ---- */
+
+/* Value k of a row as it is stored. */
+static float stored(const knn_points *p, int64_t row, int64_t k, double scale)
+{
+    const double v = knn_value(p->rule.s, p->rule.d, row, k) * p->rule.inverse;
+    return (float)(p->rule.metric == COSINE ? v * scale : v - p->centre[k]);
+}
+
+static void fill_point(const knn_points *p, int64_t t, int64_t row)
+{
+    const knn_rule *r = &p->rule;
+    const bool cosine = r->metric == COSINE;
+    float *to = p->x + t / LANES * r->d * LANES + t % LANES;
+    const double norm = cosine ? r->norm[row] : 0, scale = norm > 0 ? 1 / sqrt(norm) : 0;
+    for (int64_t k = 0; k < r->d; k++)
+        to[k * LANES] = stored(p, row, k, scale);
+    const double m = magnitude(r, to, LANES), slack = unit_error(r) * m;
+    p->id[t] = (int32_t)row;
+    p->slack[t] = slack > 0 ? up(slack) : 0;
+    if (r->metric == HAMMING)
+        p->start[t] = 0;
+    else
+        p->start[t] = down((cosine ? 2 : r->metric == EUCLIDEAN ? m : 0) - (double)p->slack[t]);
+}
+
+/* Metrics that have a kernel. Equality can be told from float values only where they are exact. */
+static bool has_panels(const knn_rule *r)
+{
+    if (r->s->n_sparse || r->d > MOST_DIMENSIONS || r->metric == MINKOWSKI)
+        return false;
+    return r->metric != HAMMING || r->s->n_narrow;
+}
+
+hone_status knn_points_make(const knn_state *s, const knn_params *params, int64_t d,
+                            hone_arena *keep, knn_points *p, hone_error *error)
+{
+    *p = (knn_points){0};
+    HONE_TRY(knn_rule_make(s, params, d, keep, &p->rule, error));
+    p->filtered = has_panels(&p->rule);
+    if (!p->filtered)
+        return HONE_OK;
+    p->panels = (s->n_rows + LANES - 1) / LANES;
+    const int64_t lanes = p->panels * LANES;
+    p->centre = HONE_NEW(keep, double, d, 2);
+    p->x = HONE_RAW(keep, float, lanes, d);
+    p->start = HONE_RAW(keep, float, lanes, 1);
+    p->slack = HONE_NEW(keep, float, lanes, 1);
+    p->id = HONE_NEW(keep, int32_t, lanes, 1);
+    if (!p->centre || !p->x || !p->start || !p->slack || !p->id)
+        return hone_no_memory(error);
+    if (p->rule.metric != HAMMING && p->rule.metric != COSINE)
+        find_centre(&p->rule, p->centre, p->centre + d);
+    for (int64_t t = 0; t < s->n_rows; t++)
+        fill_point(p, t, t);
+    for (int64_t t = s->n_rows; t < lanes; t++) {
+        p->start[t] = INFINITY;
+        for (int64_t k = 0; k < d; k++)
+            p->x[(t / LANES * d + k) * LANES + t % LANES] = 0;
+    }
+    return HONE_OK;
+}
+
+hone_status knn_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
+                        hone_error *error)
+{
+    knn_state *s = state;
+    if (s->later)
+        return HONE_OK;
+    knn_points *p = HONE_NEW(keep, knn_points, 1, 1);
+    if (!p)
+        return hone_no_memory(error);
+    HONE_TRY(knn_points_make(s, params, shape->features, keep, p, error));
+    s->points = p;
+    return HONE_OK;
+}
+
+/* ---- queries ---- */
+
+knn_spot knn_spot_of(const knn_points *p, const knn_query *query, float *q)
+{
+    const knn_rule *r = &p->rule;
+    const bool cosine = r->metric == COSINE;
+    const double scale = query->norm > 0 ? 1 / sqrt(query->norm) : 0;
+    knn_spot spot = {0};
+    for (int64_t k = 0; k < r->d; k++) {
+        const double v = cosine ? query->value[k] * scale : query->value[k] - p->centre[k];
+        const float f = (float)(v > QUERY_MOST ? QUERY_MOST : v < -QUERY_MOST ? -QUERY_MOST : v);
+        spot.plain |= !(fabs(v) <= QUERY_MOST) || (r->metric == HAMMING && (double)f != v);
+        q[k * TILE] = f;
+    }
+    const double m = magnitude(r, q, TILE);
+    if (r->metric != HAMMING)
+        spot.e = up(unit_error(r) * m + FLOOR * (double)r->d);
+    spot.base = r->metric == EUCLIDEAN ? m : 0;
+    for (int64_t k = 0; k < r->d && (cosine || r->metric == EUCLIDEAN); k++)
+        q[k * TILE] *= -2;
+    return spot;
+}
+
+float knn_bound_of(const knn_points *p, const knn_spot *spot, double rank)
+{
+    const double scale = p->rule.metric == COSINE ? 2 : 1;
+    return up(scale * rank - spot->base + (double)spot->e);
+}

@@ -1,0 +1,76 @@
+/* Votes of the neighbours. */
+#include "knn.h"
+
+typedef struct prediction {
+    const hone_predict_job *job;
+    knn_search search;
+} prediction;
+
+/* ---- votes ---- */
+
+/* Vote j of k neighbours: by distance over the nearest one's, so that none is too large; rows at
+ * distance 0 vote alone. */
+static double vote_of(const knn_params *params, const knn_rule *rule, const double *rank, int64_t j,
+                      double nearest)
+{
+    if (params->weights == VOTE_UNIFORM)
+        return 1;
+    if (nearest == 0)
+        return rank[j] == 0;
+    const double share = nearest / knn_root(rule, rank[j]);
+    return params->weights == VOTE_DISTANCE ? share : pow(share, params->power);
+}
+
+static void score_row(const hone_predict_job *job, const knn_rule *rule, const int32_t *row,
+                      const double *rank, double *score)
+{
+    const knn_state *s = job->state;
+    const knn_params *params = job->params;
+    const int64_t k = s->neighbors, c = job->shape.outputs;
+    const double nearest = params->weights == VOTE_UNIFORM ? 0 : knn_root(rule, rank[0]);
+    double largest = 0, sum = 0, mean = 0;
+    for (int64_t j = 0; s->n_weights && j < k; j++)
+        largest = fmax(largest, s->weight[row[j]]);
+    for (int64_t i = 0; s->n_labels && i < c; i++)
+        score[i] = 0;
+    for (int64_t j = 0; j < k; j++) {
+        double vote = vote_of(params, rule, rank, j, nearest);
+        if (s->n_weights)
+            vote *= s->weight[row[j]] / largest;
+        sum += vote;
+        if (s->n_labels)
+            score[s->label[row[j]]] += vote;
+        else
+            mean += vote * s->target[row[j]];
+    }
+    for (int64_t i = 0; s->n_labels && i < c; i++)
+        score[i] /= sum;
+    if (!s->n_labels)
+        score[0] = mean / sum;
+}
+
+static hone_status predict_block(void *context, int64_t block, hone_arena *scratch,
+                                 hone_error *error)
+{
+    const prediction *p = context;
+    const hone_predict_job *job = p->job;
+    const int64_t k = p->search.k, first = block * QUERIES, left = job->x.rows - first;
+    const int64_t count = left < QUERIES ? left : QUERIES;
+    int32_t *row = HONE_RAW(scratch, int32_t, count, k);
+    double *rank = HONE_RAW(scratch, double, count, k);
+    if (!row || !rank)
+        return hone_no_memory(error);
+    HONE_TRY(knn_search_block(&p->search, first, count, row, rank, scratch, error));
+    for (int64_t i = 0; i < count; i++)
+        score_row(job, &p->search.points->rule, row + i * k, rank + i * k,
+                  job->score + (first + i) * job->shape.outputs);
+    return HONE_OK;
+}
+
+hone_status knn_predict(const hone_predict_job *job, hone_error *error)
+{
+    const knn_state *s = job->state;
+    prediction p = {job, {.points = s->points, .x = &job->x, .run = job->run, .k = s->neighbors}};
+    return hone_for_blocks(job->run, (job->x.rows + QUERIES - 1) / QUERIES, predict_block, &p,
+                           error);
+}

@@ -1,0 +1,630 @@
+/* k-NN through the trial, against a plain loop over all training rows in double. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "algorithms/knn/knn.h"
+#include "core/params.h"
+#include "core/trial.h"
+#include "toolbox/random.h"
+
+extern const hone_algorithm hone_knn;
+
+/* ---- problems ---- */
+
+typedef struct table {
+    int64_t n, d, classes; /* classes = 0: regression */
+    double *x, *y, *w;     /* w may be NULL */
+    int32_t *label;
+} table;
+
+static table new_table(int64_t n, int64_t d, int64_t classes)
+{
+    return (table){.n = n,
+                   .d = d,
+                   .classes = classes,
+                   .x = calloc((size_t)(n * d + 1), sizeof(double)),
+                   .y = calloc((size_t)n, sizeof(double)),
+                   .label = calloc((size_t)n, sizeof(int32_t))};
+}
+
+static void free_table(table *t)
+{
+    free(t->x), free(t->y), free(t->w), free(t->label);
+}
+
+enum { CLOUDS, LATTICE, DUPLICATES, OUTLIER, SPARSE, TINY, HUGE_VALUES, KINDS };
+
+static double draw(int kind, hone_stream *s, int64_t k)
+{
+    const double u = hone_uniform(s), v = hone_uniform(s);
+    switch (kind) {
+    case LATTICE:
+        return floor(u * 4);
+    case DUPLICATES:
+        return floor(u * 2) * 3.25;
+    case OUTLIER:
+        return u < 0.001 ? 1e9 * v : v;
+    case SPARSE:
+        return u < 0.8 ? 0 : floor(v * 8);
+    case TINY:
+        return (u - 0.5) * 1e-200;
+    case HUGE_VALUES:
+        return u < 0.1 ? (v < 0.5 ? -1.7e308 : 1.7e308) * u * 10 : (v - 0.5) * 1e300;
+    default:
+        return 1000 * (double)(k % 2) + u + (v < 0.3 ? 5 : 0);
+    }
+}
+
+static table make(int kind, int64_t n, int64_t d, int64_t classes, uint64_t seed)
+{
+    table t = new_table(n, d, classes);
+    hone_stream s = hone_stream_of(seed, (uint64_t)n, (uint64_t)kind);
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t k = 0; k < d; k++)
+            t.x[i * d + k] = draw(kind, &s, k);
+        t.label[i] = classes ? (int32_t)hone_below(&s, (uint64_t)classes) : 0;
+        t.y[i] = hone_uniform(&s);
+    }
+    return t;
+}
+
+static void weigh(table *t, uint64_t seed)
+{
+    hone_stream s = hone_stream_of(seed, 7, 7);
+    t->w = calloc((size_t)t->n, sizeof(double));
+    for (int64_t i = 0; i < t->n; i++)
+        t->w[i] = (double)hone_below(&s, 4);
+}
+
+static hone_task task_of(const table *t)
+{
+    return t->classes ? HONE_CLASSIFICATION : HONE_REGRESSION;
+}
+
+static knn_params defaults(const table *t)
+{
+    knn_params p;
+    memset(&p, 0, sizeof p);
+    hone_params_default(hone_knn.params, task_of(t), &p);
+    return p;
+}
+
+static hone_matrix matrix_of(const table *t)
+{
+    return (hone_matrix){.values = t->x,
+                         .layout = HONE_DENSE,
+                         .dtype = HONE_F64,
+                         .rows = t->n,
+                         .cols = t->d,
+                         .stored_cols = t->d,
+                         .row_stride = t->d,
+                         .col_stride = 1};
+}
+
+/* ---- the plain loop ---- */
+
+typedef struct near {
+    double rank, distance;
+    int64_t row;
+} near;
+
+static int by_rank(const void *a, const void *b)
+{
+    const near *p = a, *q = b;
+    if (p->rank != q->rank)
+        return p->rank < q->rank ? -1 : 1;
+    return p->row < q->row ? -1 : p->row > q->row;
+}
+
+static double norm_of(const double *a, int64_t d)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < d; k++)
+        sum += a[k] * a[k];
+    return sum;
+}
+
+/* Of values over `unit`, a power of two. */
+static near measure(const knn_params *p, const double *a, const double *b, int64_t d, double unit)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < d; k++) {
+        const double gap = fabs(a[k] / unit - b[k] / unit);
+        switch (p->metric) {
+        case EUCLIDEAN:
+            sum += gap * gap;
+            break;
+        case MANHATTAN:
+            sum += gap;
+            break;
+        case CHEBYSHEV:
+            sum = fmax(sum, gap);
+            break;
+        case MINKOWSKI:
+            sum += pow(gap, p->p);
+            break;
+        case COSINE:
+            sum += a[k] * b[k];
+            break;
+        default:
+            sum += a[k] != b[k];
+        }
+    }
+    if (p->metric == EUCLIDEAN)
+        return (near){sum, sqrt(sum), 0};
+    if (p->metric == MINKOWSKI)
+        return (near){sum, pow(sum, 1 / p->p), 0};
+    if (p->metric == COSINE) {
+        const double both = norm_of(a, d) * norm_of(b, d);
+        sum = both == 0 ? 1 : fmax(0, 1 - sum / sqrt(both));
+    }
+    return (near){sum, p->metric == HAMMING ? sum / (double)d : sum, 0};
+}
+
+static double vote_of(const knn_params *p, double distance, double nearest)
+{
+    if (p->weights == VOTE_UNIFORM)
+        return 1;
+    if (nearest == 0)
+        return distance == 0;
+    return pow(nearest / distance, p->weights == VOTE_POWER ? p->power : 1);
+}
+
+/* Scores of one row of `q`; the neighbours are left in `all`. */
+static void plain(const table *t, const knn_params *p, const double *q, double unit, near *all,
+                  double *score)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < t->n; i++)
+        if (!t->w || t->w[i] > 0) {
+            all[n] = measure(p, q, t->x + i * t->d, t->d, unit);
+            all[n++].row = i;
+        }
+    qsort(all, (size_t)n, sizeof *all, by_rank);
+    const int64_t k = p->n_neighbors < n ? p->n_neighbors : n;
+    double sum = 0;
+    for (int64_t c = 0; c < (t->classes ? t->classes : 1); c++)
+        score[c] = 0;
+    for (int64_t j = 0; j < k; j++) {
+        const int64_t r = all[j].row;
+        const double w = t->w ? t->w[r] : 1;
+        const double vote = vote_of(p, all[j].distance, all[0].distance) * w;
+        sum += vote;
+        if (t->classes)
+            score[t->label[r]] += vote;
+        else
+            score[0] += vote * t->y[r];
+    }
+    for (int64_t c = 0; c < (t->classes ? t->classes : 1); c++)
+        score[c] /= sum;
+}
+
+/* ---- a fit ---- */
+
+typedef struct how {
+    int threads;
+    hone_isa isa; /* 0: the best */
+    const hone_matrix *x;
+} how;
+
+typedef struct fitted {
+    hone_simple_run storage;
+    hone_fitted *f;
+    const knn_state *s;
+} fitted;
+
+static hone_status try_fit(fitted *out, const table *t, const knn_params *p, how h,
+                           hone_error *error)
+{
+    const hone_run *run = hone_run_simple(&out->storage, h.threads ? h.threads : 1);
+    if (h.isa)
+        out->storage.run.isa = h.isa;
+    hone_cache *cache = hone_cache_open(0);
+    if (!cache)
+        return hone_no_memory(error);
+    const hone_trial trial = {.algorithm = &hone_knn,
+                              .params = p,
+                              .shape = {.features = t->d,
+                                        .outputs = t->classes ? t->classes : 1,
+                                        .stored = t->d,
+                                        .task = task_of(t)},
+                              .table = h.x ? *h.x : matrix_of(t),
+                              .table_id = 1,
+                              .label = t->classes ? t->label : NULL,
+                              .target = t->classes ? NULL : t->y,
+                              .weight = t->w,
+                              .labels_id = 1,
+                              .run = run};
+    const hone_status status = hone_trial_fit(&trial, cache, &out->f, NULL, error);
+    out->s = status ? NULL : out->f->state;
+    hone_cache_close(cache);
+    return status;
+}
+
+static void fit(fitted *out, const table *t, const knn_params *p, how h)
+{
+    hone_error error = {0};
+    if (try_fit(out, t, p, h, &error))
+        fail_msg("%s: %s", error.path, error.message);
+}
+
+static double *scores(fitted *f, const hone_matrix *x)
+{
+    double *out = calloc((size_t)(x->rows * f->f->shape.outputs), sizeof *out);
+    hone_error error = {0};
+    if (hone_fitted_predict(f->f, x, &f->storage.run, NULL, out, &error))
+        fail_msg("%s: %s", error.path, error.message);
+    return out;
+}
+
+/* Scores of the rows of `q` have the bits of the plain loop. */
+static void expect_plain(const table *t, const table *q, const knn_params *p, how h)
+{
+    fitted f;
+    fit(&f, t, p, h);
+    const hone_matrix x = matrix_of(q);
+    const int64_t c = f.f->shape.outputs;
+    double *got = scores(&f, &x), *want = calloc((size_t)c, sizeof *want);
+    near *all = calloc((size_t)t->n, sizeof *all);
+    const double unit = f.s->points->rule.unit;
+    for (int64_t i = 0; i < q->n; i++) {
+        plain(t, p, q->x + i * q->d, unit, all, want);
+        for (int64_t k = 0; k < c; k++)
+            if (got[i * c + k] != want[k])
+                fail_msg("metric %d, k %lld, row %lld: %.17g is not %.17g", p->metric,
+                         (long long)p->n_neighbors, (long long)i, got[i * c + k], want[k]);
+    }
+    free(got), free(want), free(all);
+    hone_fitted_free(f.f);
+}
+
+/* ---- tests ---- */
+
+static void every_metric_equals_the_plain_loop_bit_for_bit(void **state)
+{
+    (void)state;
+    static const int64_t ks[] = {1, 5, 37};
+    for (int kind = CLOUDS; kind <= SPARSE; kind++)
+        for (int metric = EUCLIDEAN; metric <= HAMMING; metric++) {
+            table t = make(kind, 700, 5, 3, 1), q = make(kind, 60, 5, 3, 2);
+            memcpy(q.x, t.x, sizeof(double) * 5 * 20); /* some queries are training rows */
+            knn_params p = defaults(&t);
+            p.metric = metric;
+            p.weights = kind % 3;
+            for (int j = 0; j < 3; j++) {
+                p.n_neighbors = ks[j];
+                expect_plain(&t, &q, &p, (how){0});
+            }
+            free_table(&t), free_table(&q);
+        }
+}
+
+static void regression_equals_the_plain_loop_bit_for_bit(void **state)
+{
+    (void)state;
+    for (int weights = VOTE_UNIFORM; weights <= VOTE_POWER; weights++) {
+        table t = make(CLOUDS, 900, 7, 0, 3), q = make(CLOUDS, 50, 7, 0, 4);
+        knn_params p = defaults(&t);
+        p.weights = weights, p.n_neighbors = 12, p.power = 1.5;
+        expect_plain(&t, &q, &p, (how){0});
+        free_table(&t), free_table(&q);
+    }
+}
+
+static void tiny_and_huge_values_rank_as_in_double(void **state)
+{
+    (void)state;
+    for (int kind = TINY; kind <= HUGE_VALUES; kind++)
+        for (int metric = EUCLIDEAN; metric <= CHEBYSHEV; metric++) {
+            table t = make(kind, 300, 4, 0, 5), q = make(kind, 40, 4, 0, 6);
+            knn_params p = defaults(&t);
+            p.metric = metric;
+            p.weights = VOTE_DISTANCE;
+            expect_plain(&t, &q, &p, (how){0});
+            free_table(&t), free_table(&q);
+        }
+}
+
+static void queries_far_beyond_the_training_rows_are_ranked(void **state)
+{
+    (void)state;
+    table t = make(CLOUDS, 300, 3, 0, 5), q = make(CLOUDS, 40, 3, 0, 6);
+    for (int64_t i = 0; i < 120; i += 5)
+        q.x[i] = (i % 2 ? -1 : 1) * 1e25;
+    for (int metric = EUCLIDEAN; metric <= CHEBYSHEV; metric++) {
+        knn_params p = defaults(&t);
+        p.metric = metric;
+        expect_plain(&t, &q, &p, (how){0});
+    }
+    free_table(&t), free_table(&q);
+}
+
+static void all_rows_are_neighbours_when_k_is_n(void **state)
+{
+    (void)state;
+    table t = make(LATTICE, 150, 4, 0, 7), q = make(LATTICE, 30, 4, 0, 8);
+    knn_params p = defaults(&t);
+    p.n_neighbors = 150;
+    p.weights = VOTE_DISTANCE;
+    expect_plain(&t, &q, &p, (how){0});
+    free_table(&t), free_table(&q);
+}
+
+static void k_above_n_acts_as_n(void **state)
+{
+    (void)state;
+    table t = make(CLOUDS, 9, 2, 3, 7);
+    knn_params p = defaults(&t);
+    p.n_neighbors = 100;
+    fitted f;
+    fit(&f, &t, &p, (how){0});
+    assert_int_equal(f.s->neighbors, 9);
+    expect_plain(&t, &t, &p, (how){0});
+    hone_fitted_free(f.f);
+    free_table(&t);
+}
+
+static void ties_go_to_the_lower_row(void **state)
+{
+    (void)state;
+    table t = new_table(100, 1, 2);
+    for (int i = 0; i < 100; i++)
+        t.label[i] = i >= 3;
+    knn_params p = defaults(&t);
+    p.n_neighbors = 3;
+    fitted f;
+    fit(&f, &t, &p, (how){0});
+    const hone_matrix x = matrix_of(&t);
+    double *s = scores(&f, &x);
+    assert_true(s[0] == 1 && s[1] == 0);
+    free(s);
+    hone_fitted_free(f.f);
+    free_table(&t);
+}
+
+static void rows_at_distance_zero_vote_alone(void **state)
+{
+    (void)state;
+    table t = new_table(4, 1, 2);
+    t.x[0] = t.x[1] = 1, t.x[2] = 1 + 1e-12, t.x[3] = 2;
+    t.label[2] = t.label[3] = 1;
+    knn_params p = defaults(&t);
+    p.n_neighbors = 4;
+    p.weights = VOTE_DISTANCE;
+    fitted f;
+    fit(&f, &t, &p, (how){0});
+    const hone_matrix x = matrix_of(&t);
+    double *s = scores(&f, &x);
+    assert_true(s[0] == 1 && s[1] == 0);
+    assert_true(s[4] == 0 && s[5] == 1);
+    assert_true(s[6] == 0 && s[7] == 1);
+    free(s);
+    hone_fitted_free(f.f);
+    free_table(&t);
+}
+
+static void rows_of_weight_zero_are_as_if_absent(void **state)
+{
+    (void)state;
+    table t = make(LATTICE, 500, 3, 4, 9), q = make(LATTICE, 50, 3, 4, 10);
+    weigh(&t, 11);
+    knn_params p = defaults(&t);
+    p.n_neighbors = 20;
+    fitted f;
+    fit(&f, &t, &p, (how){0});
+    const hone_matrix x = matrix_of(&q);
+    double *got = scores(&f, &x), want[4];
+    near *all = calloc(500, sizeof *all);
+    for (int64_t i = 0; i < f.s->n_rows; i++)
+        assert_true(t.w[f.s->position[i]] > 0);
+    for (int64_t i = 0; i < 50; i++) {
+        plain(&t, &p, q.x + i * 3, 1, all, want);
+        for (int c = 0; c < 4; c++)
+            assert_true(fabs(got[i * 4 + c] - want[c]) < 1e-14);
+    }
+    free(got), free(all);
+    hone_fitted_free(f.f);
+    free_table(&t), free_table(&q);
+}
+
+static void balanced_classes_weigh_the_same(void **state)
+{
+    (void)state;
+    table t = make(CLOUDS, 300, 2, 3, 12);
+    for (int64_t i = 0; i < 300; i++)
+        t.label[i] = i < 200 ? 0 : i < 290 ? 1 : 2;
+    knn_params p = defaults(&t);
+    p.n_neighbors = 300;
+    p.class_weight = WEIGHTS_BALANCED;
+    fitted f;
+    fit(&f, &t, &p, (how){0});
+    const hone_matrix x = matrix_of(&t);
+    double *s = scores(&f, &x);
+    for (int c = 0; c < 3; c++)
+        assert_true(fabs(s[c] - 1.0 / 3) < 1e-12);
+    free(s);
+    hone_fitted_free(f.f);
+    free_table(&t);
+}
+
+static void threads_and_instruction_sets_do_not_change_bits(void **state)
+{
+    (void)state;
+    hone_isa best;
+    assert_int_equal(hone_isa_of(HONE_ISA_AUTO, &best, NULL), HONE_OK);
+    for (int metric = EUCLIDEAN; metric <= HAMMING; metric++) {
+        table t = make(CLOUDS, 800, 6, 3, 13), q = make(CLOUDS, 400, 6, 3, 14);
+        knn_params p = defaults(&t);
+        p.metric = metric;
+        p.weights = VOTE_DISTANCE;
+        const hone_matrix x = matrix_of(&q);
+        double *first = NULL;
+        for (int isa = HONE_ISA_PORTABLE; isa <= (int)best; isa++)
+            for (int threads = 1; threads <= 7; threads += 6) {
+                fitted f;
+                fit(&f, &t, &p, (how){.threads = threads, .isa = (hone_isa)isa});
+                double *s = scores(&f, &x);
+                if (first)
+                    assert_memory_equal(s, first, sizeof(double) * 1200);
+                else
+                    first = s;
+                if (s != first)
+                    free(s);
+                hone_fitted_free(f.f);
+            }
+        free(first);
+        free_table(&t), free_table(&q);
+    }
+}
+
+typedef struct csr {
+    hone_matrix x;
+    int64_t *start;
+    int32_t *column;
+    double *value;
+} csr;
+
+static csr sparse_of(const table *t)
+{
+    csr s = {.start = calloc((size_t)t->n + 1, 8),
+             .column = calloc((size_t)(t->n * t->d), 4),
+             .value = calloc((size_t)(t->n * t->d), 8)};
+    int64_t next = 0;
+    for (int64_t i = 0; i < t->n; i++) {
+        for (int64_t k = 0; k < t->d; k++)
+            if (t->x[i * t->d + k] != 0) {
+                s.column[next] = (int32_t)k;
+                s.value[next++] = t->x[i * t->d + k];
+            }
+        s.start[i + 1] = next;
+    }
+    s.x = (hone_matrix){.values = s.value,
+                        .layout = HONE_CSR,
+                        .dtype = HONE_F64,
+                        .rows = t->n,
+                        .cols = t->d,
+                        .stored_cols = t->d,
+                        .row_start = s.start,
+                        .column = s.column};
+    return s;
+}
+
+static void free_csr(csr *s)
+{
+    free(s->start), free(s->column), free(s->value);
+}
+
+static void sparse_rows_have_the_bits_of_dense_ones(void **state)
+{
+    (void)state;
+    for (int metric = EUCLIDEAN; metric <= HAMMING; metric++) {
+        table t = make(SPARSE, 400, 12, 3, 15), q = make(SPARSE, 70, 12, 3, 16);
+        memset(t.x, 0, sizeof(double) * 24), memset(q.x, 0, sizeof(double) * 24);
+        csr ts = sparse_of(&t), qs = sparse_of(&q);
+        knn_params p = defaults(&t);
+        p.metric = metric;
+        p.weights = VOTE_DISTANCE;
+        fitted dense, sparse;
+        fit(&dense, &t, &p, (how){0});
+        fit(&sparse, &t, &p, (how){.x = &ts.x});
+        assert_int_equal(sparse.s->n_sparse, 400);
+        const hone_matrix x = matrix_of(&q);
+        double *a = scores(&dense, &x), *b = scores(&sparse, &qs.x), *c = scores(&sparse, &x);
+        assert_memory_equal(a, b, sizeof(double) * 210);
+        assert_memory_equal(a, c, sizeof(double) * 210);
+        free(a), free(b), free(c);
+        hone_fitted_free(dense.f), hone_fitted_free(sparse.f);
+        free_csr(&ts), free_csr(&qs), free_table(&t), free_table(&q);
+    }
+}
+
+static void rows_are_stored_once_in_float32_where_that_is_exact(void **state)
+{
+    (void)state;
+    table t = make(LATTICE, 100, 3, 2, 17);
+    const knn_params p = defaults(&t);
+    fitted f;
+    fit(&f, &t, &p, (how){0});
+    assert_true(f.s->n_narrow == 100 && f.s->n_wide == 0);
+    hone_fitted_free(f.f);
+    t.x[299] = 0.1;
+    fit(&f, &t, &p, (how){0});
+    assert_true(f.s->n_narrow == 0 && f.s->n_wide == 100);
+    hone_fitted_free(f.f);
+    free_table(&t);
+}
+
+static void permuted_rows_give_the_same_distances(void **state)
+{
+    (void)state;
+    table t = make(CLOUDS, 400, 4, 0, 18), u = make(CLOUDS, 400, 4, 0, 18);
+    for (int64_t i = 0; i < 400; i++) {
+        memcpy(u.x + (399 - i) * 4, t.x + i * 4, sizeof(double) * 4);
+        u.y[399 - i] = t.y[i];
+    }
+    knn_params p = defaults(&t);
+    p.n_neighbors = 1;
+    fitted a, b;
+    fit(&a, &t, &p, (how){0}), fit(&b, &u, &p, (how){0});
+    const hone_matrix x = matrix_of(&t);
+    double *s = scores(&a, &x), *r = scores(&b, &x);
+    assert_memory_equal(s, r, sizeof(double) * 400);
+    assert_memory_equal(s, t.y, sizeof(double) * 400);
+    free(s), free(r);
+    hone_fitted_free(a.f), hone_fitted_free(b.f);
+    free_table(&t), free_table(&u);
+}
+
+/* Every allocation of a fit and a prediction refused once: NO_MEMORY, nothing leaks or crashes. */
+static void a_refused_allocation_is_an_error(void **state)
+{
+    (void)state;
+    table t = make(CLOUDS, 200, 4, 3, 19);
+    const knn_params p = defaults(&t);
+    const hone_matrix x = matrix_of(&t);
+    double *out = calloc(600, sizeof *out);
+    bool whole = false;
+    for (long n = 0; !whole; n++) {
+        fitted f = {0};
+        hone_error error = {0};
+        hone_alloc_fail_after(n, false);
+        hone_status status = try_fit(&f, &t, &p, (how){0}, &error);
+        if (!status)
+            status = hone_fitted_predict(f.f, &x, &f.storage.run, NULL, out, &error);
+        hone_alloc_fail_after(-1, false);
+        whole = !status;
+        assert_true(whole || status == HONE_NO_MEMORY);
+        hone_fitted_free(f.f);
+        assert_true(n < 1000);
+    }
+    free(out);
+    free_table(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_metric_equals_the_plain_loop_bit_for_bit),
+        cmocka_unit_test(regression_equals_the_plain_loop_bit_for_bit),
+        cmocka_unit_test(tiny_and_huge_values_rank_as_in_double),
+        cmocka_unit_test(queries_far_beyond_the_training_rows_are_ranked),
+        cmocka_unit_test(all_rows_are_neighbours_when_k_is_n),
+        cmocka_unit_test(k_above_n_acts_as_n),
+        cmocka_unit_test(ties_go_to_the_lower_row),
+        cmocka_unit_test(rows_at_distance_zero_vote_alone),
+        cmocka_unit_test(rows_of_weight_zero_are_as_if_absent),
+        cmocka_unit_test(balanced_classes_weigh_the_same),
+        cmocka_unit_test(threads_and_instruction_sets_do_not_change_bits),
+        cmocka_unit_test(sparse_rows_have_the_bits_of_dense_ones),
+        cmocka_unit_test(rows_are_stored_once_in_float32_where_that_is_exact),
+        cmocka_unit_test(permuted_rows_give_the_same_distances),
+        cmocka_unit_test(a_refused_allocation_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
