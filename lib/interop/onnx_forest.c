@@ -42,13 +42,12 @@ static int64_t at(const hone_member *m, int64_t k)
 
 /* ---- sets of categories ---- */
 
-/* Whether code `c` goes left: 0 .. L - 1, L unknown, L + 1 missing. A level outside the set's words
- * was never seen and goes where missing goes. */
+/* Whether code `c` goes left: 0 .. L - 1, L unknown, L + 1 missing, both where missing goes. */
 static bool goes_left(const forest *f, int64_t i, int64_t c, int64_t levels)
 {
     const int64_t set = at(&f->payload, i) - f->rows;
     const int64_t first = at(&f->set_start, set), end = at(&f->set_start, set + 1);
-    if (c > levels || c >= 32 * (end - first))
+    if (c >= levels || c >= 32 * (end - first))
         return at(&f->side, i) & MISSING_LEFT;
     return at(&f->words, first + c / 32) >> (c % 32) & 1;
 }
