@@ -38,7 +38,8 @@ HONE_API hone_status hone_model_to_libsvm(const hone_model *model, char **text, 
  *
  * Index k of the file is column k - 1; support vectors are kept in float32.
  *
- * @param columns  of the rows to predict; 0: the largest index of the file
+ * @param columns  of the rows to predict, memory grows with it; 0: the largest index of the file,
+ *                 which then must not exceed 2^24
  * @return HONE_CORRUPT (path: libsvm:<line>), HONE_UNSUPPORTED (one-class, precomputed),
  *         HONE_NO_MEMORY
  */

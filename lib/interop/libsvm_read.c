@@ -16,6 +16,8 @@
 #include "interop/libsvm.h"
 #include "interop/state.h"
 
+enum { MOST_UNTOLD = 1 << 24 };
+
 typedef struct importer {
     const hone_libsvm *file;
     hone_arena *arena;
@@ -335,6 +337,10 @@ static hone_status import(importer *m, const char *text, size_t size, int64_t co
         return hone_fail(m->error, HONE_BAD_ARGUMENT, "columns",
                          "must be at least %lld, the largest index of the file; got %lld",
                          (long long)file.columns, (long long)columns);
+    if (!columns && file.columns > MOST_UNTOLD)
+        return hone_fail(m->error, HONE_CORRUPT, "libsvm",
+                         "index %lld is above %d; say how many columns the rows have to allow it",
+                         (long long)file.columns, MOST_UNTOLD);
     m->file = &file;
     m->columns = columns ? columns : file.columns ? file.columns : 1;
     HONE_TRY(build(m));

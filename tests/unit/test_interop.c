@@ -170,6 +170,20 @@ static void damaged_text_is_refused_with_its_line(void **state)
     }
 }
 
+static void a_far_index_needs_the_number_of_columns(void **state)
+{
+    (void)state;
+    static const char far_index[] = "svm_type epsilon_svr\nkernel_type linear\nnr_class "
+                                    "2\ntotal_sv 1\nrho 0\nSV\n1 20000000:1\n";
+    hone_error error = {0};
+    assert_int_equal(from(far_index, sizeof far_index - 1, &error), HONE_CORRUPT);
+    assert_non_null(strstr(error.message, "index 20000000 is above 16777216"));
+    hone_model *m = NULL;
+    assert_int_equal(hone_model_from_libsvm(far_index, sizeof far_index - 1, 20000000, &m, NULL),
+                     HONE_OK);
+    hone_model_free(m);
+}
+
 static void text_cut_or_changed_anywhere_never_harms(void **state)
 {
     (void)state;
@@ -288,6 +302,7 @@ int main(void)
         cmocka_unit_test(libsvm_text_keeps_the_answers),
         cmocka_unit_test(a_file_with_its_labels_turned_gives_its_own_signs),
         cmocka_unit_test(damaged_text_is_refused_with_its_line),
+        cmocka_unit_test(a_far_index_needs_the_number_of_columns),
         cmocka_unit_test(text_cut_or_changed_anywhere_never_harms),
         cmocka_unit_test(what_the_text_cannot_hold_is_refused_by_name),
         cmocka_unit_test(onnx_files_are_whole),
