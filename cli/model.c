@@ -165,13 +165,17 @@ int describe_command(const flags *f)
 {
     hone_error error = {0};
     hone_dataset *data = NULL;
+    hone_model *model = NULL;
     char *json = NULL;
-    hone_status status = read_table(f, f->data, false, NULL, &data, &error);
+    hone_status status = f->model ? open_model(f, &model, &error)
+                                  : read_table(f, f->data, false, NULL, &data, &error);
     if (!status)
-        status = hone_dataset_describe(data, &json, &error);
+        status = model ? hone_model_describe(model, &json, &error)
+                       : hone_dataset_describe(data, &json, &error);
     if (!status)
         printf("%s\n", json);
     hone_text_free(json);
+    hone_model_free(model);
     hone_dataset_free(data);
     return status ? failed(&error) : 0;
 }

@@ -46,6 +46,30 @@ static const hone_field STATE[] = {
     HONE_NUMBER(linear_state, intercept),
     {0},
 };
+
+static hone_status coefficients(const hone_output_job *job, double *out, hone_error *error)
+{
+    (void)error;
+    const linear_state *s = job->state;
+    memcpy(out, s->coef, (size_t)job->shape.features * sizeof *out);
+    return HONE_OK;
+}
+
+static hone_status intercepts(const hone_output_job *job, double *out, hone_error *error)
+{
+    (void)error;
+    const linear_state *s = job->state;
+    *out = s->intercept;
+    return HONE_OK;
+}
+
+static const hone_output OUTPUTS[] = {
+    {"coefficients", "Growth of the answer per unit of a prepared column.", .rows = HONE_ONE,
+     .cols = HONE_D, .compute = coefficients},
+    {"intercepts", "Answer where all prepared columns are 0.", .rows = HONE_ONE, .cols = HONE_ONE,
+     .compute = intercepts},
+    {0},
+};
 /* clang-format on */
 
 static hone_status fit(const hone_fit_job *job, void *state, hone_error *error)
@@ -120,6 +144,7 @@ const hone_algorithm hone_linear_regression = {
     .state_size = sizeof(linear_state),
     .params = PARAMS,
     .state = STATE,
+    .outputs = OUTPUTS,
     .fit = fit,
     .predict = predict,
 };

@@ -1,6 +1,8 @@
 /* The tables of this module. README.md has the formulas. */
 #include "logistic.h"
 
+#include <string.h>
+
 static const char *const PENALTIES[] = {"l2", "l1", "elasticnet", "none", NULL};
 static const char *const MULTI_CLASS[] = {"multinomial", "ovr", NULL};
 static const char *const CLASS_WEIGHTS[] = {"none", "balanced", NULL};
@@ -41,13 +43,39 @@ static const hone_param PARAMS[] = {
     {0},
 };
 
+#define ROWS HONE_N(logistic_state, n_rows, 0)
+
 static const hone_field STATE[] = {
     HONE_COUNT(logistic_state, n_rows), HONE_COUNT(logistic_state, converged),
     HONE_COUNT(logistic_state, iterations), HONE_COUNT(logistic_state, dampings),
     HONE_NUMBER(logistic_state, objective), HONE_NUMBER(logistic_state, gap),
     HONE_NUMBER(logistic_state, gradient),
-    HONE_ARRAY(logistic_state, coef, HONE_N(logistic_state, n_rows, 0), HONE_D, HONE_IS_FINITE),
-    HONE_ARRAY(logistic_state, intercept, HONE_N(logistic_state, n_rows, 0), HONE_ONE, HONE_IS_FINITE),
+    HONE_ARRAY(logistic_state, coef, ROWS, HONE_D, HONE_IS_FINITE),
+    HONE_ARRAY(logistic_state, intercept, ROWS, HONE_ONE, HONE_IS_FINITE),
+    {0},
+};
+
+static hone_status coefficients(const hone_output_job *job, double *out, hone_error *error)
+{
+    (void)error;
+    const logistic_state *s = job->state;
+    memcpy(out, s->coef, (size_t)(s->n_rows * job->shape.features) * sizeof *out);
+    return HONE_OK;
+}
+
+static hone_status intercepts(const hone_output_job *job, double *out, hone_error *error)
+{
+    (void)error;
+    const logistic_state *s = job->state;
+    memcpy(out, s->intercept, (size_t)s->n_rows * sizeof *out);
+    return HONE_OK;
+}
+
+static const hone_output OUTPUTS[] = {
+    {"coefficients", "Growth of a class's margin per unit of a prepared column.", .rows = ROWS,
+     .cols = HONE_D, .compute = coefficients},
+    {"intercepts", "Margin of a class where all prepared columns are 0.", .rows = ROWS,
+     .cols = HONE_ONE, .compute = intercepts},
     {0},
 };
 /* clang-format on */
@@ -74,6 +102,7 @@ const hone_algorithm hone_logistic_regression = {
     .state_size = sizeof(logistic_state),
     .params = PARAMS,
     .state = STATE,
+    .outputs = OUTPUTS,
     .fit = logistic_fit,
     .predict = logistic_predict,
     .check = check,

@@ -72,6 +72,12 @@ HONE_API hone_status hone_model_load_bytes(const void *bytes, size_t size,
  * hone_text_free. */
 HONE_API hone_status hone_model_inspect(const char *file, char **json, hone_error *error);
 
+/** A model for readers, as JSON: {"model", "task", "classes", "columns": what its module sees after
+ * preprocessing, by name ("colour=red", "age=missing"), "state": its numbers, such as a
+ * certificate of convergence, "outputs": {name: {"help", "values" or "needs"}}}. Values of a column
+ * or class have its name. Freed with hone_text_free. */
+HONE_API hone_status hone_model_describe(const hone_model *model, char **json, hone_error *error);
+
 HONE_API hone_model *hone_model_retain(const hone_model *model);
 HONE_API void hone_model_free(hone_model *model); /* gives one reference back */
 

@@ -48,6 +48,13 @@ static void trace(const hone_pipeline *p, int64_t j, int64_t from[HONE_STEPS + 1
         from[k] = p->transform[k]->source(&p->shape[k], p->state[k], from[k + 1]);
 }
 
+int64_t hone_pipeline_source(const hone_pipeline *p, int64_t j)
+{
+    int64_t from[HONE_STEPS + 1];
+    trace(p, j, from);
+    return from[0];
+}
+
 static void chain_column(const hone_pipeline *p, const hone_matrix *x, int64_t j, int64_t first,
                          int64_t count, double *v)
 {
@@ -79,9 +86,8 @@ static hone_status bad_value(const hone_pipeline *p, double v, int64_t row, int6
                              hone_error *error)
 {
     char path[64];
-    int64_t from[HONE_STEPS + 1];
-    trace(p, j, from);
-    snprintf(path, sizeof path, "data.x[%lld,%lld]", (long long)row, (long long)from[0]);
+    snprintf(path, sizeof path, "data.x[%lld,%lld]", (long long)row,
+             (long long)hone_pipeline_source(p, j));
     return hone_fail(error, HONE_BAD_DATA, path, "is %g after preprocessing; must be finite", v);
 }
 

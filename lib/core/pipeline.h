@@ -111,6 +111,9 @@ hone_status hone_pipeline_apply(const hone_pipeline *pipeline, const hone_matrix
  * check and fills the rest. */
 hone_status hone_pipeline_reshape(hone_pipeline *pipeline, hone_arena *keep, hone_error *error);
 
+/* The raw column that stored column `j` of the result comes from. */
+int64_t hone_pipeline_source(const hone_pipeline *pipeline, int64_t j);
+
 /* For steps: `count` values from row `first` of the job's training rows, of stored column `j` as
  * the step takes it. */
 void hone_step_column(const hone_step_job *job, int64_t j, int64_t first, int64_t count,

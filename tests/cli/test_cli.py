@@ -1,6 +1,7 @@
 """The command line on real data and on bad input: exit codes, output, nothing half-written."""
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
@@ -76,6 +77,34 @@ class OnRealData(unittest.TestCase):
         self.assertGreater(json.loads(done.stdout)["accuracy"], 0.9)
         record = json.loads(run("inspect", self.model).stdout)["record"]
         self.assertEqual(record["model"], "random_forest")
+
+    def test_describe_names_what_a_linear_model_learned(self):
+        run("train", "--data", ADULT, "--target", "income", "--set", "model=logistic_regression",
+            "--set", "prep:scale=none", "--set", "prep:max_levels=20", "--validation", "none",
+            "--model-dir", self.out / "linear")
+        model = next((self.out / "linear").iterdir())
+        told = json.loads(run("describe", "--model", model).stdout)
+        self.assertEqual(told["classes"], ["<=50K", ">50K"])
+        self.assertEqual(told["state"]["converged"], 1)
+        w = told["outputs"]["coefficients"]["values"][">50K"]
+        self.assertEqual(list(w), told["columns"])
+        self.assertIn("native_country=other", w)
+        self.assertIn("occupation=missing", w)
+        self.assertNotIn("sex=missing", w)
+        rows = self.out / "one.csv"
+        rows.write_text("age,workclass,fnlwgt,education,education_num,marital_status,occupation,"
+                        "relationship,race,sex,capital_gain,capital_loss,hours_per_week,"
+                        "native_country\n39,Private,77516,Bachelors,13,Divorced,,Wife,White,Female,"
+                        "2174,0,40,Cuba\n")
+        done = run("predict", "--model", model, "--data", rows, "--proba")
+        margin = told["outputs"]["intercepts"]["values"][">50K"] + sum(
+            w[name] * value for name, value in {
+                "age": 39, "workclass=Private": 1, "fnlwgt": 77516, "education=Bachelors": 1,
+                "education_num": 13, "marital_status=Divorced": 1, "occupation=missing": 1,
+                "relationship=Wife": 1, "race=White": 1, "sex=Female": 1, "capital_gain": 2174,
+                "hours_per_week": 40, "native_country=Cuba": 1}.items())
+        self.assertAlmostEqual(float(done.stdout.splitlines()[1].split(",")[1]),
+                               1 / (1 + math.exp(-margin)), places=9)
 
     def test_a_cut_model_is_refused(self):
         whole = Path(self.model).read_bytes()

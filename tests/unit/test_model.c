@@ -282,6 +282,31 @@ static void outputs_and_members_of_the_state_are_told_by_name(void **state)
     hone_dataset_free(d);
 }
 
+static void a_description_names_columns_and_classes(void **state)
+{
+    (void)state;
+    for (int task = 0; task < 2; task++) {
+        hone_dataset *d = toy_data(task ? HONE_REGRESSION : HONE_CLASSIFICATION);
+        hone_model *m = toy_model(&toy_forest, d, "{\"n_trees\":2}");
+        char *json = NULL;
+        assert_int_equal(hone_model_describe(m, &json, NULL), HONE_OK);
+        assert_non_null(strstr(json, "\"model\":\"toy_forest\""));
+        assert_true(!strstr(json, "\"classes\":[\"low \\\"bar\\\"\",\"middle\"") == (task == 1));
+        assert_non_null(strstr(json, "\"columns\":[\""));
+        assert_non_null(strstr(json, "\"state\":{\"n_trees\":2,\"n_nodes\":"));
+        assert_non_null(
+            strstr(json, "\"leaf\":{\"help\":\"Leaf of each tree.\",\"needs\":\"rows\"}"));
+        assert_non_null(strstr(json, "\"needs\":\"training data\"}"));
+        assert_non_null(
+            strstr(json, "\"uses\":{\"help\":\"Nodes of each column.\",\"values\":{\""));
+        assert_non_null(strstr(json, "\"colour\":"));
+        hone_text_free(json);
+        assert_int_equal(hone_model_describe(NULL, &json, NULL), HONE_BAD_ARGUMENT);
+        hone_model_free(m);
+        hone_dataset_free(d);
+    }
+}
+
 static void a_model_is_evaluated_by_the_names_of_metrics(void **state)
 {
     (void)state;
@@ -466,6 +491,7 @@ int main(void)
         cmocka_unit_test(the_unknown_level_is_minus_one_or_one_above_the_last),
         cmocka_unit_test(calls_that_break_the_contract_are_errors),
         cmocka_unit_test(outputs_and_members_of_the_state_are_told_by_name),
+        cmocka_unit_test(a_description_names_columns_and_classes),
         cmocka_unit_test(a_model_is_evaluated_by_the_names_of_metrics),
         cmocka_unit_test(the_constant_model_is_saved_without_the_preprocessing_of_another),
         cmocka_unit_test(a_predictor_allocates_nothing),
