@@ -105,6 +105,47 @@ static void wide_problems_end_at_the_optimum_too(void **state)
     }
 }
 
+/* Row i changes places with row j. */
+static void swap_rows(world *w, int64_t i, int64_t j)
+{
+    for (int64_t k = 0; k < w->d; k++) {
+        const double x = w->x[i * w->d + k];
+        w->x[i * w->d + k] = w->x[j * w->d + k], w->x[j * w->d + k] = x;
+    }
+    const int32_t label = w->label[i];
+    const double weight = w->weight[i];
+    w->label[i] = w->label[j], w->label[j] = label;
+    w->weight[i] = w->weight[j], w->weight[j] = weight;
+}
+
+/* Enough rows to begin with a sample of them, and orders, columns and weights that mislead it. */
+static void many_rows_end_at_the_optimum_however_they_lie(void **state)
+{
+    (void)state;
+    enum { ROWS = 9000, CHUNK = 2250, TILE = 256 };
+    for (int kind = 0; kind < 6; kind++) {
+        logistic_params p = world_params();
+        world_make(&W, ROWS, 4, kind == 5 ? 3 : 2, 1, (uint64_t)kind + 1);
+        for (int64_t i = 0, to = 0; i < W.n && (kind == 1 || kind == 5); i++) /* by class */
+            if (W.label[i] == 0)
+                swap_rows(&W, i, to++);
+        for (int64_t i = 0; i < W.n; i++) {
+            const bool early = i % CHUNK < TILE;
+            if (kind == 2) /* a column that hardly any tile knows */
+                W.x[i * W.d] = i % CHUNK > 2000 ? W.x[i * W.d] : 3;
+            if (kind == 3) /* tiles that are separated */
+                W.label[i] = early ? W.x[i * W.d + 1] > W.x[1] : W.label[i];
+            if (kind == 4)
+                W.weight[i] = early ? 1e-9 : 1;
+        }
+        p.penalty = kind % 2 ? PENALTY_L2 : PENALTY_NONE;
+        p.C = 3, p.tol = 1e-9;
+        near_optimum(&W, &p, kind == 4, 1e-10);
+        p.tol = 1e-4;
+        near_optimum(&W, &p, kind == 4, 1e-7);
+    }
+}
+
 static void assert_near_states(const hone_fitted *a, const hone_fitted *b, double within)
 {
     const logistic_state *s = a->state, *t = b->state;
@@ -377,6 +418,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_ends_at_the_optimum_of_twenty_problems),
+        cmocka_unit_test(many_rows_end_at_the_optimum_however_they_lie),
         cmocka_unit_test(wide_problems_end_at_the_optimum_too),
         cmocka_unit_test(a_weight_is_a_number_of_copies),
         cmocka_unit_test(the_order_of_rows_does_not_matter),

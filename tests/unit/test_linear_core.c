@@ -361,10 +361,80 @@ static void derivatives_are_limits_of_differences(void **state)
         }
 }
 
+/* Tiles are 256 rows: with 12 of them in one chunk every fourth is the rows 0.., 1024.., 2048.. */
+static void a_sample_is_the_mean_over_its_tiles(void **state)
+{
+    (void)state;
+    enum { ALL = 12 * HONE_TILE, WIDTH = 3 };
+    static double x[ALL * WIDTH], y[ALL], weight[ALL], part[ALL];
+    static hone_fit_job job;
+    hone_simple_run storage;
+    hone_stream s = hone_stream_of(2, 3, 4);
+    double share = 0;
+    for (int64_t i = 0; i < ALL; i++) {
+        for (int64_t j = 0; j < WIDTH; j++)
+            x[i * WIDTH + j] = hone_uniform(&s);
+        y[i] = hone_below(&s, 2) ? 1 : -1, weight[i] = (0.5 + hone_uniform(&s)) / ALL;
+        part[i] = i / HONE_TILE % 4 ? 1e-300 : weight[i];
+        share += i / HONE_TILE % 4 ? 0 : weight[i];
+    }
+    job = (hone_fit_job){.run = hone_run_simple(&storage, 2), .keep = hone_arena_open(NULL)};
+    job.scratch = job.keep;
+    job.x = (hone_matrix){.values = x,
+                          .dtype = HONE_F64,
+                          .rows = ALL,
+                          .cols = WIDTH,
+                          .stored_cols = WIDTH,
+                          .row_stride = WIDTH,
+                          .col_stride = 1};
+    hone_design design;
+    assert_int_equal(hone_design_build(&job, true, &design, NULL), HONE_OK);
+    hone_rows_loss rows = {.x = job.x,
+                           .design = &design,
+                           .loss = HONE_LOGISTIC,
+                           .outputs = 1,
+                           .y = y,
+                           .weight = weight,
+                           .run = job.run};
+    const double v[WIDTH + 1] = {0.3, -0.2, 0.5, 0.1};
+    double loss[3], g[3][WIDTH + 1], h[3][64];
+    hone_pass *pass = hone_pass_open(&rows, HONE_FULL, job.keep);
+    assert_int_equal(hone_pass_sample(pass, ALL / 2), 0);
+    assert_int_equal(hone_pass_sample(pass, ALL / 4), ALL / 4);
+    for (int k = 0; k < 3; k++) { /* the sample, all rows, only the rows of the sample */
+        if (k == 2) {
+            for (int64_t i = 0; i < ALL; i++)
+                part[i] /= share;
+            rows.weight = part;
+            pass = hone_pass_open(&rows, HONE_FULL, job.keep);
+            assert_int_equal(hone_pass_sample(pass, ALL / 4), ALL / 4);
+            hone_pass_sample(pass, 0);
+        }
+        assert_int_equal(hone_pass_run(pass, v, true, HONE_FULL, &loss[k], g[k], h[k], NULL),
+                         HONE_OK);
+        hone_pass_sample(pass, 0);
+    }
+    const int64_t ld = hone_pass_stride(pass);
+    assert_true(fabs(loss[0] - loss[1]) > 1e-6);
+    near_to(loss[0], loss[2], 0, 1e-14, "loss");
+    for (int64_t i = 0; i <= WIDTH; i++) {
+        near_to(g[0][i], g[2][i], 0, 1e-14, "gradient");
+        for (int64_t j = 0; j <= i; j++)
+            near_to(h[0][i * ld + j], h[2][i * ld + j], 0, 1e-14, "Hessian");
+    }
+    for (int64_t i = 0; i < ALL; i++) /* hardly any weight where the sample is */
+        weight[i] = i / HONE_TILE % 4 ? 1.0 / ALL : 1e-9;
+    rows.weight = weight;
+    pass = hone_pass_open(&rows, HONE_FULL, job.keep);
+    assert_int_equal(hone_pass_sample(pass, ALL / 4), 0);
+    hone_arena_close(job.keep);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kernel_agrees_with_plain_sums),
+        cmocka_unit_test(a_sample_is_the_mean_over_its_tiles),
         cmocka_unit_test(derivatives_are_limits_of_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,7 +62,8 @@ double hone_gram_at(const hone_gram *gram, const double *v, double *g, double *h
     memcpy(g, gram->g, (size_t)gram->size * sizeof *g);
     for (int64_t i = 0; i < gram->size; i++) {
         const double *const row = gram->h + i * gram->stride, away = v[i] - gram->origin[i];
-        memcpy(h + i * stride, row, (size_t)(i + 1) * sizeof *h);
+        if (h)
+            memcpy(h + i * stride, row, (size_t)(i + 1) * sizeof *h);
         loss += gram->g[i] * away;
         double sum = row[i] * away;
         for (int64_t j = 0; j < i; j++) {

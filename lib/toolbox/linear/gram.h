@@ -22,7 +22,8 @@ hone_status hone_gram_of_fit(hone_shared *shared, bool intercept, const hone_gra
 hone_status hone_gram_build(const hone_fit_job *job, const hone_rows_loss *rows, hone_gram *gram,
                             hone_error *error);
 
-/* Mean loss at v, gradient and, in rows of `stride`, the lower triangle of the Hessian. */
+/* Mean loss at v, gradient and, in rows of `stride`, the lower triangle of the Hessian (NULL: not
+ * wanted). */
 double hone_gram_at(const hone_gram *gram, const double *v, double *g, double *h, int64_t stride);
 
 #endif

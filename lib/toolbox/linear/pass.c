@@ -11,12 +11,14 @@
 
 #include "toolbox/linear/tile.h"
 
-enum { MOST_CHUNKS = 64, FEWEST_ROWS = 2048, MOST_BYTES = 1 << 25 };
+enum { LEAST_SPARED = 4, MOST_CHUNKS = 64, FEWEST_ROWS = 2048, MOST_BYTES = 1 << 25 };
 
 struct hone_pass {
     hone_rows_loss rows;
     int64_t kp;     /* outputs, padded unless 1 */
     int64_t stride; /* of Hessians */
+    int64_t every;  /* tiles: the ones that count */
+    double share;   /* of the weight, in them */
     int64_t chunks, g_size, h_size, w_size, room_bytes;
     char *rooms;
     float *y_f32, *s_f32, *w_f32;
@@ -97,6 +99,7 @@ hone_pass *hone_pass_open(const hone_rows_loss *rows, hone_curvature most, hone_
     const hone_design *d = rows->design;
     const int64_t outputs = rows->outputs, n = d->rows, padded = n + HONE_TILE;
     p->rows = *rows;
+    p->every = 1, p->share = 1;
     p->kp = outputs == 1 ? 1 : hone_lanes(outputs);
     p->stride = hone_lanes(most == HONE_FULL ? d->size * outputs : d->size) + HONE_LANES;
     p->chunks = chunks_of(n, d->size, outputs, most);
@@ -126,6 +129,28 @@ hone_pass *hone_pass_open(const hone_rows_loss *rows, hone_curvature most, hone_
     return p;
 }
 
+int64_t hone_pass_sample(hone_pass *p, int64_t rows)
+{
+    const int64_t n = p->rows.design->rows;
+    p->every = 1, p->share = 1;
+    if (rows <= 0 || n / LEAST_SPARED < rows || n / LEAST_SPARED < p->chunks * HONE_TILE)
+        return 0;
+    const int64_t every = n / rows;
+    double share = 0;
+    int64_t count = 0;
+    for (int64_t c = 0; c < p->chunks; c++) {
+        const int64_t end = start_of(p, c + 1);
+        for (int64_t i = start_of(p, c); i < end; i += every * HONE_TILE)
+            for (int64_t k = i; k < i + HONE_TILE && k < end; k++, count++)
+                share += p->s_f64[k];
+    }
+    /* Weights that lie elsewhere make another problem of it. */
+    if (share < 0.5 * (double)count / (double)n || count > n / LEAST_SPARED)
+        return 0;
+    p->every = every, p->share = share;
+    return count;
+}
+
 /* ---- a pass ---- */
 
 /* Rows of the Hessian, chunk by chunk in order; the block is a coordinate. */
@@ -142,6 +167,8 @@ static hone_status add_row(void *context, int64_t row, hone_arena *scratch, hone
         for (int64_t j = 0; j < cols; j++)
             to[j] += from[j];
     }
+    for (int64_t j = 0; j < cols; j++)
+        to[j] /= p->share;
     return HONE_OK;
 }
 
@@ -173,6 +200,8 @@ static void add_gradients(const hone_pass *p)
         for (int64_t k = 0; k < p->rows.outputs; k++)
             for (int64_t j = 0; j < size; j++)
                 p->g[k * size + j] += p->part_g[c * p->g_size + j * p->kp + k];
+    for (int64_t i = 0; i < size * p->rows.outputs; i++)
+        p->g[i] /= p->share;
     for (int64_t k = 0; k < p->rows.outputs && p->rows.design->codes; k++)
         p->g[k * size + size - 1] = 0;
 }
@@ -183,7 +212,7 @@ static int64_t work_of(const hone_pass *p)
     const hone_design *d = p->rows.design;
     const int64_t touched = d->base + d->codes, k = p->rows.outputs;
     const int64_t blocks = !p->wanted ? 0 : p->wanted == HONE_FULL ? k * (k + 1) / 2 : k;
-    return d->rows * (2 * touched * k + blocks * touched * touched / 2);
+    return d->rows / p->every * (2 * touched * k + blocks * touched * touched / 2);
 }
 
 hone_status hone_pass_run(hone_pass *p, const double *v, bool exact, hone_curvature wanted,
@@ -197,7 +226,7 @@ hone_status hone_pass_run(hone_pass *p, const double *v, bool exact, hone_curvat
     HONE_TRY(hone_for_blocks(p->rows.run, p->chunks, exact ? chunk_f64 : chunk_f32, p, error));
     *loss = 0;
     for (int64_t c = 0; c < p->chunks; c++)
-        *loss += p->part_loss[c];
+        *loss += p->part_loss[c] / p->share;
     add_gradients(p);
     hone_work(p->rows.run, work_of(p));
     if (!wanted)

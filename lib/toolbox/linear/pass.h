@@ -37,6 +37,11 @@ int64_t hone_pass_stride(const hone_pass *pass);
 /* Bytes of a pass of this shape. */
 int64_t hone_pass_bytes(int64_t rows, int64_t size, int64_t outputs, hone_curvature most);
 
+/* Later passes look at every k-th tile alone, at least `rows` rows in all, and give the mean over
+ * those, a problem near the whole one; how many rows that is. 0: too few rows or too little weight
+ * for that; nothing changes. `rows` 0: at all again. */
+int64_t hone_pass_sample(hone_pass *pass, int64_t rows);
+
 /* Mean loss at v, its gradient g (outputs x size) and, lower triangle, h: (outputs * size) rows for
  * HONE_FULL, outputs blocks of `size` rows for HONE_WITHIN_OUTPUTS. `exact`: in double from the
  * data, not in float from the panel. */

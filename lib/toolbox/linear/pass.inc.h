@@ -136,7 +136,7 @@ static hone_status T(chunk)(void *context, int64_t chunk, hone_arena *scratch, h
         memset(h, 0, (size_t)p->h_size * sizeof *h);
     double loss = 0;
     const int64_t end = start_of(p, chunk + 1);
-    for (int64_t i = start_of(p, chunk); i < end; i += HONE_TILE) {
+    for (int64_t i = start_of(p, chunk); i < end; i += p->every * HONE_TILE) {
         const int64_t rows = end - i < HONE_TILE ? end - i : HONE_TILE;
         const real *x = T(hone_design_tile)(p->rows.design, &p->rows.x, i, rows, m.x);
         T(margins)(p, p->T(w), i, rows, x, m.z);
