@@ -2,9 +2,12 @@
 #ifndef HONE_CLI_COMMAND_H
 #define HONE_CLI_COMMAND_H
 
+#include <hone/algorithm.h>
+
 #include "flags.h"
 
 int train_command(const flags *f);
+int train_many_command(const flags *f);
 int predict_command(const flags *f);
 int evaluate_command(const flags *f);
 int describe_command(const flags *f);
@@ -25,6 +28,32 @@ enum { USAGE = 2, FILE_TROUBLE = 5, INTERRUPTED = 130 };
 /* Reads `file` as the flags say. With `valid`, those rows are the validation rows. */
 hone_status read_table(const flags *f, const char *file, bool target, const hone_dataset *valid,
                        hone_dataset **dataset, hone_error *error);
+
+/* Both tables of a training: that of --data, and of --valid-data if there is one. */
+hone_status read_tables(const flags *f, hone_dataset **valid, hone_dataset **data,
+                        hone_error *error);
+
+/* The modules of --plugin, NULL-terminated. */
+enum { MOST_MODULES = 64 };
+extern const hone_algorithm *modules[MOST_MODULES + 1];
+hone_status load_plugins(const flags *f, hone_error *error);
+
+/* A configuration that knows the modules of --plugin; freed by the caller after a failure too. */
+hone_status new_config(hone_config **config, hone_error *error);
+hone_status set_all(const flags *f, hone_config *config, hone_error *error);
+
+/* Numbers that options point to. */
+typedef struct numbers {
+    uint64_t seed, split_seed;
+    double cutoff;
+} numbers;
+
+/* False after a message to stderr. */
+bool options_of(const flags *f, numbers *n, hone_options *o);
+
+/* The fewest digits that read back to the same double. */
+void write_number(FILE *to, double v);
+void print_loss(double loss);
 
 /* The task that --task names; 0: none. */
 hone_status task_of(const char *name, hone_task *task, hone_error *error);

@@ -5,32 +5,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum kind { TEXT, SWITCH, SETTING, METRIC } kind;
+typedef enum kind { TEXT, SWITCH, LIST } kind;
 
 enum {
     SPACES = SPACE | SAMPLE,
-    ROWS = TRAIN | PREDICT | EVALUATE | DESCRIBE | SPACES,
-    ANSWERS = TRAIN | EVALUATE | DESCRIBE | SPACES
+    TRAINS = TRAIN | TRAIN_MANY,
+    ROWS = TRAINS | PREDICT | EVALUATE | DESCRIBE | SPACES,
+    ANSWERS = TRAINS | EVALUATE | DESCRIBE | SPACES,
+    MODULES = TRAINS | PREDICT | EVALUATE | EXPORT | SPACES
 };
 
 typedef struct flag {
     const char *name, *value, *help;
     unsigned commands;
     kind kind;
-    size_t offset;
+    size_t offset, count; /* of the member, and of a list's length */
+    int most;             /* entries of a list */
 } flag;
 
 #define FLAG(member) offsetof(flags, member)
+#define LIST_FLAG(member, length, room) LIST, FLAG(member), FLAG(length), room
 
 /* clang-format off */
 static const flag FLAGS[] = {
-    {"--data", "FILE", "the table: .csv or .tsv, also .gz", ROWS, TEXT, FLAG(data)},
-    {"--format", "csv", "of the table; otherwise from its name", ROWS, TEXT, FLAG(format)},
+    {"--data", "FILE", "the table; .csv, .tsv, .svm (also .gz), .npy, .npz", ROWS, TEXT, FLAG(data)},
+    {"--format", "csv|svmlight|npy|npz", "of the table; otherwise from its name", ROWS, TEXT, FLAG(format)},
     {"--format", "onnx|libsvm", "to write", EXPORT, TEXT, FLAG(format)},
     {"--format", "libsvm", "of the file", IMPORT, TEXT, FLAG(format)},
     {"--data", "FILE", "a model of another program", IMPORT, TEXT, FLAG(data)},
     {"--columns", "N", "of the rows to predict (0: the largest index)", IMPORT, TEXT, FLAG(columns)},
     {"--target", "NAME|INDEX", "the column to predict", ANSWERS, TEXT, FLAG(target)},
+    {"--labels", "FILE", "the target of an .npy table, an .npy itself", ANSWERS, TEXT, FLAG(labels)},
     {"--weight", "NAME", "the column of row weights", ANSWERS, TEXT, FLAG(weight)},
     {"--categorical", "A,B", "columns whose numbers are levels", ROWS, TEXT, FLAG(categorical)},
     {"--drop", "A,B", "columns to leave out", ROWS, TEXT, FLAG(drop)},
@@ -39,29 +44,31 @@ static const flag FLAGS[] = {
     {"--no-header", NULL, "the first line is a row", ROWS, SWITCH, FLAG(no_header)},
     {"--task", "classification|regression", "otherwise from the target", ANSWERS, TEXT, FLAG(task)},
     {"--config", "FILE", "hyperparameters as a JSON object", TRAIN, TEXT, FLAG(config)},
-    {"--set", "KEY=VALUE", "one hyperparameter; may be repeated", TRAIN, SETTING, 0},
-    {"--seed", "N", "of the model and the split, or of the sample (0)", TRAIN | SAMPLE, TEXT, FLAG(seed)},
-    {"--split-seed", "N", "of the split alone", TRAIN, TEXT, FLAG(split_seed)},
+    {"--configs", "FILE", "one JSON object a line", TRAIN_MANY, TEXT, FLAG(configs)},
+    {"--set", "KEY=VALUE", "one hyperparameter; may be repeated", TRAINS, LIST_FLAG(setting, settings, MOST_SETTINGS)},
+    {"--seed", "N", "of the model and the split, or of the sample (0)", TRAINS | SAMPLE, TEXT, FLAG(seed)},
+    {"--split-seed", "N", "of the split alone", TRAINS, TEXT, FLAG(split_seed)},
     {"--models", "A,B", "only these models (all)", SPACES, TEXT, FLAG(models)},
     {"--n", "N", "configurations to draw (1)", SAMPLE, TEXT, FLAG(n)},
     {"--threads", "N", "0: as many as this process may use", ROWS, TEXT, FLAG(threads)},
-    {"--validation", "MODE", "holdout:0.25 (default), cv:5, oob or none", TRAIN, TEXT, FLAG(validation)},
-    {"--valid-data", "FILE", "validation rows of their own", TRAIN, TEXT, FLAG(valid_data)},
-    {"--metric", "NAME", "accuracy, rmse, ...; evaluate takes several", TRAIN | EVALUATE, METRIC, 0},
-    {"--budget", "F", "in (0, 1]: a cheaper, rougher training", TRAIN, TEXT, FLAG(budget)},
-    {"--deadline", "SECONDS", "stop with the best model so far (2, 500ms, 1m)", TRAIN, TEXT, FLAG(deadline)},
-    {"--memory", "BYTES", "that the training may allocate (2GiB)", TRAIN, TEXT, FLAG(memory)},
-    {"--work-limit", "N", "operations: a deadline that is the same everywhere", TRAIN, TEXT, FLAG(work_limit)},
-    {"--cutoff", "LOSS", "stop when the loss cannot get below", TRAIN, TEXT, FLAG(cutoff)},
-    {"--model-dir", "DIR", "save the model there", TRAIN, TEXT, FLAG(model_dir)},
-    {"--no-refit", NULL, "save the validation model, not one of all rows", TRAIN, SWITCH, FLAG(no_refit)},
-    {"--strict", NULL, "refuse hyperparameters that have no effect", TRAIN, SWITCH, FLAG(strict)},
-    {"--quiet", NULL, "no progress", TRAIN, SWITCH, FLAG(quiet)},
-    {"--verbose", NULL, "what happens, step by step", TRAIN, SWITCH, FLAG(verbose)},
-    {"--json", NULL, "one JSON object instead of the last line", TRAIN | EVALUATE, SWITCH, FLAG(json)},
+    {"--validation", "MODE", "holdout:0.25 (default), cv:5, oob or none", TRAINS, TEXT, FLAG(validation)},
+    {"--valid-data", "FILE", "validation rows of their own", TRAINS, TEXT, FLAG(valid_data)},
+    {"--metric", "NAME", "accuracy, rmse, ...; evaluate takes several", TRAINS | EVALUATE, LIST_FLAG(metric, metrics, MOST_SETTINGS)},
+    {"--budget", "F", "in (0, 1]: a cheaper, rougher training", TRAINS, TEXT, FLAG(budget)},
+    {"--deadline", "SECONDS", "stop with the best model so far (2, 500ms, 1m)", TRAINS, TEXT, FLAG(deadline)},
+    {"--memory", "BYTES", "that the training may allocate (2GiB)", TRAINS, TEXT, FLAG(memory)},
+    {"--work-limit", "N", "operations: a deadline that is the same everywhere", TRAINS, TEXT, FLAG(work_limit)},
+    {"--cutoff", "LOSS", "stop when the loss cannot get below", TRAINS, TEXT, FLAG(cutoff)},
+    {"--model-dir", "DIR", "save the model there", TRAINS, TEXT, FLAG(model_dir)},
+    {"--no-refit", NULL, "save the validation model, not one of all rows", TRAINS, SWITCH, FLAG(no_refit)},
+    {"--strict", NULL, "refuse hyperparameters that have no effect", TRAINS, SWITCH, FLAG(strict)},
+    {"--quiet", NULL, "no progress", TRAINS, SWITCH, FLAG(quiet)},
+    {"--verbose", NULL, "what happens, step by step", TRAINS, SWITCH, FLAG(verbose)},
+    {"--json", NULL, "one JSON object instead of the last line", TRAINS | EVALUATE, SWITCH, FLAG(json)},
     {"--model", "FILE", "a saved model", PREDICT | EVALUATE | EXPORT | DESCRIBE, TEXT, FLAG(model)},
     {"--proba", NULL, "one column per class instead of labels", PREDICT, SWITCH, FLAG(proba)},
     {"--output", "FILE", "instead of standard output; whole or not at all", PREDICT | EXPORT | IMPORT, TEXT, FLAG(output)},
+    {"--plugin", "FILE", "a shared library with modules; may be repeated", MODULES, LIST_FLAG(plugin, plugins, MOST_PLUGINS)},
     {0},
 };
 /* clang-format on */
@@ -72,6 +79,7 @@ static const struct {
     const char *help;
 } COMMANDS[] = {
     {"train", TRAIN, "trains a model and prints its loss"},
+    {"train-many", TRAIN_MANY, "trains many configurations on one table, sharing what they share"},
     {"predict", PREDICT, "predicts the rows of a table with a saved model, as CSV"},
     {"evaluate", EVALUATE, "metrics of a saved model on a table with its target"},
     {"describe", DESCRIBE, "what a table or a saved model holds, as JSON"},
@@ -109,10 +117,12 @@ static unsigned command_of(const char *word)
     return 0;
 }
 
-static bool add(const char **list, int *count, const char *value, const char *name)
+static bool add(const flag *f, const char *value, flags *out)
 {
-    if (*count == MOST_SETTINGS - 1) {
-        fprintf(stderr, "hone: %s: at most %d are taken\n", name, MOST_SETTINGS - 1);
+    const char **list = (const char **)((char *)out + f->offset);
+    int *count = (int *)((char *)out + f->count);
+    if (*count == f->most - 1) {
+        fprintf(stderr, "hone: %s: at most %d are taken\n", f->name, f->most - 1);
         return false;
     }
     list[(*count)++] = value;
@@ -129,12 +139,10 @@ static bool store(const flag *f, const char *value, flags *out)
     case SWITCH:
         *(bool *)at = true;
         return true;
-    case SETTING:
-        return add(out->setting, &out->settings, value, f->name);
-    case METRIC:
+    case LIST:
         break;
     }
-    return add(out->metric, &out->metrics, value, f->name);
+    return add(f, value, out);
 }
 
 static const flag *find(const char *word, unsigned command)

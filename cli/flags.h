@@ -15,22 +15,27 @@ enum {
     IMPORT = 64,
     SPACE = 128,
     SAMPLE = 256,
-    REFERENCE = 512
+    REFERENCE = 512,
+    TRAIN_MANY = 1024
 };
-enum { MOST_SETTINGS = 256 };
+enum { MOST_SETTINGS = 256, MOST_PLUGINS = 16 };
 
 /* What the command line said; NULL, 0 and false: not given. */
 typedef struct flags {
     unsigned command;
-    const char *data, *format, *target, *weight, *categorical, *drop, *na, *delimiter, *task;
+    const char *data, *format, *labels, *target, *weight, *categorical, *drop, *na, *delimiter,
+        *task;
     bool no_header;
-    const char *config, *seed, *split_seed, *threads, *validation, *valid_data, *budget, *deadline;
+    const char *config, *configs, *seed, *split_seed, *threads, *validation, *valid_data, *budget,
+        *deadline;
     const char *memory, *work_limit, *cutoff, *model_dir, *model, *output, *columns, *models, *n;
     bool no_refit, strict, quiet, verbose, json, proba;
     const char *setting[MOST_SETTINGS]; /* KEY=VALUE */
     int settings;
     const char *metric[MOST_SETTINGS];
     int metrics;
+    const char *plugin[MOST_PLUGINS];
+    int plugins;
     const char *file; /* of inspect */
 } flags;
 

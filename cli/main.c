@@ -31,13 +31,15 @@ static hone_status format_of(const char *name, hone_format *format, hone_error *
     static const struct {
         const char *name;
         hone_format format;
-    } FORMATS[] = {{"csv", HONE_CSV}};
+    } FORMATS[] = {
+        {"csv", HONE_CSV}, {"svmlight", HONE_SVMLIGHT}, {"npy", HONE_NPY}, {"npz", HONE_NPZ}};
     *format = HONE_BY_NAME;
     for (size_t i = 0; name && i < sizeof FORMATS / sizeof *FORMATS; i++)
         if (!strcmp(FORMATS[i].name, name))
             *format = FORMATS[i].format;
     if (name && *format == HONE_BY_NAME)
-        return hone_fail(error, HONE_BAD_ARGUMENT, "--format", "must be csv, got %s", name);
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--format",
+                         "must be csv, svmlight, npy or npz, got %s", name);
     return HONE_OK;
 }
 
@@ -59,18 +61,38 @@ static bool was_interrupted(void *context, double fraction)
     return __atomic_load_n(&interrupted, __ATOMIC_RELAXED) != 0;
 }
 
+static bool ends_with(const char *file, const char *ending)
+{
+    const size_t n = strlen(file), m = strlen(ending);
+    return n > m && !strcmp(file + n - m, ending);
+}
+
+/* Where the target is, unless a flag says so: an .npy table ends with it, .npz and svmlight have
+ * their own place for it. */
+static hone_status find_target(const char *file, hone_read_options *o, hone_error *error)
+{
+    const bool npy = o->format == HONE_NPY || (!o->format && ends_with(file, ".npy"));
+    const bool csv = o->format == HONE_CSV ||
+                     (!o->format && (ends_with(file, ".csv") || ends_with(file, ".csv.gz") ||
+                                     ends_with(file, ".tsv") || ends_with(file, ".tsv.gz")));
+    if (csv && !o->target)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--target", "is needed");
+    if (npy && !o->target && !o->labels)
+        o->target = "-1";
+    return HONE_OK;
+}
+
 hone_status read_table(const flags *f, const char *file, bool target, const hone_dataset *valid,
                        hone_dataset **dataset, hone_error *error)
 {
     if (!file)
         return hone_fail(error, HONE_BAD_ARGUMENT, "--data", "is needed");
-    if (target && !f->target)
-        return hone_fail(error, HONE_BAD_ARGUMENT, "--target", "is needed");
     if (f->delimiter && strlen(f->delimiter) != 1)
         return hone_fail(error, HONE_BAD_ARGUMENT, "--delimiter", "must be one character, got %s",
                          f->delimiter);
     hone_read_options options = {.size = sizeof options,
                                  .target = f->target,
+                                 .labels = f->labels,
                                  .weight = f->weight,
                                  .categorical = f->categorical,
                                  .drop = f->drop,
@@ -82,14 +104,21 @@ hone_status read_table(const flags *f, const char *file, bool target, const hone
     options.dataset.valid = valid;
     HONE_TRY(format_of(f->format, &options.format, error));
     HONE_TRY(task_of(f->task, &options.dataset.task, error));
+    if (target)
+        HONE_TRY(find_target(file, &options, error));
     return hone_dataset_read(file, &options, dataset, error);
 }
 
 static int run(const flags *f)
 {
+    hone_error error = {0};
+    if (load_plugins(f, &error))
+        return failed(&error);
     switch (f->command) {
     case TRAIN:
         return train_command(f);
+    case TRAIN_MANY:
+        return train_many_command(f);
     case PREDICT:
         return predict_command(f);
     case EVALUATE:

@@ -22,18 +22,6 @@ static void write_cell(FILE *to, const char *text)
     fputc('"', to);
 }
 
-/* The shortest of 15 to 17 digits that reads back to the same double. */
-static void write_number(FILE *to, double v)
-{
-    char text[32];
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        if (strtod(text, NULL) == v)
-            break;
-    }
-    fputs(text, to);
-}
-
 static void write_header(FILE *to, const hone_model *model, bool proba)
 {
     if (!proba)
@@ -106,7 +94,8 @@ hone_status open_model(const flags *f, hone_model **model, hone_error *error)
 {
     if (!f->model)
         return hone_fail(error, HONE_BAD_ARGUMENT, "--model", "is needed");
-    return hone_model_load(f->model, NULL, model, error);
+    const hone_load_options options = {.size = sizeof options, .algorithms = modules};
+    return hone_model_load(f->model, &options, model, error);
 }
 
 int predict_command(const flags *f)
@@ -128,12 +117,11 @@ int predict_command(const flags *f)
 
 static void write_metrics(const flags *f, const char *const *names, const double *values, int count)
 {
-    for (int i = 0; i < count; i++)
-        if (f->json)
-            printf("%s\"%s\": %.17g%s", i ? ", " : "{", names[i], values[i],
-                   i + 1 == count ? "}\n" : "");
-        else
-            printf("%s %.17g\n", names[i], values[i]);
+    for (int i = 0; i < count; i++) {
+        printf(f->json ? "%s\"%s\": " : "%s%s ", !f->json ? "" : i ? ", " : "{", names[i]);
+        write_number(stdout, values[i]);
+        fputs(!f->json ? "\n" : i + 1 == count ? "}\n" : "", stdout);
+    }
 }
 
 int evaluate_command(const flags *f)

@@ -1,5 +1,6 @@
 /* What a command gives: on standard output, or in a file that is whole or not there. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,4 +33,15 @@ hone_status write_output(const char *file, void (*write)(FILE *to, const void *c
         return write_file(file, write, context, error);
     write(stdout, context);
     return HONE_OK;
+}
+
+void write_number(FILE *to, double v)
+{
+    char text[32];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    fputs(text, to);
 }

@@ -41,6 +41,7 @@ static hone_status split_models(const char *models, request *r, hone_error *erro
 static hone_status open_request(const flags *f, request *r, hone_error *error)
 {
     r->options.size = sizeof r->options;
+    r->options.algorithms = modules;
     HONE_TRY(split_models(f->models, r, error));
     if (f->data)
         HONE_TRY(read_table(f, f->data, true, NULL, &r->data, error));

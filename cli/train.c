@@ -1,4 +1,4 @@
-/* hone train: configuration and data in, loss out. */
+/* hone train: configuration and data in, loss out. What train-many shares with it stands here. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,13 +49,28 @@ static hone_status set(hone_config *config, const char *setting, hone_error *err
     return hone_config_set_text(config, key, equals + 1, error);
 }
 
-static hone_status make_config(const flags *f, hone_config **config, hone_error *error)
+hone_status new_config(hone_config **config, hone_error *error)
 {
     HONE_TRY(hone_config_new(config, error));
-    hone_status status = f->config ? parse_file(*config, f->config, error) : HONE_OK;
-    for (int i = 0; !status && i < f->settings; i++)
-        status = set(*config, f->setting[i], error);
+    hone_status status = HONE_OK;
+    for (int i = 0; modules[i] && !status; i++)
+        status = hone_config_use(*config, modules[i], error);
     return status;
+}
+
+hone_status set_all(const flags *f, hone_config *config, hone_error *error)
+{
+    for (int i = 0; i < f->settings; i++)
+        HONE_TRY(set(config, f->setting[i], error));
+    return HONE_OK;
+}
+
+static hone_status make_config(const flags *f, hone_config **config, hone_error *error)
+{
+    HONE_TRY(new_config(config, error));
+    if (f->config)
+        HONE_TRY(parse_file(*config, f->config, error));
+    return set_all(f, *config, error);
 }
 
 static void on_log(void *context, int level, const char *line)
@@ -97,13 +112,7 @@ static bool validation_of(const char *text, hone_options *o)
     return false;
 }
 
-/* Numbers that options point to. */
-typedef struct numbers {
-    uint64_t seed, split_seed;
-    double cutoff;
-} numbers;
-
-static bool options_of(const flags *f, numbers *n, hone_options *o)
+bool options_of(const flags *f, numbers *n, hone_options *o)
 {
     int64_t threads = 0;
     *o = (hone_options){.size = sizeof *o,
@@ -131,12 +140,29 @@ static bool options_of(const flags *f, numbers *n, hone_options *o)
     return read;
 }
 
+hone_status read_tables(const flags *f, hone_dataset **valid, hone_dataset **data,
+                        hone_error *error)
+{
+    if (f->valid_data && f->labels)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--labels",
+                         "is one file and cannot label --valid-data too; take --target");
+    if (f->valid_data)
+        HONE_TRY(read_table(f, f->valid_data, true, NULL, valid, error));
+    return read_table(f, f->data, true, *valid, data, error);
+}
+
+void print_loss(double loss)
+{
+    write_number(stdout, loss);
+    putchar('\n');
+}
+
 static int report(const flags *f, const hone_result *result)
 {
     if (f->json)
         printf("%s\n", hone_result_json(result));
     else
-        printf("%.17g\n", hone_result_loss(result));
+        print_loss(hone_result_loss(result));
     if (!f->json && hone_result_model_path(result))
         fprintf(stderr, "model: %s\n", hone_result_model_path(result));
     return hone_result_end(result) == HONE_END_CANCELLED ? INTERRUPTED : 0;
@@ -154,10 +180,8 @@ int train_command(const flags *f)
     if (!options_of(f, &n, &options))
         return code;
     hone_status status = make_config(f, &config, &error);
-    if (!status && f->valid_data)
-        status = read_table(f, f->valid_data, true, NULL, &valid, &error);
     if (!status)
-        status = read_table(f, f->data, true, valid, &data, &error);
+        status = read_tables(f, &valid, &data, &error);
     if (!status)
         status = hone_train_full(config, data, n.seed, &options, &result, &error);
     code = status ? failed(&error) : report(f, result);

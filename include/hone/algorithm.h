@@ -317,6 +317,11 @@ typedef struct hone_algorithm {
     int64_t (*bound)(const hone_fit_job *job);
 } hone_algorithm;
 
+/** What a shared library with modules exports, for `hone --plugin`: HONE_PLUGIN(&hone_mine); */
+#define HONE_PLUGIN(...)                                                                           \
+    extern HONE_API const hone_algorithm *const hone_plugin[];                                     \
+    const hone_algorithm *const hone_plugin[] = {__VA_ARGS__, NULL}
+
 /** The modules of this build, in a fixed order; NULL outside [0, count). */
 HONE_API int hone_algorithm_count(void);
 HONE_API const hone_algorithm *hone_algorithm_at(int k);

@@ -3,11 +3,14 @@ import csv
 import json
 import math
 import os
+import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 from pathlib import Path
 
 HONE = str(Path(sys.argv.pop(1)).resolve())
@@ -113,6 +116,119 @@ class OnRealData(unittest.TestCase):
             broken.write_bytes(whole[:size])
             done = run("predict", "--model", broken, "--data", ADULT)
             self.assertEqual((done.returncode, done.stdout), (6, ""), done.stderr)
+
+
+class ManyAndFormats(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.out = Path(folder.name)
+        self.rows = [(i % 7, i % 5, int(i % 7 > i % 5)) for i in range(140)]
+
+    def write(self, name, lines):
+        (self.out / name).write_text("\n".join(lines) + "\n")
+        return self.out / name
+
+    def npy(self, name, rows):
+        """Doubles in the .npy format, written by hand."""
+        shape = f"({len(rows)}, {len(rows[0])})"
+        head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+        values = struct.pack(f"<{len(rows) * len(rows[0])}d", *(v for r in rows for v in r))
+        path = self.out / name
+        path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + values)
+        return path
+
+    def loss(self, *arguments):
+        done = run("train", *arguments, *FOREST, "--task", "classification")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_every_format_gives_the_same_loss(self):
+        table = self.write("t.csv", ["a,b,y"] + [f"{a},{b},{y}" for a, b, y in self.rows])
+        expected = self.loss("--data", table, "--target", "y")
+        self.assertLess(float(expected), -0.9)
+        array = self.npy("t.npy", self.rows)
+        self.assertEqual(self.loss("--data", array), expected)
+        other = self.out / "t.dat"
+        other.write_bytes(array.read_bytes())
+        self.assertEqual(self.loss("--data", other, "--format", "npy"), expected)
+        x = self.npy("X.npy", [r[:2] for r in self.rows])
+        y = self.npy("y.npy", [r[2:] for r in self.rows])
+        self.assertEqual(self.loss("--data", x, "--labels", y), expected)
+        with zipfile.ZipFile(self.out / "t.npz", "w") as z:
+            z.write(x, "X.npy")
+            z.write(y, "y.npy")
+        self.assertEqual(self.loss("--data", self.out / "t.npz"), expected)
+
+    def test_svmlight_needs_no_target(self):
+        table = self.write("t.svm", [f"{y} 1:{a} 2:{b}" for a, b, y in self.rows])
+        done = run("train", "--data", table, "--set", "model=logistic_regression")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        other = self.out / "t.dat"
+        other.write_bytes(table.read_bytes())
+        named = run("train", "--data", other, "--format", "svmlight", "--set",
+                    "model=logistic_regression")
+        self.assertEqual(named.stdout, done.stdout)
+
+    def test_train_many_gives_what_single_calls_give_in_order(self):
+        configs = self.write("c.jsonl", [
+            '{"model": "random_forest", "n_estimators": 5}', "",
+            '{"model": "logistic_regression", "C": 0.01}',
+            '{"model": "random_forest", "n_estimators": 10, "max_depth": 2}'])
+        many = run("train-many", "--data", ADULT, "--target", "income", "--configs", configs,
+                   "--seed", 3)
+        self.assertEqual(many.returncode, 0, many.stderr)
+        single = []
+        for line in filter(None, configs.read_text().splitlines()):
+            config = self.write("one.json", [line])
+            single.append(run("train", "--data", ADULT, "--target", "income", "--config", config,
+                              "--seed", 3).stdout)
+        self.assertEqual(many.stdout, "".join(single))
+
+    def test_train_many_goes_on_after_a_trial_that_fails(self):
+        table = self.write("t.csv", ["a,b,y"] + [f"{a},{b},{y / 2}" for a, b, y in self.rows])
+        configs = self.write("c.jsonl", ['{"model": "logistic_regression"}',
+                                         '{"model": "random_forest", "n_estimators": 5}'])
+        flags = ["train-many", "--data", table, "--target", "y", "--task", "regression",
+                 "--configs", configs]
+        done = run(*flags)
+        lines = done.stdout.splitlines()
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("c.jsonl:1", done.stderr)
+        self.assertEqual((len(lines), lines[0]), (2, "nan"))
+        self.assertLess(float(lines[1]), 0.5)
+        results = [json.loads(line) for line in run(*flags, "--json").stdout.splitlines()]
+        self.assertEqual(results[0]["status"], "failed")
+
+    def test_train_many_names_the_line_of_a_wrong_configuration(self):
+        for text, says in (('{"model": "svm", "C": -1}', "C"), ("{", "c.jsonl:2"), ("[1]", "c.jsonl:2")):
+            configs = self.write("c.jsonl", ['{"model": "svm"}', text])
+            done = run("train-many", "--data", ADULT, "--target", "income", "--configs", configs)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+            self.assertIn(says, done.stderr)
+        for name, code in (("none.jsonl", 5), (self.write("e.jsonl", [""]), 2)):
+            done = run("train-many", "--data", ADULT, "--target", "income", "--configs", name)
+            self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
+
+    def test_a_loss_has_no_more_digits_than_it_needs(self):
+        done = run("train", "--data", ADULT, "--target", "income", *FOREST)
+        text = done.stdout.strip()
+        self.assertEqual(text, repr(float(text)))
+
+
+class Documentation(unittest.TestCase):
+    def test_every_flag_of_the_readme_and_the_page_exists(self):
+        known = set(re.findall(r"--[a-z-]+", run("--help").stdout)) | {"--help", "--version"}
+        root = Path(__file__).resolve().parents[2]
+        for name in ("README.md", "docs/command-line.md"):
+            for command in re.findall(r"^ *(?:build/cli/)?hone .*(?:\\\n.*)*", (root / name).read_text(),
+                                      re.M):
+                self.assertLessEqual(set(re.findall(r"(?<!\S)--[a-z-]+", command)), known, command)
+
+    def test_the_page_lists_every_flag(self):
+        page = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text()
+        for flag in set(re.findall(r"--[a-z-]+", run("--help").stdout)):
+            self.assertIn(f"`{flag}", page)
 
 
 class BadInput(unittest.TestCase):

@@ -1,0 +1,73 @@
+"""Modules from shared libraries: one that works like a built-in one, and ones that are refused."""
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+PLUGINS = Path(sys.argv.pop(2)).resolve()
+HONE = str(Path(sys.argv.pop(1)).resolve())
+ADULT = str(Path(__file__).resolve().parents[2] / "examples" / "data" / "adult.csv.gz")
+GOOD = ["--plugin", PLUGINS / "centroid.so"]
+TRAIN = ["train", "--data", ADULT, "--target", "income"]
+
+
+def run(*arguments, **options):
+    return subprocess.run([HONE, *map(str, arguments)], capture_output=True, text=True, timeout=120,
+                          **options)
+
+
+class Plugin(unittest.TestCase):
+    def refused(self, code, *arguments, says=""):
+        done = run(*arguments)
+        self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
+        self.assertIn(says, done.stderr)
+
+    def test_a_good_one_trains_saves_predicts_and_evaluates(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = run(*TRAIN, *GOOD, "--set", "model=centroid", "--set", "centroid:shrink=0.25",
+                       "--model-dir", folder, "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            result = json.loads(done.stdout)
+            self.assertLess(result["loss"], -0.7)
+            model = result["model_path"]
+            table = ["--data", ADULT, "--target", "income"]
+            done = run("evaluate", "--model", model, *GOOD, *table)
+            self.assertGreater(float(done.stdout.split()[1]), 0.7)
+            done = run("predict", "--model", model, *GOOD, "--data", ADULT, "--drop", "income")
+            self.assertEqual(len(done.stdout.splitlines()), 32562, done.stderr)
+            self.refused(7, "evaluate", "--model", model, *table, says="centroid")
+            self.assertEqual(run("inspect", model).returncode, 0)
+
+    def test_its_hyperparameters_are_in_the_space_and_are_checked(self):
+        space = run("space", *GOOD, "--task", "classification").stdout
+        self.assertIn("centroid:shrink", space)
+        drawn = run("sample", *GOOD, "--task", "classification", "--models", "centroid", "--n", 3)
+        for line in drawn.stdout.splitlines():
+            self.assertEqual(json.loads(line)["model"], "centroid")
+        self.assertEqual(len(drawn.stdout.splitlines()), 3, drawn.stderr)
+        self.refused(2, *TRAIN, *GOOD, "--set", "model=centroid", "--set", "shrink=1",
+                     says="config.shrink")
+        self.refused(2, *TRAIN, "--set", "model=centroid", says="random_forest")
+
+    def test_another_version_of_the_header_is_refused(self):
+        self.refused(7, *TRAIN, "--plugin", PLUGINS / "old_abi.so", "--set", "model=centroid",
+                     says="rebuild it")
+
+    def test_a_table_that_reaches_outside_its_struct_is_refused_with_its_row(self):
+        self.refused(7, *TRAIN, "--plugin", PLUGINS / "broken_table.so", "--set",
+                     "model=centroid", says="algorithm.centroid:mean")
+
+    def test_a_library_that_is_no_plugin_is_refused(self):
+        model = ["--set", "model=centroid"]
+        self.refused(7, *TRAIN, "--plugin", PLUGINS / "no_plugin.so", *model, says="hone_plugin")
+        self.refused(5, *TRAIN, "--plugin", "nowhere.so", *model, says="nowhere.so")
+        self.refused(5, *TRAIN, "--plugin", ADULT, *model, says="adult")
+
+    def test_one_module_is_loaded_once(self):
+        self.refused(2, *TRAIN, *GOOD, *GOOD, "--set", "model=centroid", says="centroid")
+
+
+if __name__ == "__main__":
+    unittest.main()
