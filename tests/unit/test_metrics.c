@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "core/metrics.h"
+#include "core/ranks.h"
 #include "near.h"
 
 enum { N = 24 };
@@ -121,6 +122,71 @@ static void a_class_that_the_model_does_not_know_counts_as_wrong(void **state)
     assert_true(value_of("log_loss", HONE_CLASSIFICATION, &judged, &undefined) > 17);
 }
 
+/* Pairs of a row of the class and another one: 1 where the first is larger, half for a tie. */
+static double plain_area(const double *v, const int32_t *label, const double *weight, int64_t n)
+{
+    double won = 0, all = 0;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j++)
+            if (label[i] == 1 && label[j] != 1) {
+                const double pair = (weight ? weight[i] : 1) * (weight ? weight[j] : 1);
+                won += pair * (v[i] > v[j] ? 1 : v[i] == v[j] ? 0.5 : 0);
+                all += pair;
+            }
+    return won / all;
+}
+
+/* The mean of the least value with at least half of the weight at or below it and the largest with
+ * at least half at or above it; values without weight do not count. */
+static double plain_median(const double *v, const double *weight, int64_t n)
+{
+    double low = INFINITY, high = -INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        double below = 0, above = 0, all = 0;
+        for (int64_t j = 0; j < n; j++) {
+            const double w = weight ? weight[j] : 1;
+            below += v[j] <= v[i] ? w : 0;
+            above += v[j] >= v[i] ? w : 0;
+            all += w;
+        }
+        if (!weight || weight[i] > 0) {
+            low = below >= all / 2 ? fmin(low, v[i]) : low;
+            high = above >= all / 2 ? fmax(high, v[i]) : high;
+        }
+    }
+    return (low + high) / 2;
+}
+
+/* Sorted, reversed, tied, all equal and random values; weights of which some are 0. */
+static void ranks_are_those_of_the_plain_definition(void **state)
+{
+    (void)state;
+    enum { MOST_ROWS = 90 };
+    double v[MOST_ROWS], w[MOST_ROWS];
+    int32_t label[MOST_ROWS];
+    int64_t order[MOST_ROWS];
+    uint64_t random = 1;
+    for (int kind = 0; kind < 5; kind++)
+        for (int64_t n = 2; n <= MOST_ROWS; n += n < 20 ? 1 : 7)
+            for (int weighted = 0; weighted < 2; weighted++) {
+                for (int64_t i = 0; i < n; i++) {
+                    random = random * 6364136223846793005u + 1442695040888963407u;
+                    const double orders[] = {(double)i, (double)-i, (double)(random >> 40 & 3), 2,
+                                             (double)(random >> 20)};
+                    v[i] = orders[kind], w[i] = (double)(random >> 50 & 3);
+                    label[i] = i == 0 ? 1 : i == 1 ? 0 : (int32_t)(random >> 60 & 1);
+                }
+                w[0] = w[1] = 1;
+                const double *const weight = weighted ? w : NULL;
+                bool undefined = false;
+                assert_near(hone_rank_area(v, label, 1, weight, n, order, &undefined),
+                            plain_area(v, label, weight, n), 1e-12);
+                assert_near(hone_weighted_median(v, weight, n, order, &undefined),
+                            plain_median(v, weight, n), 0);
+                assert_false(undefined);
+            }
+}
+
 static void an_unknown_metric_is_refused_with_the_list(void **state)
 {
     (void)state;
@@ -141,6 +207,7 @@ int main(void)
         cmocka_unit_test(regression_metrics_are_those_of_scikit_learn),
         cmocka_unit_test(a_metric_that_is_not_defined_is_finite_and_says_so),
         cmocka_unit_test(a_class_that_the_model_does_not_know_counts_as_wrong),
+        cmocka_unit_test(ranks_are_those_of_the_plain_definition),
         cmocka_unit_test(an_unknown_metric_is_refused_with_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -345,6 +345,66 @@ static void selection_gives_the_quantiles_of_sorting(void **state)
             }
 }
 
+/* The order that part_at likes least (McIlroy, 1999): values are made up while its rounds are
+ * played on numbers of cells, so that each round's nine candidates are the least values yet. */
+static void worst_order(double *value, int64_t n)
+{
+    enum { ROUNDS = 70 };
+    int64_t at[4000], low = 0;
+    double next = 0;
+    for (int64_t i = 0; i < n; i++)
+        at[i] = i, value[i] = INFINITY;
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t step = (n - 1 - low) / 8;
+        for (int c = 0; c < 9; c++)
+            if (isinf(value[at[low + c * step]]))
+                value[at[low + c * step]] = next++;
+        double p[9];
+        for (int c = 0; c < 9; c++)
+            p[c] = value[at[low + c * step]];
+        for (int c = 0; c < 9; c++) /* a median of medians: of few values, sorting will do */
+            for (int k = c % 3 ? c : 9; k < 9 && k % 3; k--)
+                if (p[k] < p[k - 1]) {
+                    const double moved = p[k];
+                    p[k] = p[k - 1], p[k - 1] = moved;
+                }
+        const double a = p[1], b = p[4], c = p[7];
+        const double pivot = fmax(fmin(a, b), fmin(fmax(a, b), c));
+        int64_t i = low, j = n - 1;
+        while (i <= j) {
+            while (value[at[i]] < pivot)
+                i++;
+            while (value[at[j]] > pivot)
+                j--;
+            if (i <= j) {
+                const int64_t moved = at[i];
+                at[i++] = at[j], at[j--] = moved;
+            }
+        }
+        low = i;
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (isinf(value[i]))
+            value[i] = next + (double)(i * 7919 % n);
+}
+
+static void the_worst_order_has_its_quantiles_too(void **state)
+{
+    (void)state;
+    enum { MOST = 4000 };
+    static double worst[MOST], values[MOST], sorted[MOST];
+    for (int64_t n = 1500; n <= MOST; n += 500) {
+        worst_order(worst, n);
+        memcpy(sorted, worst, sizeof worst);
+        hone_sort_values(sorted, n);
+        for (int k = 0; k <= 20; k++) {
+            memcpy(values, worst, sizeof worst);
+            assert_near(hone_quantile_of(values, n, k / 20.0),
+                        hone_sorted_quantile(sorted, n, k / 20.0), 0);
+        }
+    }
+}
+
 /* Holes that training did not have are filled with the training median. */
 static void holes_at_predict_are_filled_though_training_had_none(void **state)
 {
@@ -397,6 +457,7 @@ int main(void)
         cmocka_unit_test(scalers_are_those_of_scikit_learn),
         cmocka_unit_test(a_chain_that_changes_nothing_leaves_the_table_alone),
         cmocka_unit_test(missing_numbers_take_the_median_and_an_indicator),
+        cmocka_unit_test(the_worst_order_has_its_quantiles_too),
         cmocka_unit_test(selection_gives_the_quantiles_of_sorting),
         cmocka_unit_test(categories_are_cut_and_missing_is_a_level),
         cmocka_unit_test(modules_that_take_them_get_categories_and_holes_raw),
