@@ -123,6 +123,112 @@ static void a_warm_start_ends_where_a_cold_one_does_in_fewer_steps(void **state)
     }
 }
 
+/* Four of five rows, then all of them: the same coordinates change a little, the answer does not.
+ */
+static void a_fold_is_a_warm_start_for_all_rows(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) {
+        enum { ALL = 500, TRAIN = 400 };
+        int64_t train[TRAIN];
+        hone_simple_run storage;
+        logistic_params p = world_params();
+        p.tol = 1e-10, p.penalty = kind == 1 ? PENALTY_L1 : PENALTY_L2;
+        p.multi_class = kind == 3 ? MULTI_CLASS_OVR : MULTI_CLASS_MULTINOMIAL;
+        world_make(&W, ALL, 9, kind < 2 ? 2 : 4, 1e3, (uint64_t)kind + 1);
+        for (int64_t i = 0; i < TRAIN; i++)
+            train[i] = i + i / 4;
+        hone_trial trial = world_trial(&W, NULL, &p, true, hone_run_simple(&storage, 2));
+        hone_fitted *cold = world_fit_trial(&trial);
+        trial.rows = train, trial.n_rows = TRAIN;
+        hone_fitted *fold = world_fit_trial(&trial);
+        trial.rows = NULL;
+        trial.warm_params = fold->params, trial.warm_state = fold->state;
+        hone_fitted *warm = world_fit_trial(&trial);
+        assert_true(state_of(warm)->converged);
+        assert_true(fabs(state_of(warm)->objective - state_of(cold)->objective) <=
+                    1e-9 * state_of(cold)->objective);
+        assert_true(state_of(warm)->iterations <= state_of(cold)->iterations);
+        hone_fitted_free(cold), hone_fitted_free(fold), hone_fitted_free(warm);
+    }
+}
+
+/* More steps never end higher; a model of few steps says that it has not converged. */
+static void max_iter_bounds_the_steps(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t n, d, c;
+        int penalty;
+    } cases[] = {{9000, 8, 2, PENALTY_L2},
+                 {400, 8, 3, PENALTY_L1},
+                 {40, 190, 2, PENALTY_L2},
+                 {100, 30, 6, PENALTY_L2},
+                 {100, 60, 6, PENALTY_L1}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        double before = INFINITY;
+        logistic_params p = world_params();
+        p.penalty = cases[k].penalty, p.tol = 1e-12;
+        world_make(&W, cases[k].n, cases[k].d, cases[k].c, 1, k + 1);
+        for (p.max_iter = 1; p.max_iter <= 6; p.max_iter++) {
+            hone_fitted *f = world_fit(&W, NULL, &p, false, 2, 0);
+            const logistic_state *s = state_of(f);
+            assert_true(s->iterations <= p.max_iter);
+            assert_true(s->objective <= before * (1 + 1e-6));
+            assert_true(s->converged || s->iterations == p.max_iter || p.max_iter > 3);
+            before = s->objective;
+            hone_fitted_free(f);
+        }
+    }
+}
+
+/* A limit of operations ends the same fit at the same place, whatever the number of threads. */
+static void a_work_limit_ends_with_the_coefficients_at_hand(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t n, d, c;
+        int penalty;
+    } cases[] = {{9000, 8, 2, PENALTY_L2},
+                 {3000, 8, 3, PENALTY_L1},
+                 {100, 150, 2, PENALTY_L2},
+                 {900, 20, 6, PENALTY_L2},
+                 {100, 60, 6, PENALTY_L1}};
+    int partial = 0;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        logistic_params p = world_params();
+        p.penalty = cases[k].penalty, p.tol = 1e-12;
+        world_make(&W, cases[k].n, cases[k].d, cases[k].c, 1, k + 1);
+        hone_fitted *whole = world_fit(&W, NULL, &p, false, 2, 0);
+        for (int64_t limit = 1000; limit < 100000000; limit *= 4) {
+            hone_fitted *f[2] = {NULL, NULL};
+            for (int t = 0; t < 2; t++) {
+                hone_simple_run storage;
+                const hone_run *run = hone_run_simple(&storage, t ? 3 : 1);
+                storage.run.work_limit = limit;
+                hone_cache *cache = hone_cache_open(0);
+                const hone_trial trial = world_trial(&W, NULL, &p, false, run);
+                const hone_status status = hone_trial_fit(&trial, cache, &f[t], NULL, NULL);
+                assert_true(status == HONE_OK || status == HONE_STOPPED);
+                hone_cache_close(cache);
+            }
+            assert_true(!f[0] == !f[1]);
+            if (f[0]) {
+                const logistic_state *a = f[0]->state, *b = f[1]->state;
+                const size_t size = (size_t)(a->n_rows * W.d) * sizeof(double);
+                assert_memory_equal(a->coef, b->coef, size);
+                assert_true(a->objective == b->objective && a->iterations == b->iterations);
+                assert_true(isfinite(a->objective) && a->objective <= 20);
+                assert_true(a->iterations <= state_of(whole)->iterations);
+                partial += !a->converged;
+            }
+            hone_fitted_free(f[0]), hone_fitted_free(f[1]);
+        }
+        hone_fitted_free(whole);
+    }
+    assert_true(partial > 5);
+}
+
 static double loss_on_the_last(const world *w, const hone_fitted *f, int64_t first)
 {
     static double score[4000];
@@ -217,6 +323,9 @@ int main(void)
         cmocka_unit_test(the_objective_is_that_of_the_coefficients),
         cmocka_unit_test(the_gradient_is_that_of_the_coefficients),
         cmocka_unit_test(a_warm_start_ends_where_a_cold_one_does_in_fewer_steps),
+        cmocka_unit_test(a_fold_is_a_warm_start_for_all_rows),
+        cmocka_unit_test(max_iter_bounds_the_steps),
+        cmocka_unit_test(a_work_limit_ends_with_the_coefficients_at_hand),
         cmocka_unit_test(early_stopping_keeps_the_best_step_on_other_rows),
         cmocka_unit_test(one_against_the_rest_is_a_model_of_two_classes_each),
     };
