@@ -146,6 +146,14 @@ LOSSES_AGREE(double, f64, 2e-15)
                 near_to((double)z[l], p, 0, within, "probability");                                \
                 near_to((double)r[l], 0.3 * (p - (l == label[0])), 0, within, "softmax slope");    \
             }                                                                                      \
+            type bent[40];                                                                         \
+            double mean = 0;                                                                       \
+            for (int l = 0; l < kp; l++)                                                           \
+                mean += (double)z[l] * (double)r[l];                                               \
+            HONE_PICK(isa, hone_tile_bend_##t)(1, kp, z, s, r, bent);                              \
+            for (int l = 0; l < kp; l++)                                                           \
+                near_to((double)bent[l], 0.3 * (double)z[l] * ((double)r[l] - mean), 0, within,    \
+                        "curvature times a vector");                                               \
         }                                                                                          \
     }
 SOFTMAX_AGREES(float, f32, 1e-6)

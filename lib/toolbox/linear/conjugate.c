@@ -3,7 +3,8 @@
  *
  * g  gradient of loss + ridge   d  step, H d ~ g   M  preconditioner   F  objective
  * M is the diagonal of H, or with few columns and several outputs the factored blocks within each
- * output. A product with H costs a pass without a Hessian. Sparse rows are summed in double; dense
+ * output, which serve for as many steps as need about as few products as the first of them. A
+ * product with H costs a pass without a Hessian. Sparse rows are summed in double; dense
  * ones in float until the decrease is too small for that, then in double from the data, products
  * with H always in float.
  */
@@ -16,13 +17,14 @@
 #include "toolbox/linear/sparse.h"
 
 static const double FLOAT_DECREASE = 1e-6, FLOAT_NOISE = 1e-7, DOUBLE_NOISE = 1e-14;
-enum { HALVINGS = 40, MOST_PRODUCTS = 500, MOST_BLOCK_ELEMENTS = 1 << 21 };
+enum { WORTH_NEW_FACTORS = 6, HALVINGS = 40, MOST_PRODUCTS = 500, MOST_BLOCK_ELEMENTS = 1 << 21 };
 
 typedef struct conjugate {
     hone_solver *s;
     hone_sparse *sparse; /* or */
     hone_pass *pass;
-    bool blocks, exact;
+    bool blocks, exact, fresh; /* fresh: h is newer than its factors */
+    int products, least;       /* of the last step; of the first step with these factors */
     int64_t ld;
     double F, first;       /* at s->v; norm of the first gradient, in M */
     double *g, *h;         /* h: outputs x size x ld */
@@ -49,6 +51,7 @@ static hone_status evaluate(conjugate *t, const double *v, hone_curvature wanted
     else
         HONE_TRY(hone_pass_run(t->pass, v, t->exact, t->blocks ? wanted : HONE_SLOPE, F, t->g, t->h,
                                error));
+    t->fresh = t->fresh || (t->blocks && wanted);
     *F += hone_solver_penalty(s, v);
     for (int64_t i = 0; i < s->all; i++)
         t->g[i] += s->ridge[i % s->size] * v[i];
@@ -136,9 +139,12 @@ static hone_status find_step(conjugate *t, double *foreseen, hone_error *error)
 {
     const hone_solver *s = t->s;
     const int64_t all = s->all;
-    HONE_TRY(t->blocks ? set_blocks(t, error) : HONE_OK);
+    const bool renewed = t->fresh;
+    if (renewed)
+        HONE_TRY(set_blocks(t, error));
     if (!t->blocks)
         set_diagonal(t);
+    t->fresh = false;
     memset(t->d, 0, (size_t)all * sizeof *t->d);
     memcpy(t->r, t->g, (size_t)all * sizeof *t->r);
     precondition(t);
@@ -149,6 +155,7 @@ static hone_status find_step(conjugate *t, double *foreseen, hone_error *error)
     const double force = t->first > 0 ? fmin(0.2, pow(rz / t->first, 0.25)) : 0;
     for (int k = 1; k <= MOST_PRODUCTS && rz > 0; k++) {
         HONE_TRY(multiply(t, error));
+        t->products = k;
         const double curvature = dot(all, t->p, t->q);
         if (!(curvature > DBL_MIN))
             break;
@@ -167,6 +174,8 @@ static hone_status find_step(conjugate *t, double *foreseen, hone_error *error)
             t->p[i] = t->z[i] + next / rz * t->p[i];
         rz = next;
     }
+    if (renewed)
+        t->least = t->products;
     *foreseen = model;
     return HONE_OK;
 }
@@ -231,7 +240,7 @@ static bool prepare(conjugate *t, hone_arena *scratch)
 static hone_status make_exact(conjugate *t, hone_error *error)
 {
     t->exact = true;
-    return evaluate(t, t->s->v, HONE_WITHIN_OUTPUTS, &t->F, error);
+    return evaluate(t, t->s->v, HONE_SLOPE, &t->F, error);
 }
 
 hone_status hone_conjugate(hone_solver *s, hone_error *error)
@@ -252,8 +261,9 @@ hone_status hone_conjugate(hone_solver *s, hone_error *error)
         s->fit->gap = foreseen;
         /* A step that is this small is taken, and ends the fit. */
         const bool last = foreseen <= 0.1 * tol * t.F || t.F <= DBL_MIN;
+        const bool serve = last || t.products < t.least + WORTH_NEW_FACTORS;
         bool moved;
-        HONE_TRY(advance(&t, foreseen, last ? HONE_SLOPE : HONE_WITHIN_OUTPUTS, &moved, error));
+        HONE_TRY(advance(&t, foreseen, serve ? HONE_SLOPE : HONE_WITHIN_OUTPUTS, &moved, error));
         if (last || (!moved && t.exact)) {
             s->fit->converged = last;
             hone_solver_ends(s);

@@ -38,6 +38,7 @@ static int64_t start_of(const hone_pass *p, int64_t chunk)
 
 #define PICK(isa, name) HONE_PICK(isa, name)
 #define E(name) PICK(hone_run_isa(p->rows.run), T(name))
+#define E_F32(name) PICK(hone_run_isa(p->rows.run), HONE_GLUE(name, f32))
 #define real float
 #define T(name) HONE_GLUE(name, f32)
 #include "toolbox/linear/pass.inc.h"
@@ -253,20 +254,13 @@ bool hone_pass_keep(hone_pass *p, hone_arena *scratch)
 /* r = the second derivative times the change of margins z, both rows x kp */
 static void bend(const hone_pass *p, int64_t first, int64_t rows, const float *z, float *r)
 {
-    const int64_t kp = p->kp;
-    for (int64_t i = 0; i < rows; i++) {
-        const float *const q = p->curve + (first + i) * kp, *const from = z + i * kp;
-        float *const to = r + i * kp;
-        if (kp == 1) {
-            to[0] = q[0] * from[0];
-            continue;
-        }
-        float mean = 0;
-        for (int64_t k = 0; k < kp; k++)
-            mean += q[k] * from[k];
-        for (int64_t k = 0; k < kp; k++)
-            to[k] = p->s_f32[first + i] * q[k] * (from[k] - mean);
+    const float *const q = p->curve + first * p->kp;
+    if (p->kp > 1) {
+        E_F32(hone_tile_bend)(rows, p->kp, q, p->s_f32 + first, z, r);
+        return;
     }
+    for (int64_t i = 0; i < rows; i++)
+        r[i] = q[i] * z[i];
 }
 
 static hone_status product_chunk(void *context, int64_t chunk, hone_arena *scratch,

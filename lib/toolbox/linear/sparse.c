@@ -96,20 +96,16 @@ static void margins(const hone_sparse *p, int64_t first, int64_t rows, double *z
 /* Second derivative times the change of margins z, in place. */
 static void bend(const hone_sparse *p, int64_t first, int64_t rows, double *z)
 {
-    const int64_t kp = p->kp;
-    for (int64_t i = 0; i < rows; i++) {
-        double *const to = z + i * kp;
-        const double *const q = p->curve + (first + i) * kp;
-        if (kp == 1) {
-            to[0] *= q[0];
-            continue;
-        }
-        double mean = 0;
-        for (int64_t k = 0; k < kp; k++)
-            mean += q[k] * to[k];
-        for (int64_t k = 0; k < kp; k++)
-            to[k] = p->s[first + i] * q[k] * (to[k] - mean);
+    const double *const q = p->curve + first * p->kp;
+    if (p->kp > 1) {
+        const hone_isa isa = hone_run_isa(p->rows.run);
+        void (*const product)(int64_t, int64_t, const double *, const double *, const double *,
+                              double *) = HONE_PICK(isa, hone_tile_bend_f64);
+        product(rows, p->kp, q, p->s + first, z, z);
+        return;
     }
+    for (int64_t i = 0; i < rows; i++)
+        z[i] *= q[i];
 }
 
 /* Losses of a tile; r and the curvature go to their places. z is padded and overwritten. */

@@ -44,7 +44,10 @@ static inline int64_t hone_lanes(int64_t d)
                  const type *s, type *r, type *h));                                                \
     /* k classes in rows of kp: z becomes the probabilities (0 in the padding), r = s (p - y). */  \
     HONE_DECLARE(double, hone_tile_softmax_##t, (int64_t rows, int64_t k, int64_t kp, type *z,     \
-                 const int32_t *label, const type *s, type *r));
+                 const int32_t *label, const type *s, type *r));                                   \
+    /* r = the softmax's second derivative at probabilities q times z; r may be z. */              \
+    HONE_DECLARE(void, hone_tile_bend_##t, (int64_t rows, int64_t kp, const type *q, const type *s,\
+                 const type *z, type *r));
 /* clang-format on */
 
 HONE_TILE_KERNELS(float, f32)

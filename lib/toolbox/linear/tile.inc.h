@@ -244,5 +244,19 @@ double HONE_KERNEL(T(hone_tile_softmax))(int64_t rows, int64_t k, int64_t kp, re
     return loss;
 }
 
+/* s q (z - q'z) */
+void HONE_KERNEL(T(hone_tile_bend))(int64_t rows, int64_t kp, const real *q, const real *s,
+                                    const real *z, real *r)
+{
+    for (int64_t i = 0; i < rows; i++, q += kp, z += kp, r += kp) {
+        vector sum = {0};
+        for (int64_t l = 0; l < kp; l += WIDTH)
+            sum += LOAD(q + l) * LOAD(z + l);
+        const real mean = T(total)(sum);
+        for (int64_t l = 0; l < kp; l += WIDTH)
+            STORE(r + l, LOAD(q + l) * (LOAD(z + l) - mean) * s[i]);
+    }
+}
+
 #undef LOAD
 #undef STORE
