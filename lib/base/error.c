@@ -1,5 +1,6 @@
 /* Status codes and the caller-owned error. */
 #include "hone/error.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@ hone_status hone_fail(hone_error *error, hone_status status, const char *path, c
     snprintf(error->path, sizeof error->path, "%s", path);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    hone_print(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     return status;
 }

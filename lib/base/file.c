@@ -20,9 +20,13 @@
 
 static hone_status io_error(const char *file, const char *what, int number, hone_error *error)
 {
-    char buffer[128];
-    return hone_fail(error, HONE_IO, file, "%s: %s", what,
-                     strerror_r(number, buffer, sizeof buffer));
+    return hone_fail(error, HONE_IO, file, "%s: %s", what, hone_system_reason(number));
+}
+
+const char *hone_system_reason(int number)
+{
+    const char *reason = strerrordesc_np(number);
+    return reason ? reason : "an unknown error";
 }
 
 hone_status hone_random_bits(uint64_t *bits, hone_error *error)

@@ -22,6 +22,9 @@ hone_status hone_file_write(const char *file, const void *bytes, size_t size, bo
 /* Makes a directory and its parents when missing. HONE_IO when it is not one or not writable. */
 hone_status hone_directory_make(const char *directory, hone_error *error);
 
+/* What a number of errno means, in English whatever the locale. Never freed. */
+const char *hone_system_reason(int number);
+
 /* 64 random bits of the system, never the same twice, also after fork. */
 hone_status hone_random_bits(uint64_t *bits, hone_error *error);
 

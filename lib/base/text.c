@@ -4,10 +4,12 @@
  * printed from the digits of "%e" with whatever stands between them left out, and read as
  * "<digits>e<exponent>". Short numbers are read exactly without the library (Clinger, 1990).
  */
+#define _GNU_SOURCE
 #include "base/text.h"
 
 #include <float.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,16 +57,29 @@ void hone_text_add(hone_text *text, const char *more)
     hone_text_add_bytes(text, more, strlen(more));
 }
 
+/* The C locale is a constant of the C library: getting it allocates nothing. */
+int hone_print(char *to, size_t room, const char *format, va_list arguments)
+{
+    const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    const locale_t before = plain ? uselocale(plain) : (locale_t)0;
+    const int length = vsnprintf(to, room, format, arguments);
+    if (plain) {
+        uselocale(before);
+        freelocale(plain);
+    }
+    return length;
+}
+
 void hone_text_format(hone_text *text, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    const int length = vsnprintf(NULL, 0, format, arguments);
+    const int length = hone_print(NULL, 0, format, arguments);
     va_end(arguments);
     if (length < 0 || !make_room(text, (size_t)length))
         return;
     va_start(arguments, format);
-    vsnprintf(text->bytes + text->length, (size_t)length + 1, format, arguments);
+    hone_print(text->bytes + text->length, (size_t)length + 1, format, arguments);
     va_end(arguments);
     text->length += (size_t)length;
 }

@@ -2,6 +2,7 @@
 #ifndef HONE_BASE_TEXT_H
 #define HONE_BASE_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +19,11 @@ typedef struct hone_text {
 
 void hone_text_add(hone_text *text, const char *more);
 void hone_text_add_bytes(hone_text *text, const char *more, size_t length);
-/* Like printf; floating-point conversions would follow the locale: use hone_text_number. */
+/* vsnprintf without the locale of the process: a message says 96.77, never 96,77. */
+HONE_PRINTF(3, 0)
+int hone_print(char *to, size_t room, const char *format, va_list arguments);
+
+/* Like printf, in no locale. */
 HONE_PRINTF(2, 3) void hone_text_format(hone_text *text, const char *format, ...);
 /* Shortest text that reads back to the same double; "NaN", "Infinity", "-Infinity". */
 void hone_text_number(hone_text *text, double value);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "core/training.h"
 
 enum { TELL_NANOSECONDS = 20000000, LINE = 512 };
@@ -15,7 +16,7 @@ void hone_training_log(const hone_training *t, hone_level level, const char *for
     char line[LINE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    hone_print(line, sizeof line, format, arguments);
     va_end(arguments);
     t->options.log(t->options.context, level, line);
 }

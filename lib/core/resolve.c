@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "core/catalog.h"
 #include "core/config.h"
 
@@ -50,7 +51,7 @@ HONE_PRINTF(2, 3) static const char *say(const work *w, const char *format, ...)
     char text[384];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    hone_print(text, sizeof text, format, arguments);
     va_end(arguments);
     return hone_arena_text(w->arena, text);
 }

@@ -2,6 +2,7 @@
  * only a quoted field can run into it. A number goes from the text into the row at once; whatever
  * is not plainly a number takes the slow way through a token.
  */
+#include "base/text.h"
 #include "data/csv.h"
 
 #include <math.h>
@@ -14,7 +15,7 @@ void hone_csv_refuse(csv_chunk *k, const char *p, hone_status status, const char
     char place[HONE_PLACE_SIZE], message[256];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    hone_print(message, sizeof message, format, arguments);
     va_end(arguments);
     hone_place(place, k->csv->r->file, k->first_line + k->lines, p - k->line_start + 1);
     k->status = hone_fail(&k->error, status, place, "%s", message);

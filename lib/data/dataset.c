@@ -1,5 +1,6 @@
 /* The handle: made from a draft, shared by references, asked about itself. */
 #include "data/dataset.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -144,7 +145,7 @@ void hone_draft_log(const hone_draft *draft, hone_level level, const char *forma
     char line[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    hone_print(line, sizeof line, format, arguments);
     va_end(arguments);
     draft->options.log(draft->options.context, level, line);
 }

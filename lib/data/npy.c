@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "data/vector.h"
 
 /* ---- files ---- */
@@ -36,7 +37,7 @@ static hone_status map_descriptor(int descriptor, const char *file, mapping *m, 
     char place[HONE_PLACE_SIZE];
     hone_place(place, file, 0, 0);
     if (fstat(descriptor, &about) != 0)
-        return hone_fail(error, HONE_IO, place, "cannot be read: %s", strerror(errno));
+        return hone_fail(error, HONE_IO, place, "cannot be read: %s", hone_system_reason(errno));
     if (!S_ISREG(about.st_mode))
         return hone_fail(error, HONE_IO, place, "is not a regular file");
     if (about.st_size == 0)
@@ -45,7 +46,7 @@ static hone_status map_descriptor(int descriptor, const char *file, mapping *m, 
     m->bytes = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0);
     if (m->bytes == MAP_FAILED) {
         m->bytes = NULL;
-        return hone_fail(error, HONE_IO, place, "cannot be mapped: %s", strerror(errno));
+        return hone_fail(error, HONE_IO, place, "cannot be mapped: %s", hone_system_reason(errno));
     }
     return HONE_OK;
 }
@@ -61,7 +62,7 @@ static hone_status map_file(const char *file, mapping **mapped, hone_error *erro
     hone_status status = HONE_OK;
     if (descriptor < 0)
         status = hone_fail(error, HONE_IO, hone_place(place, file, 0, 0), "cannot be opened: %s",
-                           strerror(errno));
+                           hone_system_reason(errno));
     else
         status = map_descriptor(descriptor, file, m, error);
     if (descriptor >= 0)

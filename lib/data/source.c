@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 
 enum { PACKED = 1 << 17 };
 
@@ -38,7 +39,7 @@ static void z_free(void *context, void *memory)
 
 static hone_status unreadable(const hone_source *source, hone_error *error)
 {
-    return hone_fail(error, HONE_IO, source->file, "cannot be read: %s", strerror(errno));
+    return hone_fail(error, HONE_IO, source->file, "cannot be read: %s", hone_system_reason(errno));
 }
 
 static hone_status start_gzip(hone_source *s, hone_error *error)
@@ -67,7 +68,7 @@ hone_status hone_source_open(const char *file, bool gzip, hone_source **source, 
     struct stat about;
     hone_status status = HONE_OK;
     if (s->descriptor < 0 || fstat(s->descriptor, &about) != 0)
-        status = hone_fail(error, HONE_IO, file, "cannot be opened: %s", strerror(errno));
+        status = hone_fail(error, HONE_IO, file, "cannot be opened: %s", hone_system_reason(errno));
     else if (!S_ISREG(about.st_mode))
         status = hone_fail(error, HONE_IO, file, "is not a regular file");
     else

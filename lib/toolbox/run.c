@@ -1,6 +1,7 @@
 /* Threads, stop and messages of one run. The only file with a parallel region. */
 #define _GNU_SOURCE
 #include "toolbox/run.h"
+#include "base/text.h"
 
 #include <omp.h>
 #include <pthread.h>
@@ -82,7 +83,7 @@ void hone_log(const hone_run *run, hone_level level, const char *format, ...)
     char line[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    hone_print(line, sizeof line, format, arguments);
     va_end(arguments);
     to->log(to->context, level, line);
 }

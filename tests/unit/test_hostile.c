@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "hone/hone.h"
+#include "locale_run.h"
 
 enum { COLUMNS = 5 }; /* file, options, status, place, message */
 
@@ -170,6 +171,8 @@ static void print(void)
 
 int main(int count, char **words)
 {
+    if (!locale_run())
+        return SKIPPED;
     const char *data = getenv("HONE_TEST_DATA");
     char here[4096];
     snprintf(here, sizeof here, "%s/hostile", data ? data : "tests/data");

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "data/dataset.h"
+#include "locale_run.h"
 
 static char path[64];
 
@@ -190,6 +191,8 @@ static void every_failed_allocation_is_an_answer(void **state)
 
 int main(void)
 {
+    if (!locale_run())
+        return SKIPPED;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_is_read_with_its_types),
         cmocka_unit_test(the_form_of_a_file_does_not_matter),
