@@ -2,6 +2,8 @@
 
 #include <float.h>
 
+#include "core/prep/columns.h"
+
 /* In-place heap sort of `order` by value: no allocation, no recursion, O(n log n) always. */
 static void sink(const double *values, int64_t *order, int64_t at, int64_t n)
 {
@@ -56,9 +58,23 @@ double hone_rank_area(const double *values, const int32_t *label, int32_t k, con
     return 0.5;
 }
 
-double hone_weighted_median(const double *values, const double *weight, int64_t n, int64_t *order,
+static double plain_median(double *values, int64_t n)
+{
+    const int64_t middle = (n - 1) / 2;
+    hone_part_at(values, n, middle);
+    if (n % 2)
+        return values[middle];
+    double next = values[middle + 1];
+    for (int64_t i = middle + 2; i < n; i++)
+        next = values[i] < next ? values[i] : next;
+    return (values[middle] + next) / 2;
+}
+
+double hone_weighted_median(double *values, const double *weight, int64_t n, int64_t *order,
                             bool *undefined)
 {
+    if (!weight && n > 0)
+        return plain_median(values, n);
     sort_order(values, order, n);
     double mass = 0;
     for (int64_t i = 0; i < n; i++)

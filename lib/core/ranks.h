@@ -10,8 +10,8 @@
 double hone_rank_area(const double *values, const int32_t *label, int32_t k, const double *weight,
                       int64_t n, int64_t *order, bool *undefined);
 
-/* The mean of the lower and upper weighted median. */
-double hone_weighted_median(const double *values, const double *weight, int64_t n, int64_t *order,
+/* The mean of the lower and upper weighted median. Without weights in O(n), and reorders values. */
+double hone_weighted_median(double *values, const double *weight, int64_t n, int64_t *order,
                             bool *undefined);
 
 #endif

@@ -345,7 +345,7 @@ static void selection_gives_the_quantiles_of_sorting(void **state)
             }
 }
 
-/* The order that part_at likes least (McIlroy, 1999): values are made up while its rounds are
+/* The order that hone_part_at likes least (McIlroy, 1999): values are made up while its rounds are
  * played on numbers of cells, so that each round's nine candidates are the least values yet. */
 static void worst_order(double *value, int64_t n)
 {

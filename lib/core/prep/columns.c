@@ -50,10 +50,9 @@ static double middle_of(double a, double b, double c)
     return c < low ? low : c > high ? high : c;
 }
 
-/* Hoare's selection: afterwards values[k] is where sorting puts it, nothing before it is larger and
- * nothing behind it smaller. The pivot is a median of three medians of three; should it be a bad
+/* Hoare's selection. The pivot is a median of three medians of three; should it be a bad
  * one too often, the part that is left is sorted. */
-static void part_at(double *v, int64_t n, int64_t k)
+void hone_part_at(double *v, int64_t n, int64_t k)
 {
     int64_t low = 0, high = n - 1;
     for (int rounds = 0; high - low > SMALL; rounds++) {
@@ -90,7 +89,7 @@ double hone_quantile_of(double *values, int64_t n, double q)
 {
     const double at = q * (double)(n - 1);
     const int64_t below = (int64_t)at < n - 1 ? (int64_t)at : n - 1;
-    part_at(values, n, below);
+    hone_part_at(values, n, below);
     if (below == n - 1)
         return values[below];
     double next = values[below + 1];
