@@ -1,0 +1,258 @@
+"""Arrays of all kinds as what the library reads: borrowed where the memory fits, converted where not.
+
+A table becomes one of three forms, each with all that is needed to make the dataset again elsewhere:
+
+- `Dense`: a NumPy array of numbers, borrowed when it is float32 or float64;
+- `Sparse`: the three arrays of CSR;
+- `Columns`: a list of columns of different types, copied by the library.
+
+Arrow tables go to the library as they are (`_dataset.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Union
+
+import numpy as np
+
+from ._errors import DataError
+
+Texts = list[Union[str, None]]
+Vector = Union["np.ndarray[Any, Any]", Texts]
+AUTO, NUMERIC, CATEGORICAL = 0, 1, 2
+
+
+@dataclass
+class Dense:
+    x: np.ndarray[Any, Any]
+    names: list[str] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.x.shape  # type: ignore[return-value]
+
+
+@dataclass
+class Sparse:
+    data: np.ndarray[Any, Any]
+    indptr: np.ndarray[Any, Any]
+    indices: np.ndarray[Any, Any]
+    shape: tuple[int, int]
+    names: list[str] | None = None
+
+
+@dataclass
+class Column:
+    name: str | None
+    values: Vector
+    levels: list[str] | None = None
+    type: int = AUTO
+
+
+@dataclass
+class Columns:
+    columns: list[Column]
+    rows: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows, len(self.columns)
+
+    @property
+    def names(self) -> list[str | None]:
+        return [c.name for c in self.columns]
+
+
+Table = Union[Dense, Sparse, Columns]
+
+
+# ---- numbers ----
+
+def lies_well(a: np.ndarray[Any, Any]) -> bool:
+    """Whether the library can walk over the memory: aligned, whole steps, no element twice."""
+    steps = all(s % a.itemsize == 0 and (s != 0 or n < 2) for s, n in zip(a.strides, a.shape))
+    return a.size == 0 or (a.flags.aligned and steps)
+
+
+def number_array(a: np.ndarray[Any, Any], what: str) -> np.ndarray[Any, Any]:
+    """An array of a number type that the library reads: the same memory where possible."""
+    if isinstance(a, np.ma.MaskedArray):
+        a = a.astype(a.dtype if a.dtype.kind == "f" else np.float64).filled(np.nan)
+    kind = a.dtype.kind
+    if kind == "c":
+        raise DataError("complex numbers are not supported", what)
+    if kind in "mM":
+        raise DataError("dates and times are no numbers; make columns of them that are", what)
+    if kind not in "biuf":
+        raise DataError(f"values of type {a.dtype} are no numbers", what)
+    if kind == "f" and a.dtype.itemsize not in (4, 8):
+        a = a.astype(np.float32 if a.dtype.itemsize < 4 else np.float64)
+    elif not a.dtype.isnative:
+        a = a.astype(a.dtype.newbyteorder("="))
+    return np.asarray(a) if lies_well(a) else np.array(a, order="C", subok=False)
+
+
+def is_missing(v: Any) -> bool:
+    """None, NaN, pandas' NA and NaT: none of them equals itself, or says whether it does."""
+    if v is None:
+        return True
+    if isinstance(v, str):
+        return False
+    same = v == v
+    return not isinstance(same, (bool, np.bool_)) or not same
+
+
+def object_vector(values: Sequence[Any], what: str) -> Vector:
+    """Objects as texts when all are texts, as numbers when all are numbers. Missing ones may lie between."""
+    present = [v for v in values if not is_missing(v)]
+    if all(isinstance(v, str) for v in present):
+        return [None if is_missing(v) else str.__str__(v) for v in values]
+    if all(isinstance(v, (bool, np.bool_)) for v in present):
+        if len(present) == len(values):
+            return np.array(values, dtype=bool)
+        return [None if is_missing(v) else str(bool(v)).lower() for v in values]
+    if all(isinstance(v, (int, float, np.integer, np.floating)) and not isinstance(v, (bool, np.bool_))
+           for v in present):
+        if len(present) == len(values) and all(isinstance(v, (int, np.integer)) for v in values):
+            whole = np.array(values, dtype=object)
+            if all(-2**63 <= v < 2**63 for v in values):
+                return whole.astype(np.int64)
+        return np.array([np.nan if is_missing(v) else float(v) for v in values], dtype=np.float64)
+    kinds = sorted({type(v).__name__ for v in present})
+    raise DataError(f"objects of types {', '.join(kinds)} in one column; texts or numbers are needed", what)
+
+
+def _from_array(a: np.ndarray[Any, Any], what: str) -> Vector:
+    if a.dtype.kind == "O":
+        return object_vector(a.tolist(), what)
+    if a.dtype.kind in "UT":
+        return object_vector(a.tolist(), what)
+    if a.dtype.kind == "S":
+        raise DataError("bytes are no text; decode them", what)
+    return number_array(a, what)
+
+
+def _series(s: Any, what: str) -> Column:
+    """A column of a pandas table."""
+    dtype = s.dtype
+    name = None if s.name is None else str(s.name)
+    if hasattr(dtype, "categories") and hasattr(s, "cat"):
+        levels = dtype.categories
+        if all(isinstance(v, str) for v in levels):
+            return Column(name, np.ascontiguousarray(s.cat.codes.to_numpy(), dtype=np.int32),
+                          [str(v) for v in levels], CATEGORICAL)
+        codes = s.cat.codes.to_numpy()
+        values = np.asarray(levels.to_numpy())
+        found = [None if c < 0 else values[c] for c in codes]
+        return Column(name, object_vector(found, what), None, CATEGORICAL)
+    if isinstance(dtype, np.dtype):
+        return Column(name, _from_array(s.to_numpy(), what))
+    if getattr(dtype, "kind", "O") in "iuf":
+        if not s.isna().any():
+            return Column(name, number_array(s.to_numpy(dtype=dtype.numpy_dtype), what))
+        return Column(name, s.to_numpy(dtype=np.float64, na_value=np.nan))
+    return Column(name, object_vector(s.astype(object).tolist(), what))
+
+
+def vector(values: Any, what: str) -> Vector | None:
+    """Labels, amounts or weights: one value a row."""
+    if values is None:
+        return None
+    if hasattr(values, "iloc") and hasattr(values, "columns"):
+        if values.shape[1] != 1:
+            raise DataError(f"{values.shape[1]} columns; one is needed", what)
+        values = values.iloc[:, 0]
+    if hasattr(values, "iloc") and hasattr(values, "dtype"):
+        column = _series(values, what)
+        if column.levels is None:
+            return column.values
+        levels = column.levels
+        return [None if c < 0 else levels[c] for c in column.values]  # type: ignore[operator,index]
+    if hasattr(values, "to_pylist"):  # pyarrow
+        return object_vector(values.to_pylist(), what)
+    if type(values).__module__.startswith("polars"):
+        return object_vector(values.to_list(), what)
+    a = as_array(values)
+    if a.ndim == 2 and a.shape[1] == 1:
+        a = a[:, 0]
+    if a.ndim != 1:
+        raise DataError(f"{a.ndim} dimensions; one value a row is needed", what)
+    return _from_array(a, what)
+
+
+def as_array(values: Any) -> np.ndarray[Any, Any]:
+    """NumPy's view of an object: through DLPack (tensors) or NumPy's own protocols."""
+    if isinstance(values, np.ndarray):
+        return values
+    if hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
+        return np.from_dlpack(values)
+    if isinstance(values, (list, tuple)) and any(isinstance(v, str) for v in values):
+        return np.array(values, dtype=object)
+    return np.asarray(values)
+
+
+# ---- tables ----
+
+def is_sparse(x: Any) -> bool:
+    return hasattr(x, "tocsr") and hasattr(x, "nnz")
+
+
+def is_pandas(x: Any) -> bool:
+    return hasattr(x, "iloc") and hasattr(x, "columns") and hasattr(x, "dtypes")
+
+
+def is_arrow(x: Any) -> bool:
+    return not is_pandas(x) and (hasattr(x, "__arrow_c_stream__") or hasattr(x, "__arrow_c_array__"))
+
+
+def _sparse(x: Any, what: str) -> Sparse:
+    if x.ndim != 2:
+        raise DataError(f"{x.ndim} dimensions; a table has 2", what)
+    csr = x.tocsr()
+    if not csr.has_canonical_format:
+        csr = csr.copy() if csr is x else csr
+        csr.sum_duplicates()
+    data = number_array(csr.data, what)
+    if data.dtype.kind != "f":
+        data = data.astype(np.float64)
+    return Sparse(np.ascontiguousarray(data), np.ascontiguousarray(csr.indptr),
+                  np.ascontiguousarray(csr.indices), csr.shape)
+
+
+def _pandas(x: Any, what: str) -> Table:
+    names = [str(c) for c in x.columns]
+    if x.shape[1] == 0:
+        raise DataError("0 columns; at least one is needed", what)
+    first = x.dtypes.iloc[0]
+    if first in (np.dtype("float32"), np.dtype("float64")) and (x.dtypes == first).all():
+        return Dense(number_array(x.to_numpy(), what), names)
+    columns = []
+    for j, name in enumerate(names):
+        column = _series(x.iloc[:, j], f"{what}[{name}]")
+        column.name = name
+        columns.append(column)
+    return Columns(columns, x.shape[0])
+
+
+def table(x: Any, what: str, *, flatten: bool = False) -> Table:
+    """A table in one of the forms above."""
+    if isinstance(x, (Dense, Sparse, Columns)):
+        return x
+    if is_sparse(x):
+        return _sparse(x, what)
+    if is_pandas(x):
+        return _pandas(x, what)
+    a = as_array(x)
+    if a.ndim > 2 and flatten:
+        a = a.reshape(a.shape[0], -1)
+    if a.ndim != 2:
+        hint = "; flatten=True makes one row of each" if a.ndim > 2 else "; one row is x.reshape(1, -1)"
+        raise DataError(f"{a.ndim} dimensions; a table has 2{hint if a.ndim else ''}", what)
+    if a.dtype.kind in "OUST":
+        values = [_from_array(a[:, j], f"{what}[:,{j}]") for j in range(a.shape[1])]
+        if all(isinstance(v, np.ndarray) and v.dtype.kind != "b" for v in values):
+            return Dense(np.column_stack([v.astype(np.float64) for v in values]))  # type: ignore[union-attr]
+        return Columns([Column(None, v) for v in values], a.shape[0])
+    return Dense(number_array(a, what))

@@ -1,0 +1,474 @@
+"""Datasets: a table with its target, which remembers what trials share.
+
+A mapping that is given again finds its dataset (`dataset_of`): by the addresses of its arrays and a hash of
+what they hold, or, for tables that have to be converted first, by the fingerprint of the result.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from . import _arrays, _hone
+from ._arrays import Columns, Dense, Sparse, Table, Vector
+from ._config import TASK_NAMES, check_task
+from ._errors import ArgumentError, DataError
+from ._log import level_of, log_line
+
+DATA_KEYS = ("X", "y", "sample_weight", "feature_names", "categorical", "task", "X_val", "y_val",
+             "sample_weight_val", "flatten", "cache_bytes")
+
+
+@dataclass
+class Arrow:
+    """An Arrow table, read by the library through the C interface; target and weights are columns of it."""
+
+    source: Any
+    target: str | None = None
+    weight: str | None = None
+
+
+@dataclass
+class Parts:
+    """All that makes a dataset, in the library's terms."""
+
+    table: Table | Arrow
+    y: Vector | None = None
+    weight: Vector | None = None
+    categorical: list[int] | list[str] | None = None
+    target_name: str | None = None
+    task: int = 0
+    cache_bytes: int = 0
+    valid: Parts | None = None
+    borrowed: bool = field(default=False, compare=False)  # the table is the caller's own memory
+
+
+# ---- from what the caller gave ----
+
+def _categorical(given: Any, names: Sequence[str | None] | None, cols: int | None) -> list[Any] | None:
+    if given is None:
+        return None
+    flags = np.asarray(given)
+    if flags.dtype == bool:
+        if cols is not None and flags.shape != (cols,):
+            raise DataError(f"a mask of {flags.size} values; there are {cols} columns", "categorical")
+        given = np.flatnonzero(flags).tolist()
+    out: list[Any] = []
+    for c in given:
+        if isinstance(c, str) and names is not None:
+            if c not in names:
+                raise DataError(f"no column is called {c!r}", "categorical")
+            out.append(list(names).index(c))
+        elif isinstance(c, (int, np.integer)) and not isinstance(c, bool):
+            j = int(c) + (cols if cols is not None and c < 0 else 0)
+            if j < 0 or (cols is not None and j >= cols):
+                raise DataError(f"column {int(c)}; there are {cols}", "categorical")
+            out.append(j)
+        else:
+            raise DataError(f"{c!r} is no name or number of a column", "categorical")
+    return out
+
+
+def _names(given: Any) -> list[str] | None:
+    if given is None:
+        return None
+    names = [str(n) for n in given]
+    if len(set(names)) < len(names):
+        twice = next(n for n in names if names.count(n) > 1)
+        raise DataError(f"two columns are called {twice!r}", "feature_names")
+    return names
+
+
+def _named(table: Table, names: list[str] | None) -> Table:
+    if names is None:
+        return table
+    cols = table.shape[1]
+    if len(names) != cols:
+        raise DataError(f"{len(names)} names; there are {cols} columns", "feature_names")
+    if isinstance(table, Columns):
+        return Columns([replace(c, name=n) for c, n in zip(table.columns, names)], table.rows)
+    return replace(table, names=names)
+
+
+def _free_name(wanted: str, names: Sequence[str]) -> str:
+    while wanted in names:
+        wanted += "_"
+    return wanted
+
+
+def _with_columns(x: Any, columns: dict[str, Any]) -> Any:
+    """An Arrow table with more columns."""
+    if type(x).__module__.startswith("polars"):
+        import polars
+
+        return x.with_columns(**{n: polars.Series(n, v) for n, v in columns.items()})
+    import pyarrow
+
+    t = pyarrow.table(x)
+    for name, values in columns.items():
+        t = t.append_column(name, pyarrow.array(values))
+    return t
+
+
+def _arrow(x: Any, y: Any, weight: Any) -> Arrow:
+    columns = {}
+    target, weight_name = (y if isinstance(y, str) else None), None
+    names = list(getattr(x, "columns", getattr(x, "column_names", [])))
+    if y is not None and target is None:
+        target = _free_name("target", [str(n) for n in names])
+        columns[target] = _arrays.vector(y, "y")
+    if weight is not None:
+        weight_name = _free_name("sample_weight", [str(n) for n in names])
+        columns[weight_name] = _arrays.vector(weight, "sample_weight")
+    return Arrow(_with_columns(x, columns) if columns else x, target, weight_name)
+
+
+def _shares(x: Any, table: Table) -> bool:
+    """Whether the table lies in memory of the caller's objects."""
+    if isinstance(table, Columns):
+        return False
+    if isinstance(table, Sparse):
+        own = [getattr(x, "data", None), getattr(x, "indices", None), getattr(x, "indptr", None)]
+        arrays = [table.data, table.indices, table.indptr]
+        return all(isinstance(o, np.ndarray) and np.may_share_memory(o, a) for o, a in zip(own, arrays))
+    if _arrays.is_pandas(x):
+        return bool(np.may_share_memory(x.iloc[:, 0].to_numpy(), table.x))
+    return isinstance(x, np.ndarray) and np.may_share_memory(x, table.x)
+
+
+def prepare(x: Any, y: Any = None, *, sample_weight: Any = None, feature_names: Any = None,
+            categorical: Any = None, task: str | None = None, flatten: bool = False,
+            cache_bytes: int | None = None, names: tuple[str, str] = ("X", "y"),
+            valid: Parts | None = None) -> Parts:
+    """The parts of a dataset from the caller's objects; nothing is copied that can be borrowed."""
+    number = check_task(task)
+    cache = 0 if cache_bytes is None else int(cache_bytes) or -1
+    target_name = y if isinstance(y, str) else getattr(y, "name", None)
+    target_name = None if target_name is None else str(target_name)
+    if _arrays.is_arrow(x) and not isinstance(x, np.ndarray):
+        if feature_names is not None:
+            raise ArgumentError("an Arrow table has names of its own", "feature_names")
+        source = _arrow(x, y, sample_weight)
+        return Parts(source, None, None, _categorical(categorical, None, None), None, number, cache, valid)
+    if isinstance(y, str):
+        if not _arrays.is_pandas(x):
+            raise DataError(f"the name of a column is for data frames, X is {type(x).__name__}", names[1])
+        if y not in x.columns:
+            raise DataError(f"no column is called {y!r}", names[1])
+        x, y = x.drop(columns=[y]), x[y]
+    table = _named(_arrays.table(x, names[0], flatten=flatten), _names(feature_names))
+    marks = _categorical(categorical, table.names, table.shape[1])
+    if marks and isinstance(table, Columns):
+        columns = [replace(c, type=_arrays.CATEGORICAL) if j in marks else c
+                   for j, c in enumerate(table.columns)]
+        table, marks = Columns(columns, table.rows), None
+    weight = _arrays.vector(sample_weight, "sample_weight")
+    return Parts(table, _arrays.vector(y, names[1]), weight, marks, target_name, number, cache, valid,
+                 _shares(x, table))
+
+
+def from_mapping(data: Mapping[str, Any], task: str | None = None) -> Parts:
+    """The parts of a dataset from a mapping with the keys of `DATA_KEYS`."""
+    unknown = [k for k in data if k not in DATA_KEYS]
+    if unknown:
+        raise DataError(f"no key is called {unknown[0]!r}; there are {', '.join(DATA_KEYS)}", "dataset")
+    if "X" not in data or data.get("X") is None:
+        raise DataError("there is no 'X'", "dataset")
+    if "y" not in data or data["y"] is None:
+        raise DataError("there is no 'y'", "dataset")
+    get = data.get
+    same: dict[str, Any] = {"feature_names": get("feature_names"), "categorical": get("categorical"),
+                            "task": get("task") or task, "flatten": bool(get("flatten"))}
+    valid = None
+    if get("X_val") is not None:
+        if get("y_val") is None:
+            raise DataError("there is 'X_val', but no 'y_val'", "dataset")
+        valid = prepare(get("X_val"), get("y_val"), sample_weight=get("sample_weight_val"),
+                        names=("X_val", "y_val"), **same)
+    return prepare(data["X"], data["y"], sample_weight=get("sample_weight"), cache_bytes=get("cache_bytes"),
+                   valid=valid, **same)
+
+
+# ---- the library's handle ----
+
+def make(parts: Parts, hold: bool, threads: int = 0) -> Any:
+    """The handle of a new dataset. Without `hold` the caller keeps the arrays alive."""
+    valid = None if parts.valid is None else make(parts.valid, hold, threads)
+    log = logging.getLogger("hone.data")
+    names = parts.table.names if isinstance(parts.table, (Dense, Sparse)) else None
+    marks = None if isinstance(parts.table, Arrow) else parts.categorical
+    about = (parts.y, parts.weight, names, marks, parts.target_name, valid, parts.task, threads,
+             parts.cache_bytes, log_line(log), level_of(log), hold)
+    t = parts.table
+    if isinstance(t, Dense):
+        return _hone.dataset_dense(t.x, *about)
+    if isinstance(t, Sparse):
+        return _hone.dataset_csr(t.data, t.indptr, t.indices, *t.shape, *about)
+    if isinstance(t, Columns):
+        rows = [(c.name, c.type, c.values, c.levels) for c in t.columns]
+        return _hone.dataset_columns(rows, t.rows, *about)
+    categorical = None if parts.categorical is None else ",".join(str(c) for c in parts.categorical)
+    how = (t.target, t.weight, categorical, None, None, None, None, None, False, 0, 0)
+    if hasattr(t.source, "__arrow_c_stream__"):
+        return _hone.dataset_arrow(t.source.__arrow_c_stream__(), None, how, *about)
+    schema, array = t.source.__arrow_c_array__()
+    return _hone.dataset_arrow(schema, array, how, *about)
+
+
+class Dataset:
+    """A table with its target, checked once, shared by any number of trainings.
+
+    It remembers what trials share (ranks, distances, kernel matrices, folds), within `cache_bytes`; that never
+    changes a result. float32 and float64 arrays are borrowed: they must not change while the dataset is in use.
+
+    Args:
+        data: a mapping with 'X' and 'y' (and any of the arguments below), or the table: NumPy, SciPy sparse,
+            pandas, polars, Arrow, a tensor on the CPU.
+        y: the target, one value a row, or the name of a column of a data frame.
+        sample_weight: one weight >= 0 a row.
+        feature_names: names of the columns, where the table has none.
+        categorical: names or numbers of columns whose values are levels, not amounts; or a mask.
+        task: 'classification' or 'regression'; otherwise the target decides.
+        X_val, y_val, sample_weight_val: validation rows.
+        flatten: makes one row of each item of an array with more than 2 dimensions.
+        cache_bytes: budget of what is remembered; None: 1 GiB; 0: nothing.
+    """
+
+    def __init__(self, data: Any, y: Any = None, *, sample_weight: Any = None, feature_names: Any = None,
+                 categorical: Any = None, task: str | None = None, X_val: Any = None, y_val: Any = None,
+                 sample_weight_val: Any = None, flatten: bool = False,
+                 cache_bytes: int | None = None) -> None:
+        given = {"y": y, "sample_weight": sample_weight, "feature_names": feature_names,
+                 "categorical": categorical, "task": task, "X_val": X_val, "y_val": y_val,
+                 "sample_weight_val": sample_weight_val, "flatten": flatten or None,
+                 "cache_bytes": cache_bytes}
+        given = {k: v for k, v in given.items() if v is not None}
+        if isinstance(data, Mapping):
+            if given:
+                raise ArgumentError("a mapping holds everything; there are no further arguments",
+                                    next(iter(given)))
+            given = dict(data)
+        else:
+            given["X"] = data
+        self._fill(from_mapping(given), hold=True)
+
+    def _fill(self, parts: Parts | None, *, hold: bool, handle: Any = None) -> None:
+        self._parts = parts if hold else None
+        self._folder: str | None = None
+        self._handle = handle if handle is not None else make(parts, hold)  # type: ignore[arg-type]
+        self._n_rows, self._n_columns, task, self._classes, self._fingerprint = _hone.dataset_facts(
+            self._handle)
+        self._task = TASK_NAMES[task]
+
+    @classmethod
+    def _of(cls, parts: Parts, *, hold: bool) -> Dataset:
+        new = cls.__new__(cls)
+        new._fill(parts, hold=hold)
+        return new
+
+    @classmethod
+    def read(cls, file: str | os.PathLike[str], *, target: str | int | None = None, weight: str | None = None,
+             categorical: Sequence[str] = (), drop: Sequence[str] = (), na: Sequence[str] | None = None,
+             labels: str | None = None, delimiter: str | None = None, header: bool = True,
+             task: str | None = None, cache_bytes: int | None = None) -> Dataset:
+        """A dataset from a file: CSV, svmlight (both also gzipped), .npy or .npz, by its name."""
+        log = logging.getLogger("hone.data")
+        how = (None if target is None else str(target), weight, ",".join(categorical) or None,
+               ",".join(drop) or None, None if na is None else ",".join(na), labels, delimiter, None,
+               not header, 0, 0)
+        about = (None, None, None, None, None, None, check_task(task), 0,
+                 0 if cache_bytes is None else int(cache_bytes) or -1, log_line(log), level_of(log), False)
+        new = cls.__new__(cls)
+        new._fill(None, hold=False, handle=_hone.dataset_read(os.fspath(file), how, *about))
+        return new
+
+    @property
+    def task(self) -> str | None:
+        """classification, regression, or None without a target."""
+        return self._task
+
+    @property
+    def n_rows(self) -> int:
+        return self._n_rows  # type: ignore[no-any-return]
+
+    @property
+    def n_columns(self) -> int:
+        return self._n_columns  # type: ignore[no-any-return]
+
+    @property
+    def classes(self) -> list[str]:
+        """The labels as texts, in the order of probabilities; empty when regressing."""
+        return list(self._classes)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the content: equal for equal content, whatever its layout and type."""
+        return f"{self._fingerprint:016x}"
+
+    def describe(self) -> dict[str, Any]:
+        """Rows, columns with types, levels and missing counts, target, classes."""
+        return json.loads(_hone.dataset_describe(self._handle))  # type: ignore[no-any-return]
+
+    def cache_stats(self) -> dict[str, Any]:
+        """Hits, misses, evictions, bytes, and the seconds that hits saved."""
+        return _hone.dataset_cache(self._handle)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"hone.Dataset({self._n_rows} rows, {self._n_columns} columns, {self._task})"
+
+    # ---- in other processes ----
+
+    def share(self, directory: str | os.PathLike[str] | None = None) -> Dataset:
+        """Writes the arrays to files once, so that a pickle of the dataset is a path and workers map the files.
+
+        Args:
+            directory: where; None: a new temporary folder. The files stay: remove them when the work is done.
+
+        Returns:
+            The dataset itself.
+        """
+        from ._share import write
+
+        if self._folder is None:
+            self._folder = write(self._require_parts(), directory)
+        return self
+
+    def _require_parts(self) -> Parts:
+        if self._parts is None:
+            raise ArgumentError("a dataset from a file is read again where it is needed, not pickled or shared",
+                                "dataset")
+        from ._share import plain_columns
+
+        self._parts = plain_columns(self._parts)
+        return self._parts
+
+    def __reduce__(self) -> tuple[Callable[..., Dataset], tuple[Any, ...]]:
+        if self._folder is not None:
+            from ._share import attach
+
+            return attach, (self._folder,)
+        return _rebuild, (self._require_parts(),)
+
+
+def _rebuild(parts: Parts) -> Dataset:
+    return Dataset._of(parts, hold=True)
+
+
+# ---- mappings that come again ----
+
+MOST_DATASETS, MOST_BYTES = 4, 1 << 30
+
+
+@dataclass
+class _Entry:
+    dataset: Dataset
+    content: tuple[Any, ...]
+    owners: list[weakref.ref[Any]]
+
+
+_entries: OrderedDict[tuple[Any, ...], _Entry] = OrderedDict()
+_lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
+
+
+def clear_cache() -> None:
+    """Forgets the datasets of mappings that were given to `train` and its like."""
+    with _lock:
+        _entries.clear()
+
+
+def _arrays_of(t: Table) -> list[np.ndarray[Any, Any]]:
+    return [t.x] if isinstance(t, Dense) else [t.data, t.indptr, t.indices]  # type: ignore[union-attr]
+
+
+def _content(values: Any) -> Any:
+    """A hash of what an array or a list holds."""
+    if isinstance(values, np.ndarray):
+        digest = _hone.digest(values)
+        return digest if digest is not None else _hone.digest(np.ascontiguousarray(values))
+    return None if values is None else hash(tuple(values))
+
+
+def _place(a: np.ndarray[Any, Any]) -> tuple[Any, ...]:
+    return a.__array_interface__["data"][0], a.shape, a.strides, a.dtype.str
+
+
+def _owner(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    while isinstance(a.base, np.ndarray):
+        a = a.base
+    return a
+
+
+def _identity(p: Parts) -> tuple[tuple[Any, ...], tuple[Any, ...], list[np.ndarray[Any, Any]]]:
+    """(key, content, owners) of a dataset in the caller's memory."""
+    arrays = _arrays_of(p.table)  # type: ignore[arg-type]
+    names = tuple(p.table.names or ())  # type: ignore[union-attr]
+    vectors = [v.dtype.str if isinstance(v, np.ndarray) else type(v) for v in (p.y, p.weight)]
+    key = (tuple(map(_place, arrays)), names, tuple(p.categorical or ()), p.target_name, p.task,
+           p.cache_bytes, *vectors)
+    content = (tuple(map(_content, arrays)), _content(p.y), _content(p.weight))
+    owners = [_owner(a) for a in arrays]
+    if p.valid is not None:
+        more = _identity(p.valid)
+        return key + more[0], content + more[1], owners + more[2]
+    return key, content, owners
+
+
+def _remember(key: tuple[Any, ...], entry: _Entry) -> None:
+    _entries[key] = entry
+    while len(_entries) > 1 and (len(_entries) > MOST_DATASETS or sum(
+            e.dataset.cache_stats()["bytes"] for e in _entries.values()) > MOST_BYTES):
+        _entries.popitem(last=False)
+
+
+def _find(key: tuple[Any, ...], content: tuple[Any, ...]) -> Dataset | None:
+    entry = _entries.get(key)
+    if entry is None or entry.content != content:
+        _entries.pop(key, None)
+        return None
+    _entries.move_to_end(key)
+    return entry.dataset
+
+
+def dataset_of(given: Any, task: str | None = None) -> tuple[Dataset, Any]:
+    """The dataset of an argument, and what must live as long as it is used."""
+    if isinstance(given, Dataset):
+        return given, None
+    if not isinstance(given, Mapping):
+        raise DataError(f"a mapping with 'X' and 'y' or a hone.Dataset is needed, not {type(given).__name__}",
+                        "dataset")
+    parts = from_mapping(given, task)
+    mine = parts.borrowed and (parts.valid is None or parts.valid.borrowed)
+    with _lock:
+        if mine:
+            key, content, owners = _identity(parts)
+            found = _find(key, content)
+            if found is None:
+                found = Dataset._of(parts, hold=False)
+                gone = [weakref.ref(o, lambda _, key=key: _entries.pop(key, None)) for o in owners]
+                _remember(key, _Entry(found, content, gone))
+            return found, parts
+        new = Dataset._of(parts, hold=True)
+        # Validation rows are not in the fingerprint: such datasets are told apart by their own.
+        aside = None if parts.valid is None else _hone.dataset_facts(make(parts.valid, True))[4]
+        key = (new._fingerprint, aside, parts.task, parts.cache_bytes)
+        found = _find(key, ())
+        if found is None:
+            _remember(key, _Entry(new, (), []))
+        return found or new, None

@@ -1,0 +1,130 @@
+"""Datasets that processes share: arrays in .npy files that workers map, everything else in one JSON file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ._arrays import AUTO, CATEGORICAL, Column, Columns, Dense, Sparse, Table, Vector
+from ._dataset import Arrow, Dataset, Parts
+from ._errors import DataError
+
+INDEX = "dataset.json"
+MOST_ATTACHED = 4
+
+
+def _from_arrow(values: Any) -> Vector:
+    from ._arrays import object_vector
+
+    return object_vector(values.to_pylist(), "data")
+
+
+def plain_columns(parts: Parts) -> Parts:
+    """The same dataset with the columns of Arrow tables as NumPy arrays and texts."""
+    if parts.valid is not None:
+        parts = replace(parts, valid=plain_columns(parts.valid))
+    if not isinstance(parts.table, Arrow):
+        return parts
+    import pyarrow
+
+    source = parts.table
+    if hasattr(source.source, "read_all"):
+        raise DataError("a stream can be read once only; make a table of it to pickle or share it", "dataset")
+    table = pyarrow.table(source.source)
+    found: dict[str, Vector] = {name: _from_arrow(table.column(name)) for name in table.column_names}
+    y = found.pop(source.target) if source.target is not None else None
+    weight = found.pop(source.weight) if source.weight is not None else None
+    marks = [str(m) for m in parts.categorical or ()]
+    typed = [Column(n, v, None, CATEGORICAL if n in marks or str(j) in marks else AUTO)
+             for j, (n, v) in enumerate(found.items())]
+    return replace(parts, table=Columns(typed, table.num_rows), y=y, weight=weight, categorical=None,
+                   target_name=source.target)
+
+
+# ---- writing ----
+
+class _Writer:
+    def __init__(self, folder: str) -> None:
+        self.folder, self.arrays = folder, 0
+
+    def vector(self, values: Vector | None) -> Any:
+        if not isinstance(values, np.ndarray):
+            return values
+        name = f"{self.arrays}.npy"
+        self.arrays += 1
+        np.save(os.path.join(self.folder, name), values)
+        return {"npy": name}
+
+    def table(self, t: Any) -> dict[str, Any]:
+        if isinstance(t, Dense):
+            return {"form": "dense", "x": self.vector(t.x), "names": t.names}
+        if isinstance(t, Sparse):
+            return {"form": "sparse", "data": self.vector(t.data), "indptr": self.vector(t.indptr),
+                    "indices": self.vector(t.indices), "shape": [int(n) for n in t.shape], "names": t.names}
+        return {"form": "columns", "rows": t.rows, "columns": [
+            [c.name, self.vector(c.values), c.levels, c.type] for c in t.columns]}
+
+    def parts(self, p: Parts) -> dict[str, Any]:
+        return {"table": self.table(p.table), "y": self.vector(p.y), "weight": self.vector(p.weight),
+                "categorical": p.categorical, "target_name": p.target_name, "task": p.task,
+                "cache_bytes": p.cache_bytes, "valid": None if p.valid is None else self.parts(p.valid)}
+
+
+def write(parts: Parts, directory: str | os.PathLike[str] | None) -> str:
+    """Writes the parts into a folder of their own; gives its path."""
+    if directory is not None:
+        os.makedirs(directory, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="hone-dataset-", dir=directory)
+    index = _Writer(folder).parts(parts)
+    with open(os.path.join(folder, INDEX), "w", encoding="utf-8") as file:
+        json.dump(index, file)
+    return os.path.abspath(folder)
+
+
+# ---- reading ----
+
+class _Reader:
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def vector(self, found: Any) -> Any:
+        if not isinstance(found, dict):
+            return found
+        return np.load(os.path.join(self.folder, found["npy"]), mmap_mode="r", allow_pickle=False)
+
+    def table(self, t: dict[str, Any]) -> Table:
+        if t["form"] == "dense":
+            return Dense(self.vector(t["x"]), t["names"])
+        if t["form"] == "sparse":
+            return Sparse(self.vector(t["data"]), self.vector(t["indptr"]), self.vector(t["indices"]),
+                          tuple(t["shape"]), t["names"])
+        return Columns([Column(n, self.vector(v), levels, kind) for n, v, levels, kind in t["columns"]], t["rows"])
+
+    def parts(self, p: dict[str, Any]) -> Parts:
+        return Parts(self.table(p["table"]), self.vector(p["y"]), self.vector(p["weight"]), p["categorical"],
+                     p["target_name"], p["task"], p["cache_bytes"],
+                     None if p["valid"] is None else self.parts(p["valid"]))
+
+
+_attached: OrderedDict[str, Dataset] = OrderedDict()
+
+
+def attach(folder: str) -> Dataset:
+    """The dataset in a folder. A process keeps the last few, with what trials left in their memory."""
+    found = _attached.get(folder)
+    if found is None:
+        with open(os.path.join(folder, INDEX), encoding="utf-8") as file:
+            index = json.load(file)
+        found = Dataset._of(_Reader(folder).parts(index), hold=True)
+        found._folder = folder
+        _attached[folder] = found
+    _attached.move_to_end(folder)
+    while len(_attached) > MOST_ATTACHED:
+        _attached.popitem(last=False)
+    return found

@@ -1,0 +1,269 @@
+"""The call, and its like."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from . import _dataset, _hone
+from ._config import check_seed, config_dict
+from ._errors import BY_STATUS, ArgumentError, Error
+from ._log import listeners
+from ._model import Model
+
+ENDS = ("ok", "deadline", "cutoff", "work_limit", "cancelled", "memory")
+AUTO, HOLDOUT, FOLDS, ROWS, OOB, NONE = range(6)
+_ISA = {None: 0, "auto": 0, "portable": 1, "avx2": 2, "avx512": 3}
+# Models and metrics that fit one task only decide what a target of whole numbers is.
+_ONE_TASK = {"logistic_regression": "classification", "linear_regression": "regression"}
+_METRIC_TASK = {"rmse": "regression", "mse": "regression", "mae": "regression", "r2": "regression",
+                "accuracy": "classification", "error": "classification", "log_loss": "classification",
+                "balanced_accuracy": "classification", "roc_auc": "classification"}
+
+
+class Result:
+    """What a training came to.
+
+    Attributes:
+        loss: the metric turned so that smaller is better; finite.
+        model: the fitted model, or None.
+        path: file of the saved model, or None.
+        end: ok, deadline, cutoff, work_limit, cancelled or memory.
+        info: everything as a dict: metrics, configuration, adjusted and inactive keys, times.
+        error: why a trial of `train_many` failed, or None.
+    """
+
+    def __init__(self, found: Any) -> None:
+        self.error: Error | None = None
+        self.model: Model | None = None
+        self.path: str | None = None
+        if isinstance(found, Error) or len(found) == 3:
+            self.error = found if isinstance(found, Error) else BY_STATUS[found[0]](*found[1:])
+            self.loss, self.end, self.info = math.nan, "failed", {"status": "failed", "message": str(self.error)}
+            return
+        self.loss: float
+        self.loss, text, handle, self.path, end = found
+        self.end = ENDS[end]
+        self.info: dict[str, Any] = json.loads(text)
+        if handle is not None:
+            self.model = Model(handle)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All metrics of the task, in their natural sign."""
+        return self.info.get("metrics", {})  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"hone.Result(loss={self.loss!r}, end={self.end!r})"
+
+
+# ---- options ----
+
+def _validation(how: Any) -> dict[str, Any]:
+    if how is None or isinstance(how, str) and how == "auto":
+        return {}
+    if isinstance(how, str):
+        word, _, number = how.partition(":")
+        if word in ("oob", "none") and not number:
+            return {"validation": OOB if word == "oob" else NONE}
+        if word == "holdout" and not number:
+            return {"validation": HOLDOUT}
+        if word == "holdout" and number.replace(".", "", 1).isdigit() and 0 < float(number) < 1:
+            return {"validation": HOLDOUT, "holdout": float(number)}
+        if word in ("cv", "folds") and number.isdigit() and 2 <= int(number) < 2**31:
+            return {"validation": FOLDS, "folds": int(number)}
+    elif not isinstance(how, (bool, int, float)):
+        rows = np.unique(np.asarray(how))
+        if rows.dtype.kind in "iu" and rows.ndim == 1:
+            return {"validation": ROWS, "valid_rows": rows.astype(np.int64)}
+    raise ArgumentError(f"auto, holdout:0.25, cv:5, oob, none or row numbers are needed, not {how!r}",
+                        "validation")
+
+
+def _number(name: str, value: Any, low: float, high: float = math.inf) -> float:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise ArgumentError(f"a number is needed, not {type(value).__name__}", name)
+    if not low < float(value) <= high or math.isinf(float(value)):
+        raise ArgumentError(f"{value} is not in ({low:g}, {high:g}]", name)
+    return float(value)
+
+
+def _count(name: str, value: Any) -> int:
+    number = check_seed(value, name)
+    if not 0 < number < 2**63:
+        raise ArgumentError(f"{number} is not in [1, 2**63)", name)
+    return number
+
+
+def build_options(*, budget: Any = None, fidelity: str | None = None, validation: Any = "auto",
+                  split_seed: Any = None, metric: str | None = None, n_threads: Any = None,
+                  deadline: Any = None, memory_cap: Any = None, work_limit: Any = None, cutoff: Any = None,
+                  strict: bool = False, refit: bool = True, warm_from: Model | None = None,
+                  isa: str | None = None, model_dir: Any = None, keep_model: bool = False) -> dict[str, Any]:
+    """The library's options from the keyword arguments of `train`."""
+    o = _validation(validation)
+    if budget is not None:
+        o["budget"] = _number("budget", budget, 0, 1)
+    if fidelity not in (None, "rows", "native", "default"):
+        raise ArgumentError(f"native or None is needed, not {fidelity!r}", "fidelity")
+    if fidelity == "native":
+        o["native_fidelity"] = True
+    if split_seed is not None:
+        o["split_seed"] = check_seed(split_seed, "split_seed")
+    if metric is not None:
+        if not isinstance(metric, str):
+            raise ArgumentError(f"a name is needed, not {type(metric).__name__}", "metric")
+        o["metric"] = str(metric)
+    if n_threads is not None:
+        o["threads"] = min(_count("n_threads", n_threads), 4096)
+    if deadline is not None:
+        o["deadline"] = _number("deadline", deadline, 0)
+    if memory_cap is not None:
+        o["memory_cap"] = _count("memory_cap", memory_cap)
+    if work_limit is not None:
+        o["work_limit"] = _count("work_limit", work_limit)
+    if cutoff is not None:
+        o["cutoff"] = _number("cutoff", cutoff, -math.inf)
+    if isa not in _ISA:
+        raise ArgumentError(f"auto, portable, avx2 or avx512 is needed, not {isa!r}", "isa")
+    if warm_from is not None:
+        o["warm_from"] = warm_from._handle
+    if model_dir is not None:
+        o["model_dir"] = os.fspath(model_dir)
+    return {**o, "isa": _ISA[isa], "strict": bool(strict), "no_refit": not refit, "keep_model": keep_model}
+
+
+def _task_of(cfg: Mapping[str, Any], metric: str | None) -> str | None:
+    return _ONE_TASK.get(str(cfg.get("model"))) or _METRIC_TASK.get(str(metric))
+
+
+# ---- calls ----
+
+def train(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[str] | None = None, *,
+          budget: float | None = None, fidelity: str | None = None, instance: Any = None,
+          validation: Any = "auto", split_seed: int | None = None, metric: str | None = None,
+          n_threads: int | None = None, deadline: float | None = None, memory_cap: int | None = None,
+          work_limit: int | None = None, cutoff: float | None = None, strict: bool = False, refit: bool = True,
+          warm_from: Model | None = None, isa: str | None = None, verbose: int = 0,
+          progress: Any = None) -> float:
+    """Trains what `cfg` names and gives the loss that an optimiser minimises.
+
+    The loss is the metric on validation rows, turned so that smaller is better: negative accuracy, or rmse. It is
+    always finite. Equal arguments give equal bits, at any number of threads, in every process.
+
+    Args:
+        cfg: a ConfigSpace configuration or any mapping. 'model' names the model; hyperparameters are
+            '<model>:<name>' or plain '<name>'; Python or NumPy scalars.
+        dataset: a `hone.Dataset`, or a mapping with 'X' and 'y' (`hone.Dataset` lists what else). The same mapping
+            given again finds what earlier trials prepared.
+        seed: in [0, 2**64).
+        model_dir: a directory where the model is saved, refitted on all rows; None: not saved.
+        budget: in (0, 1]: a share of the trees of a forest, of the rows of other models.
+        fidelity: 'native': the budget scales the model's own fidelity instead (iterations, tolerance).
+        instance: a number of a fold as optimisers pass it ('0', '1', ...): seeds the split of the validation.
+        validation: 'auto' (validation rows of the dataset, else a holdout of a quarter), 'holdout:0.25', 'cv:5',
+            'oob', 'none', or the numbers of the validation rows.
+        split_seed: fixes the split while `seed` varies.
+        metric: accuracy, error, balanced_accuracy, log_loss, roc_auc, ..., rmse, mae, r2, ...
+        n_threads: None: those that OMP_NUM_THREADS, threadpoolctl, the CPU affinity and the cgroup leave.
+        deadline: seconds; the best model so far then counts.
+        memory_cap: bytes that the trial may allocate.
+        work_limit: a deadline in counted operations: the same bits everywhere.
+        cutoff: stops when the loss cannot get below it.
+        strict: refuses keys that have no effect and values that the data make act differently.
+        refit: False: the saved model is the validation model.
+        warm_from: a model to start from.
+        isa: kernels: auto, portable, avx2 or avx512.
+        verbose: 1: a line a stage on standard error; 2: progress too. Lines also go to the logger 'hone.train'.
+        progress: True: a tqdm bar; or a function of (stage, fraction, seconds left). An exception stops the training.
+
+    Raises:
+        ConfigError, DataError, ArgumentError: all ValueErrors, naming the place.
+        OutOfMemoryError, FileError, UnsupportedError: under `hone.Error` too.
+        KeyboardInterrupt: within a tenth of a second of Ctrl-C.
+    """
+    found = _run(cfg, dataset, seed, verbose, progress, instance, dict(
+        budget=budget, fidelity=fidelity, validation=validation, split_seed=split_seed, metric=metric,
+        n_threads=n_threads, deadline=deadline, memory_cap=memory_cap, work_limit=work_limit, cutoff=cutoff,
+        strict=strict, refit=refit, warm_from=warm_from, isa=isa, model_dir=model_dir))
+    if len(found) == 3:
+        raise BY_STATUS[found[0]](*found[1:])
+    return found[0]  # type: ignore[no-any-return]
+
+
+def fit(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[str] | None = None, *,
+        verbose: int = 0, progress: Any = None, instance: Any = None, **options: Any) -> Result:
+    """The same as `train`, with the model and the full result. Options are those of `train`."""
+    found = _run(cfg, dataset, seed, verbose, progress, instance,
+                 dict(options, model_dir=model_dir, keep_model=True))
+    result = Result(found)
+    if result.error is not None:
+        raise result.error
+    return result
+
+
+def cross_validate(cfg: Any, dataset: Any, seed: int = 0, *, folds: int = 5, verbose: int = 0,
+                   progress: Any = None, **options: Any) -> Result:
+    """Trains on each of `folds` stratified parts. The loss is the mean over folds.
+
+    The result has `scores`: the scores of every row from the model that has not seen it, rows by classes.
+    """
+    data, alive = _dataset.dataset_of(dataset, _task_of(config_dict(cfg), options.get("metric")))
+    scores = np.full((data.n_rows, max(len(data.classes), 1)), np.nan)
+    built = build_options(**options, validation=f"cv:{check_seed(folds, 'folds')}", refit=False)
+    built["out_of_fold"] = scores
+    result = Result(_hone.train(config_dict(cfg), data._handle, check_seed(seed), built,
+                                *listeners(verbose, progress)))
+    del alive
+    if result.error is not None:
+        raise result.error
+    result.scores = scores  # type: ignore[attr-defined]
+    return result
+
+
+def train_many(cfgs: Iterable[Any], dataset: Any, seeds: Any = 0, model_dir: Any = None, *, verbose: int = 0,
+               progress: Any = None, **options: Any) -> list[Result]:
+    """Trains a list of configurations, ordered for the most sharing.
+
+    Result i is bit for bit what `fit` of configuration i gives; a trial that fails says so in its `error`, and
+    harms no other. Options are those of `train`.
+
+    Args:
+        seeds: one for all, or one each.
+    """
+    plain = [config_dict(c) for c in cfgs]
+    listed = list(seeds) if isinstance(seeds, (list, tuple, np.ndarray)) else [seeds] * len(plain)
+    if len(listed) != len(plain):
+        raise ArgumentError(f"{len(listed)} seeds for {len(plain)} configurations", "seeds")
+    tasks = {_task_of(c, options.get("metric")) for c in plain}
+    data, alive = _dataset.dataset_of(dataset, tasks.pop() if len(tasks) == 1 else None)
+    built = build_options(**options, model_dir=model_dir)
+    found = _hone.train_many(plain, [check_seed(s) for s in listed], data._handle, built,
+                             *listeners(verbose, progress))
+    del alive
+    return [Result(f) for f in found]
+
+
+def _run(cfg: Any, dataset: Any, seed: Any, verbose: int, progress: Any, instance: Any,
+         options: dict[str, Any]) -> tuple[Any, ...]:
+    plain = config_dict(cfg)
+    number = check_seed(seed)
+    built = build_options(**options)
+    if instance is not None:
+        built["split_seed"] = _instance(instance)
+    data, alive = _dataset.dataset_of(dataset, _task_of(plain, options.get("metric")))
+    found: tuple[Any, ...] = _hone.train(plain, data._handle, number, built, *listeners(verbose, progress))
+    del alive
+    return found
+
+
+def _instance(instance: Any) -> int:
+    text = str(instance)
+    if not text.isdigit() or int(text) >= 2**64:
+        raise ArgumentError(f"the number of a split is needed, not {instance!r}", "instance")
+    return int(text)

@@ -1,0 +1,210 @@
+"""Tables of all kinds: what is borrowed, what is converted, what is refused."""
+
+import gc
+import pickle
+import resource
+
+import numpy as np
+import pandas
+import polars
+import pyarrow
+import pytest
+import scipy.sparse
+
+import hone
+
+KNN = {"model": "knn", "prep:scale": "none"}
+
+
+def fingerprint(X, y):
+    return hone.Dataset(X, y).fingerprint
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "g", ">f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", ">i4"])
+def test_every_number_type_is_the_same_data(dtype):
+    X = np.arange(60).reshape(20, 3) % 50
+    y = np.arange(20) % 2
+    assert fingerprint(X.astype(dtype), y.astype(dtype)) == fingerprint(X.astype("f8"), y)
+
+
+def views(X):
+    padded = np.zeros((2 * X.shape[0], 3 * X.shape[1]))
+    padded[::2, ::3] = X
+    record = np.zeros(X.shape[0], dtype=[("pad", "i1"), ("v", "f8", X.shape[1])])
+    record["v"] = X
+    yield np.asfortranarray(X)
+    yield padded[::2, ::3]
+    yield X[::-1, ::-1].copy()[::-1, ::-1]
+    yield record["v"]
+    yield np.frombuffer(X.tobytes()).reshape(X.shape)
+    yield X.tolist()
+    yield np.ma.array(X)
+    yield scipy.sparse.csr_matrix(X)
+    yield scipy.sparse.csc_array(X)
+    yield pandas.DataFrame(X)
+    yield polars.DataFrame(X, schema=list("abcd"))
+    yield pyarrow.table({c: X[:, j] for j, c in enumerate("abcd")})
+    yield X.astype(object)
+
+
+def test_layouts_and_containers_give_the_same_loss(rows):
+    X, y = rows
+    expected = hone.train(KNN, {"X": X, "y": y}, 1)
+    for view in views(X):
+        assert hone.train(KNN, {"X": view, "y": y}, 1) == expected, type(view)
+
+
+def test_floats_are_borrowed():
+    X = np.random.default_rng(0).normal(size=(1000, 500)).astype("f4")
+    for x in (X, X.astype("f8"), np.asfortranarray(X), X[::2], pandas.DataFrame(X)):
+        y = np.arange(len(x)) % 2
+        gc.collect()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        data = hone.Dataset(x, y)
+        table = data._parts.table.x
+        assert np.may_share_memory(table, x.to_numpy() if hasattr(x, "to_numpy") else x)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 700
+    csr = scipy.sparse.random(500, 50, 0.1, "csr")
+    table = hone.Dataset(csr, np.arange(500) % 2)._parts.table
+    assert table.data is csr.data or np.may_share_memory(table.data, csr.data)
+
+
+def test_a_borrowed_array_lives_as_long_as_its_dataset(rows):
+    X, y = rows
+    expected = hone.train(KNN, hone.Dataset(X, y), 0)
+    data = hone.Dataset(X.copy(), y.copy())
+    gc.collect()
+    np.full((200, 4), 9.0)
+    assert hone.train(KNN, data, 0) == expected
+
+
+def test_a_mapping_that_comes_again_finds_its_dataset(rows):
+    X, y = rows
+    data = {"X": X, "y": y}
+    one, two = hone._dataset.dataset_of(data)[0], hone._dataset.dataset_of({"X": X, "y": y.copy()})[0]
+    assert one is two
+    listed = {"X": X.tolist(), "y": y.tolist()}
+    assert hone._dataset.dataset_of(listed)[0] is hone._dataset.dataset_of(listed)[0]
+
+
+def test_an_array_that_was_edited_in_place_is_new_data(rows):
+    X, y = rows[0].copy(), rows[1].copy()
+    data = {"X": X, "y": y}
+    first = hone.train(KNN, data, 0)
+    X[:] = np.random.default_rng(1).normal(size=X.shape)
+    changed = hone.train(KNN, data, 0)
+    assert changed == hone.train(KNN, hone.Dataset(X.copy(), y), 0) != first
+    y[:] = y[::-1].copy()
+    assert hone.train(KNN, data, 0) == hone.train(KNN, hone.Dataset(X.copy(), y.copy()), 0)
+
+
+def test_a_thousand_datasets_leave_memory_flat():
+    def one():
+        X = np.random.default_rng(0).normal(size=(2000, 50))
+        hone.train({"model": "logistic_regression", "max_iter": 1}, {"X": X, "y": np.arange(2000) % 2}, 0)
+
+    for _ in range(30):
+        one()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(300):
+        one()
+    assert len(hone._dataset._entries) <= hone._dataset.MOST_DATASETS
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
+
+
+def frame():
+    dice = np.random.default_rng(2)
+    return pandas.DataFrame({"number": dice.normal(size=60), "whole": dice.integers(0, 9, 60),
+                             "word": dice.choice(["a", "b", None], 60), "flag": dice.random(60) > 0.5,
+                             "kind": pandas.Categorical(dice.choice(["u", "v"], 60)),
+                             "hole": pandas.array(dice.choice([1, None], 60), dtype="Int64"),
+                             "label": dice.choice(["no", "yes"], 60)})
+
+
+def test_frames_keep_types_names_and_holes():
+    told = {c["name"]: c for c in hone.describe({"X": frame(), "y": "label"})["columns"]}
+    assert list(told) == ["number", "whole", "word", "flag", "kind", "hole"]
+    assert {n for n, c in told.items() if c.get("type") == "categorical" or c.get("levels")} == {"word", "flag", "kind"}
+    assert hone.Dataset({"X": frame(), "y": "label"}).classes == ["no", "yes"]
+
+
+@pytest.mark.parametrize("make", [polars.from_pandas, pyarrow.Table.from_pandas])
+def test_pandas_polars_and_arrow_train_alike(make):
+    f = frame()
+    loss = hone.train({"model": "random_forest"}, {"X": f, "y": "label"}, 0)
+    assert hone.train({"model": "random_forest"}, {"X": make(f), "y": "label"}, 0) == loss
+    x, y = f.drop(columns="label"), f["label"]
+    assert hone.train({"model": "random_forest"}, {"X": make(x), "y": y}, 0) == loss
+
+
+def test_labels_come_back_as_they_were(rows):
+    X, y = rows
+    for labels in (y, y - 1, y.astype("f4"), y > 0, np.array(["a", "b", "c"])[y], y.astype(str).astype(object),
+                   pandas.Series(y), pandas.Series(["p", "q", "r"], dtype="category").iloc[y], polars.Series(y),
+                   pyarrow.array(y), y.reshape(-1, 1), y.tolist()):
+        model = hone.fit({"model": "random_forest"}, {"X": X, "y": labels}, 0).model
+        plain = np.asarray(labels).ravel()
+        predicted = model.predict(X)
+        assert set(predicted.tolist()) <= set(plain.tolist())
+        assert np.mean(predicted == plain) > 0.9
+
+
+BAD_DATA = [
+    ({"X": [[1.0]]}, "'y'"), ({"y": [1]}, "'X'"), ({}, "'X'"), ({"X": [[1.0]], "y": [1], "z": 1}, "'z'"),
+    ({"X": [[1.0], [2.0]], "y": [1]}, "data.y"), ({"X": [[1.0], [2.0]], "y": [[1, 2], [3, 4]]}, "y"),
+    ({"X": [[1.0], [2.0]], "y": [1, np.nan]}, "data.y"), ({"X": [[1.0], [2.0]], "y": ["a", None]}, "data.y"),
+    ({"X": [[1.0], [np.inf]], "y": [0, 1]}, "data.x"), ({"X": [[1j], [2]], "y": [0, 1]}, "complex"),
+    ({"X": [[[1.0]], [[2.0]]], "y": [0, 1]}, "flatten"), ({"X": [1.0, 2.0], "y": [0, 1]}, "dimension"),
+    ({"X": 3.0, "y": [0, 1]}, "dimension"), ({"X": np.array([[1, "a"], [{}, 2]], object), "y": [0, 1]}, "X"),
+    ({"X": np.array([["2020-01-01"], ["2020-01-02"]], "M8[D]"), "y": [0, 1]}, "dates"),
+    ({"X": np.array([[b"a"], [b"b"]]), "y": [0, 1]}, "bytes"),
+    ({"X": np.zeros((0, 2)), "y": []}, "row"), ({"X": np.zeros((2, 0)), "y": [0, 1]}, "column"),
+    ({"X": [[1.0], [2.0]], "y": [0, 1], "sample_weight": [1]}, "weight"),
+    ({"X": [[1.0], [2.0]], "y": [0, 1], "sample_weight": [1, -1]}, "weight"),
+    ({"X": [[1.0], [2.0]], "y": [0, 1], "sample_weight": [0, 0]}, "weight"),
+    ({"X": [[1.0], [2.0]], "y": [0, 1], "feature_names": ["a", "b"]}, "feature_names"),
+    ({"X": [[1.0, 1], [2.0, 2]], "y": [0, 1], "feature_names": ["a", "a"]}, "'a'"),
+    ({"X": [[1.0], [2.0]], "y": [0, 1], "categorical": [3]}, "categorical"),
+    ({"X": [[1.0], [2.0]], "y": [0, 1], "categorical": ["q"]}, "categorical"),
+    ({"X": [[1.0], [2.0]], "y": [0, 1], "task": "ranking"}, "task"),
+    ({"X": [[1.0], [2.0]], "y": [0, 1], "X_val": [[1.0]]}, "y_val"), ({"X": None, "y": [1]}, "'X'"),
+    ([[1.0]], "mapping"), (None, "mapping"), (np.ones((2, 2)), "mapping"),
+]
+
+
+@pytest.mark.parametrize("data, said", BAD_DATA)
+def test_wrong_data_is_an_exception_that_names_the_argument(data, said):
+    with pytest.raises(ValueError) as caught:
+        hone.train({"model": "knn"}, data, 0, validation="none")
+    assert said in str(caught.value) and isinstance(caught.value, hone.Error)
+
+
+def test_more_than_two_dimensions_are_flattened_when_told(rows):
+    X, y = rows
+    assert fingerprint(X.reshape(200, 2, 2)[:, :, :].reshape(200, 4), y) == hone.Dataset(
+        X.reshape(200, 2, 2), y, flatten=True).fingerprint
+
+
+def test_a_dataset_pickles_by_value_and_shared_as_a_path(rows, tmp_path):
+    X = np.random.default_rng(3).normal(size=(500, 40))
+    y = (X[:, 0] > 0).astype(int)
+    for table in (X, scipy.sparse.csr_array(X), pandas.DataFrame(X).assign(w="a"), polars.DataFrame(X)):
+        data = hone.Dataset(table, y, sample_weight=np.ones(500) + (np.arange(500) % 2), X_val=table, y_val=y)
+        loss = hone.train(KNN, data, 0)
+        assert hone.train(KNN, pickle.loads(pickle.dumps(data)), 0) == loss
+        small = pickle.dumps(data.share(tmp_path))
+        again = pickle.loads(small)
+        assert len(small) < 400 and again.fingerprint == data.fingerprint
+        assert hone.train(KNN, again, 0) == loss and pickle.loads(small) is again
+
+
+def test_a_dataset_reads_files(tmp_path):
+    file = tmp_path / "t.csv"
+    file.write_text("a,b,label\n" + "".join(f"{i},{'uv'[i % 2]},{'xy'[i % 2]}\n" for i in range(40)))
+    data = hone.Dataset.read(file, target="label")
+    assert (data.n_rows, data.n_columns, data.task, data.classes) == (40, 2, "classification", ["x", "y"])
+    assert hone.train({"model": "random_forest"}, data, 0) == -1.0
+    with pytest.raises(hone.FileError, match="absent"):
+        hone.Dataset.read(tmp_path / "absent.csv")
+    with pytest.raises(hone.ArgumentError, match="file"):
+        pickle.dumps(data)

@@ -1,0 +1,109 @@
+"""Fitted models: predictions, files, pickles, what they tell."""
+
+import pickle
+
+import numpy as np
+import pandas
+import pytest
+import scipy.sparse
+
+import hone
+
+
+@pytest.fixture(scope="module", params=["knn", "logistic_regression", "random_forest", "svm"])
+def fitted(request, rows):
+    cfg = {"model": request.param, **({"probability": True} if request.param == "svm" else {})}
+    return hone.fit(cfg, dict(zip("Xy", rows)), 0).model
+
+
+def test_every_form_of_the_rows_is_predicted_alike(fitted, rows):
+    X = rows[0]
+    p = fitted.predict_proba(X)
+    assert p.shape == (200, 3) and np.allclose(p.sum(1), 1) and (p >= 0).all()
+    assert (fitted.predict(X) == fitted.classes[p.argmax(1)]).all()
+    for view in (np.asfortranarray(X), X[::-1].copy()[::-1], X.tolist(), X.astype(object),
+                 scipy.sparse.csr_array(X), hone.Dataset(X, rows[1])):
+        assert np.array_equal(fitted.predict_proba(view), p), type(view)
+    one = np.vstack([fitted.predict_proba(X[i : i + 1]) for i in range(200)])
+    assert np.array_equal(one, p)
+
+
+def test_a_model_is_the_same_after_pickle_and_file(fitted, rows, tmp_path):
+    path = fitted.save(tmp_path / "m.hone", sidecar=True)
+    assert (tmp_path / "m.hone.json").exists()
+    unique = fitted.save(tmp_path)
+    assert unique != path and fitted.algorithm in unique
+    for again in (pickle.loads(pickle.dumps(fitted)), hone.load(path), hone.load(unique),
+                  hone.Model.from_bytes(bytearray(fitted.to_bytes()))):
+        assert np.array_equal(again.predict_proba(rows[0]), fitted.predict_proba(rows[0]))
+        assert again.record == fitted.record
+
+
+@pytest.mark.parametrize("X, said", [(np.ones((2, 3)), "3"), (np.ones(4), "dimension"), ([["a"] * 4], "word|text|number"),
+                                     (np.full((1, 4), np.inf), "inf"), (np.ones((2, 4), complex), "complex")])
+def test_rows_of_another_shape_are_refused(fitted, X, said):
+    with pytest.raises(ValueError, match=said):
+        fitted.predict(X)
+
+
+def test_no_rows_give_no_predictions(fitted):
+    assert fitted.predict(np.zeros((0, 4))).shape == (0,)
+    assert fitted.predict_proba(np.zeros((0, 4))).shape == (0, 3)
+
+
+def test_frames_are_matched_by_name():
+    f = pandas.DataFrame({"a": np.arange(40.0), "b": ["u", "v"] * 20, "c": 1.5})
+    y = f["b"]
+    model = hone.fit({"model": "random_forest"}, {"X": f, "y": y}, 0).model
+    assert model.feature_names == ["a", "b", "c"]
+    assert (model.predict(f[["c", "b", "a"]]) == y).all()
+    with pytest.raises(hone.DataError, match="b"):
+        model.predict(f[["a", "c"]])
+    with pytest.raises(hone.DataError, match="a"):
+        model.predict(f.assign(a="word"))
+
+
+def test_numbers_that_are_levels_stay_levels():
+    X = np.column_stack([np.arange(60) % 5 * 10.0, np.random.default_rng(0).normal(size=60)])
+    y = np.isin(X[:, 0], [10, 30]).astype(int)
+    model = hone.fit({"model": "logistic_regression"}, {"X": X, "y": y, "categorical": [0]}, 0).model
+    assert (model.predict(X) == y).all()
+    assert (model.predict(X[::-1].tolist()) == y[::-1]).all()
+
+
+def test_a_damaged_file_is_refused(fitted, tmp_path):
+    data = bytearray(fitted.to_bytes())
+    data[len(data) // 2] ^= 1
+    with pytest.raises(hone.CorruptError):
+        hone.Model.from_bytes(bytes(data))
+    (tmp_path / "bad").write_bytes(data[:100])
+    with pytest.raises(hone.CorruptError, match="bad"):
+        hone.load(tmp_path / "bad")
+    with pytest.raises(OSError, match="absent"):
+        hone.load(tmp_path / "absent")
+
+
+def test_outputs_are_named_and_an_unknown_name_lists_them(rows):
+    model = hone.fit({"model": "random_forest", "n_estimators": 9}, dict(zip("Xy", rows)), 0).model
+    assert model.output("feature_importances").sum() == pytest.approx(1)
+    assert model.output("leaf", rows[0]).shape == (200, 9)
+    with pytest.raises(hone.ArgumentError, match="feature_importances"):
+        model.output("coeff")
+
+
+def test_a_metric_on_other_rows(fitted, rows):
+    data = dict(zip("Xy", rows))
+    assert fitted.evaluate(data) == np.mean(fitted.predict(rows[0]) == rows[1])
+    assert fitted.evaluate(data, "error") == pytest.approx(1 - fitted.evaluate(data))
+
+
+def test_models_leave_as_onnx_and_libsvm(rows, tmp_path):
+    X, y = rows
+    svm = hone.fit({"model": "svm", "prep:scale": "none"}, {"X": X, "y": y}, 0).model
+    assert hone.export_onnx(svm, tmp_path / "m.onnx") == (tmp_path / "m.onnx").read_bytes()
+    text = hone.export_libsvm(svm)
+    assert text.startswith(b"svm_type c_svc")
+    again = hone.import_libsvm(text, columns=4)
+    assert np.mean(again.predict(X) == svm.predict(X)) > 0.99
+    with pytest.raises(hone.ArgumentError):
+        hone.export_onnx("model")

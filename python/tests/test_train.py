@@ -1,0 +1,170 @@
+"""The call: losses, options, errors by name, what a result tells."""
+
+import logging
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+import hone
+
+MODELS = ["knn", "logistic_regression", "random_forest", "svm"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_loss_is_a_finite_float_and_the_same_twice(rows, model):
+    data = dict(zip("Xy", rows))
+    one = hone.train({"model": model}, data, 3)
+    hone.clear_cache()
+    assert type(one) is float and -1 <= one < -0.5
+    assert hone.train({"model": model}, data, 3, n_threads=2) == one
+
+
+def test_regression_gives_the_error_itself(amounts):
+    loss = hone.train({"model": "linear_regression"}, dict(zip("Xy", amounts)), 1)
+    assert 0 < loss < 0.3
+
+
+def test_numpy_scalars_of_any_width_are_values(rows):
+    data = hone.Dataset(*rows)
+    plain = hone.train({"model": "svm", "C": 2.0, "kernel": "poly", "degree": 2, "shrinking": False}, data, 0)
+    for integer in (np.int8, np.uint16, np.int64, np.float32, np.float64):
+        for real in (np.float32, np.float64, np.longdouble, np.int64, np.array):
+            cfg = {"model": np.str_("svm"), "C": real(2.0), "kernel": np.str_("poly"),
+                   "degree": integer(2), "shrinking": np.bool_(False)}
+            assert hone.train(cfg, data, np.int64(0)) == plain
+
+
+BAD_CONFIGS = [
+    ({}, "model"), ({"model": "xgb"}, "xgb"), ([1], "mapping"), ("svm", "mapping"), (None, "mapping"),
+    ({"model": "svm", "C": "many"}, "config.C"), ({"model": "svm", "C": float("nan")}, "C"),
+    ({"model": "svm", "C": float("inf")}, "C"), ({"model": "svm", "C": -1}, "C"), ({"model": "svm", "C": True}, "C"),
+    ({"model": "svm", "C": [1]}, "config.C"), ({"model": "svm", "C": np.ones(2)}, "config.C"),
+    ({"model": "svm", "C": 1j}, "config.C"), ({"model": "svm", "C": None}, "C"),
+    ({"model": "svm", "C": 1, "svm:C": 2}, "C"), ({"model": "knn", "n_neighbors": 2.5}, "n_neighbors"),
+    ({"model": "knn", "n_neighbors": 10**30}, "n_neighbors"), ({"model": "svm", 3: 1}, "key 3"),
+    ({"model": "svm", "kernel": "r\0f"}, "kernel"), ({"model": "svm", "Gama": 1}, "Gama"),
+]
+
+
+@pytest.mark.parametrize("cfg, said", BAD_CONFIGS)
+def test_a_wrong_configuration_is_an_exception_that_names_the_key(rows, cfg, said):
+    with pytest.raises(hone.Error) as caught:
+        hone.train(cfg, dict(zip("Xy", rows)), 0)
+    assert isinstance(caught.value, ValueError) and said in str(caught.value)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_configuration_for_another_task_is_refused(rows, amounts):
+    with pytest.raises(hone.UnsupportedError, match="linear_regression"):
+        hone.train({"model": "linear_regression"}, hone.Dataset(*rows), 0)
+    with pytest.raises(ValueError, match="0.|logistic_regression"):
+        hone.train({"model": "logistic_regression"}, dict(zip("Xy", amounts)), 0)
+
+
+@pytest.mark.parametrize("seed", [None, "1", 1.0, -1, 2**64, True, np.float64(1)])
+def test_a_seed_of_the_wrong_type_is_named(rows, seed):
+    with pytest.raises(hone.ArgumentError, match="seed"):
+        hone.train({"model": "knn"}, dict(zip("Xy", rows)), seed)
+
+
+@pytest.mark.parametrize("option", [{"budget": 0}, {"budget": 2}, {"budget": "1"}, {"validation": "cv:1"},
+                                    {"validation": "holdout:2"}, {"validation": 7}, {"n_threads": 0},
+                                    {"deadline": -1}, {"memory_cap": 0}, {"cutoff": math.nan}, {"split_seed": -1},
+                                    {"fidelity": "trees"}, {"isa": "sse"}, {"metric": 3}, {"instance": "a"}])
+def test_a_wrong_option_is_named(rows, option):
+    with pytest.raises(hone.ArgumentError, match=next(iter(option))):
+        hone.train({"model": "knn"}, dict(zip("Xy", rows)), 0, **option)
+
+
+def test_an_unknown_option_is_a_type_error(rows):
+    with pytest.raises(TypeError, match="budgets"):
+        hone.train({"model": "knn"}, dict(zip("Xy", rows)), 0, budgets=1)
+
+
+def test_validation_is_what_was_asked_for(rows):
+    data = hone.Dataset(*rows)
+    for how, kind in [("holdout:0.5", "holdout"), ("cv:3", "folds"), ("none", "none"), (np.arange(50), "rows")]:
+        assert hone.fit({"model": "knn"}, data, 0, validation=how).info["validation"]["kind"] == kind
+    assert hone.fit({"model": "random_forest"}, data, 0, validation="oob").info["validation"]["kind"] == "oob"
+    X, y = rows
+    given = hone.fit({"model": "knn"}, {"X": X[:150], "y": y[:150], "X_val": X[150:], "y_val": y[150:]}, 0)
+    asked = hone.fit({"model": "knn"}, data, 0, validation=np.arange(150, 200), refit=False)
+    assert given.loss == asked.loss
+
+
+def test_split_seed_and_instance_fix_the_split(rows):
+    data = hone.Dataset(*rows)
+    losses = {hone.train({"model": "knn"}, data, seed, instance="4") for seed in range(5)}
+    assert losses == {hone.train({"model": "knn"}, data, 9, split_seed=4)}
+    assert len({hone.train({"model": "knn"}, data, 0, instance=str(i)) for i in range(6)}) > 1
+
+
+def test_a_result_has_model_metrics_and_file(rows, tmp_path):
+    r = hone.fit({"model": "random_forest", "n_estimators": 7, "svm:C": 3}, dict(zip("Xy", rows)), 5, tmp_path / "new")
+    assert r.end == "ok" and r.loss == -r.metrics["accuracy"] and "svm:C" in r.info["inactive"]
+    assert r.model.config["random_forest:n_estimators"] == 7
+    assert hone.inspect(r.path)["record"]["seed"] == "5"
+    again = hone.load(r.path)
+    assert (again.predict(rows[0]) == r.model.predict(rows[0])).all()
+
+
+def test_a_list_of_trials_gives_what_single_calls_give(rows):
+    data = dict(zip("Xy", rows))
+    cfgs = [{"model": "random_forest", "n_estimators": n} for n in (20, 5)] + [{"model": "svm"}, {"model": "svm", "C": -1}]
+    many = hone.train_many(cfgs, data, 4)
+    assert [r.loss for r in many[:3]] == [hone.train(c, data, 4) for c in cfgs[:3]]
+    assert isinstance(many[3].error, hone.ConfigError) and math.isnan(many[3].loss)
+    assert hone.train_many([], data) == []
+
+
+def test_cross_validation_scores_every_row_once(rows):
+    r = hone.cross_validate({"model": "logistic_regression"}, dict(zip("Xy", rows)), 2, folds=4)
+    assert r.scores.shape == (200, 3) and np.isfinite(r.scores).all()
+    assert np.mean(r.scores.argmax(1) == rows[1]) == pytest.approx(-r.loss, abs=0.01)
+
+
+def test_lines_go_to_logging_and_nothing_is_printed(rows, caplog, capfd):
+    with caplog.at_level(logging.DEBUG, "hone"):
+        hone.train({"model": "knn"}, dict(zip("Xy", rows)), 0)
+    assert any("knn" in r.message and r.levelno == logging.INFO for r in caplog.records)
+    assert any(r.levelno == logging.DEBUG for r in caplog.records)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_verbose_prints_stages_to_standard_error(rows, capfd):
+    hone.train({"model": "knn"}, dict(zip("Xy", rows)), 0, verbose=1)
+    out, err = capfd.readouterr()
+    assert out == "" and "holdout" in err and "loss" in err
+
+
+def test_progress_is_called_and_its_exception_ends_the_training(rows):
+    seen = []
+    hone.train({"model": "random_forest"}, dict(zip("Xy", rows)), 0, progress=lambda *a: seen.append(a))
+    assert seen and seen[-1][1] == 1.0
+
+    def stop(stage, fraction, eta):
+        raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        hone.train({"model": "random_forest"}, dict(zip("Xy", rows)), 0, progress=stop)
+
+
+def test_a_model_directory_that_is_a_file_is_named(rows, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(hone.FileError, match="file") as caught:
+        hone.train({"model": "knn"}, dict(zip("Xy", rows)), 0, tmp_path / "file")
+    assert isinstance(caught.value, OSError)
+
+
+def test_a_memory_cap_is_a_memory_error(rows):
+    with pytest.raises(MemoryError) as caught:
+        hone.train({"model": "random_forest"}, dict(zip("Xy", rows)), 0, memory_cap=1000)
+    assert isinstance(caught.value, hone.Error)
+
+
+def test_a_configuration_resolves_without_training():
+    full = hone.resolve({"model": "svm", "knn:p": 3}, "classification")
+    assert full["svm:C"] == 1 and "knn:p" not in full
+    assert {m["name"] for m in hone.reference()["models"]} >= set(MODELS)
