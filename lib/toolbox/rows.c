@@ -63,10 +63,30 @@ const double *hone_row_f64(const hone_matrix *x, int64_t i, double *buffer)
     return buffer;
 }
 
+/* Four sums, so that an addition need not wait for the one before it. */
+#define DOT(type, name)                                                                            \
+    static double name(const type *v, const double *w, int64_t n)                                  \
+    {                                                                                              \
+        double sum[4] = {0};                                                                       \
+        int64_t j = 0;                                                                             \
+        for (; j + 4 <= n; j += 4)                                                                 \
+            for (int k = 0; k < 4; k++)                                                            \
+                sum[k] += (double)v[j + k] * w[j + k];                                             \
+        for (; j < n; j++)                                                                         \
+            sum[j % 4] += (double)v[j] * w[j];                                                     \
+        return (sum[0] + sum[2]) + (sum[1] + sum[3]);                                              \
+    }
+DOT(float, dot_f32)
+DOT(double, dot_f64)
+
 double hone_row_dot(const hone_matrix *x, int64_t i, const double *w)
 {
     const int64_t r = hone_row_id(x, i);
     double sum = 0;
+    if (x->layout == HONE_DENSE && x->col_stride == 1)
+        return x->dtype == HONE_F64
+                   ? dot_f64((const double *)x->values + r * x->row_stride, w, x->stored_cols)
+                   : dot_f32((const float *)x->values + r * x->row_stride, w, x->stored_cols);
     if (x->layout == HONE_CSR) {
         for (int64_t k = x->row_start[r]; k < x->row_start[r + 1]; k++)
             sum += at(x, k) * w[x->column[k]];

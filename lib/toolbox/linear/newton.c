@@ -351,7 +351,7 @@ static hone_status descend_sample(newton *t, int64_t rows, hone_error *error)
         double foreseen;
         bool moved;
         HONE_TRY(find_step(t, &foreseen, error));
-        if (t->exact || foreseen <= SAMPLE_NOISE * (double)t->s->all / (double)rows)
+        if (foreseen <= SAMPLE_NOISE * (double)t->s->all / (double)rows)
             break;
         t->s->fit->gap = foreseen;
         HONE_TRY(advance(t, foreseen, &moved, error));
@@ -375,12 +375,10 @@ static hone_status begin(newton *t, hone_error *error)
         HONE_TRY(evaluate_here(t, HONE_SLOPE, error));
         const double before = t->F;
         HONE_TRY(descend_sample(t, rows, error));
-        const bool hard = t->exact;
         hone_pass_sample(t->pass, 0);
-        t->exact = false;
         HONE_TRY(evaluate_here(t, HONE_FULL, error));
         t->last = NEAR * t->F;
-        if (!hard && t->F <= before)
+        if (t->F <= before)
             return HONE_OK;
         memcpy(s->v, t->start, (size_t)s->all * sizeof *t->start);
     }
