@@ -130,13 +130,13 @@ static void many_rows_end_at_the_optimum_however_they_lie(void **state)
             if (W.label[i] == 0)
                 swap_rows(&W, i, to++);
         for (int64_t i = 0; i < W.n; i++) {
-            const bool early = i % CHUNK < TILE;
+            const bool in_sample = i % CHUNK < TILE;
             if (kind == 2) /* a column that hardly any tile knows */
                 W.x[i * W.d] = i % CHUNK > 2000 ? W.x[i * W.d] : 3;
             if (kind == 3) /* tiles that are separated */
-                W.label[i] = early ? W.x[i * W.d + 1] > W.x[1] : W.label[i];
+                W.label[i] = in_sample ? W.x[i * W.d + 1] > W.x[1] : W.label[i];
             if (kind == 4)
-                W.weight[i] = early ? 1e-9 : 1;
+                W.weight[i] = in_sample ? 1e-9 : 1;
         }
         p.penalty = kind % 2 ? PENALTY_L2 : PENALTY_NONE;
         p.C = 3, p.tol = 1e-9;
