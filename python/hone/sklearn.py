@@ -1,0 +1,254 @@
+"""Estimators under scikit-learn's names and conventions.
+
+Each class is made from the hyperparameter table of its model: signature, defaults and docstring come from there.
+Preprocessing belongs to the pipeline around an estimator, so these neither scale nor encode.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
+
+from ._config import reference
+from ._train import fit as train_model
+
+Array = np.ndarray[Any, Any]
+_MODELS = {m["name"]: m for m in reference()["models"]}
+_COMMON = {"random_state": None, "n_jobs": None}
+_COMMON_HELP = {
+    "random_state": "Seed of what is drawn: an integer, a RandomState or None.",
+    "n_jobs": "Threads; None or -1: as many as the process may use.",
+}
+
+
+def _rows_of(model: str, task: str) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in _MODELS[model]["hyperparameters"] if task in row["tasks"]}
+
+
+def _default(row: Mapping[str, Any]) -> Any:
+    return None if row["default"] == "none" else row["default"]
+
+
+class _Estimator(BaseEstimator):  # type: ignore[misc]
+    """What all have in common; `_model`, `_task`, `_fixed` and `_defaults` are those of the class."""
+
+    _model: str
+    _task: str
+    _fixed: dict[str, Any]
+    _defaults: dict[str, Any]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = "sparse" in _MODELS[self._model]["takes"]
+        tags.input_tags.allow_nan = "missing" in _MODELS[self._model]["takes"]
+        return tags
+
+    # ---- from scikit-learn's terms to the library's ----
+
+    def _config(self) -> dict[str, Any]:
+        rows = _rows_of(self._model, self._task)
+        config: dict[str, Any] = {"model": self._model, "prep:scale": "none"}
+        if self._task == "regression":
+            config["prep:target"] = "none"
+        given = {name: getattr(self, name) for name in self._defaults if name in rows}
+        for name, value in {**given, **self._fixed}.items():
+            if name == "class_weight" and isinstance(value, Mapping):
+                continue
+            if value is None:
+                value = "none"
+            if isinstance(value, (bool, np.bool_)) or value != rows[name]["default"]:
+                config[f"{self._model}:{name}"] = value
+        return config
+
+    def _checked(self, X: Any, *target: Any, **how: Any) -> Any:
+        takes = _MODELS[self._model]["takes"]
+        return validate_data(
+            self, X, *target, accept_sparse="csr" if "sparse" in takes else False, dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan" if "missing" in takes else True, accept_large_sparse=False, **how)
+
+    def _threads(self) -> int | None:
+        return None if self.n_jobs is None or self.n_jobs < 0 else int(self.n_jobs)
+
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _train(self, X: Any, y: Array, weight: Array | None) -> None:
+        data = {"X": X, "y": y, "task": self._task}
+        if weight is not None:
+            data["sample_weight"] = weight
+        self.model_ = train_model(self._config(), data, self._seed(), validation="none", n_threads=self._threads()).model
+
+    def _ready(self, X: Any) -> Any:
+        check_is_fitted(self, "model_")
+        return self._checked(X, reset=False)
+
+
+class _Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
+    _task = "classification"
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> _Classifier:
+        X, y = self._checked(X, y)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if isinstance(getattr(self, "class_weight", None), Mapping):
+            weight = compute_sample_weight(self.class_weight, y) * (1 if weight is None else weight)
+        self._train(X, codes.astype(np.int64), weight)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The label of each row."""
+        X = self._ready(X)
+        return self.classes_[self.model_.predict(X, n_threads=self._threads()).astype(np.intp)]
+
+    def _probable(self) -> bool:
+        return self._model != "svm" or bool(self.probability)
+
+    @available_if(_probable)
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities, a column a class, in the order of `classes_`."""
+        X = self._ready(X)
+        return self.model_.predict_proba(X, n_threads=self._threads())
+
+    @available_if(_probable)
+    def predict_log_proba(self, X: Any) -> Array:
+        """Logarithms of the probabilities."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+
+class _Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
+    _task = "regression"
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> _Regressor:
+        X, y = self._checked(X, y, y_numeric=True)
+        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
+        self._train(X, np.asarray(y, dtype=np.float64), weight)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The amount of each row."""
+        X = self._ready(X)
+        return self.model_.predict(X, n_threads=self._threads())
+
+
+# ---- what the models of one kind have ----
+
+class _Weighted(_Estimator):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Trains on rows `X` with targets `y`."""
+        return self._fit(X, y, sample_weight)
+
+
+class _Unweighted(_Estimator):
+    def fit(self, X: Any, y: Any) -> Any:
+        """Trains on rows `X` with targets `y`."""
+        return self._fit(X, y, None)
+
+
+class _Forest(_Weighted):
+    @property
+    def feature_importances_(self) -> Array:
+        """Share of each feature in the decrease of impurity."""
+        check_is_fitted(self, "model_")
+        return self.model_.output("feature_importances").ravel()
+
+    def apply(self, X: Any) -> Array:
+        """The leaf of each row in each tree."""
+        X = self._ready(X)
+        return self.model_.output("leaf", X, n_threads=self._threads()).astype(np.int64)
+
+
+class _Iterative(_Weighted):
+    @property
+    def n_iter_(self) -> int:
+        """Steps that the solver took."""
+        check_is_fitted(self, "model_")
+        return max(1, int(self.model_.output("iterations").max()))
+
+
+class _Linear(_Iterative):
+    @property
+    def coef_(self) -> Array:
+        """Coefficients: a row a class (one row for two classes), or one a feature when regressing."""
+        check_is_fitted(self, "model_")
+        found = self.model_.output("coefficients")
+        return found.ravel() if self._task == "regression" else found
+
+    @property
+    def intercept_(self) -> Any:
+        check_is_fitted(self, "model_")
+        found = self.model_.output("intercepts").ravel()
+        return float(found[0]) if self._task == "regression" else found
+
+    def decision_function(self, X: Any) -> Array:
+        """Margins: of the second class when there are two, else a column a class."""
+        X = self._ready(X)
+        margins = X @ self.coef_.T + self.intercept_
+        return margins.ravel() if margins.shape[1] == 1 else margins
+
+
+class _Kernel(_Iterative):
+    def decision_function(self, X: Any) -> Array:
+        """Margins: of the second class when there are two, else a column a class."""
+        X = self._ready(X)
+        scores = self.model_.scores(X, n_threads=self._threads())
+        return scores[:, 1] if scores.shape[1] == 2 else scores
+
+
+# ---- the table ----
+
+def _init_of(defaults: Mapping[str, Any]) -> Any:
+    def __init__(self: Any, **given: Any) -> None:
+        for name, default in defaults.items():
+            setattr(self, name, given.pop(name, default))
+        if given:
+            raise TypeError(f"{type(self).__name__} has no parameter {next(iter(given))!r}")
+
+    shown = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    shown += [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=d) for n, d in defaults.items()]
+    __init__.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    return __init__
+
+
+def _made(name: str, bases: tuple[type, ...], model: str, summary: str, *, fixed: Mapping[str, Any] | None = None,
+          defaults: Mapping[str, Any] | None = None, only: tuple[str, ...] | None = None) -> Any:
+    task = "classification" if issubclass(bases[0], _Classifier) else "regression"
+    rows = _rows_of(model, task)
+    fixed, changed = dict(fixed or {}), dict(defaults or {})
+    own = {n: changed.get(n, _default(r)) for n, r in rows.items() if n not in fixed and (only is None or n in only)}
+    known = {**own, **_COMMON}
+    text = [summary, "", "Args:"] + [f"    {n}: {rows[n]['help']} {rows[n]['takes']}; default {d!r}." for n, d in own.items()]
+    text += [f"    {n}: {help_}" for n, help_ in _COMMON_HELP.items()]
+    return type(name, bases, {"__init__": _init_of(known), "__doc__": "\n".join(text), "__module__": __name__,
+                              "_model": model, "_fixed": fixed, "_defaults": known})
+
+
+_EXTRA = {"splitter": "random"}
+SVC = _made("SVC", (_Classifier, _Kernel), "svm", "C-support vector classifier.", fixed={"formulation": "c"})
+NuSVC = _made("NuSVC", (_Classifier, _Kernel), "svm", "Nu-support vector classifier.", fixed={"formulation": "nu"})
+SVR = _made("SVR", (_Regressor, _Iterative), "svm", "Epsilon-support vector regressor.", fixed={"formulation": "c"})
+NuSVR = _made("NuSVR", (_Regressor, _Iterative), "svm", "Nu-support vector regressor.", fixed={"formulation": "nu"})
+RandomForestClassifier = _made("RandomForestClassifier", (_Classifier, _Forest), "random_forest",
+                               "Mean of trees on resampled rows and drawn features.", fixed={"splitter": "best"})
+RandomForestRegressor = _made("RandomForestRegressor", (_Regressor, _Forest), "random_forest",
+                              "Mean of trees on resampled rows and drawn features.", fixed={"splitter": "best"})
+ExtraTreesClassifier = _made("ExtraTreesClassifier", (_Classifier, _Forest), "random_forest",
+                             "Mean of trees with random cuts.", fixed=_EXTRA, defaults={"bootstrap": False})
+ExtraTreesRegressor = _made("ExtraTreesRegressor", (_Regressor, _Forest), "random_forest",
+                            "Mean of trees with random cuts.", fixed=_EXTRA, defaults={"bootstrap": False})
+LogisticRegression = _made("LogisticRegression", (_Classifier, _Linear), "logistic_regression",
+                           "Linear classifier with probabilities.")
+KNeighborsClassifier = _made("KNeighborsClassifier", (_Classifier, _Unweighted), "knn", "Vote of the nearest training rows.")
+KNeighborsRegressor = _made("KNeighborsRegressor", (_Regressor, _Unweighted), "knn", "Mean of the nearest training rows.")
+
+__all__ = ["ExtraTreesClassifier", "ExtraTreesRegressor", "KNeighborsClassifier", "KNeighborsRegressor",
+           "LogisticRegression", "NuSVC", "NuSVR", "RandomForestClassifier", "RandomForestRegressor", "SVC", "SVR"]

@@ -1,0 +1,140 @@
+"""Estimators against scikit-learn's own checks, and against its estimators where both have one answer."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+sklearn = pytest.importorskip("sklearn")
+from sklearn import linear_model, neighbors, svm
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris, make_regression
+from sklearn.exceptions import NotFittedError
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import hone
+from hone import sklearn as hs
+
+WEIGHTS = ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data")
+# The first is 1e-1, and gone with gamma="auto"; the second is 2e-7, and gone with kernel="linear".
+KERNEL = dict.fromkeys(WEIGHTS, "rows of weight 0 count in gamma='scale'; kernel values are float32")
+EXPECTED = {
+    "SVC": KERNEL, "SVR": KERNEL, "NuSVR": KERNEL,
+    "NuSVC": {**KERNEL, "check_class_weight_classifiers": "nu hardly heeds class weights; NuSVC of scikit-learn fails too"},
+    "RandomForestClassifier": {WEIGHTS[0]: "a bag draws rows, not weights"},
+    "RandomForestRegressor": {WEIGHTS[0]: "a bag draws rows, not weights"},
+}
+
+
+def small(name):
+    estimator = getattr(hs, name)()
+    known = estimator.get_params()
+    if "n_estimators" in known:
+        estimator.set_params(n_estimators=10)
+    elif "tol" in known:
+        estimator.set_params(tol=1e-10)
+    return estimator
+
+
+@parametrize_with_checks([small(name) for name in hs.__all__],
+                         expected_failed_checks=lambda e: EXPECTED.get(type(e).__name__, {}))
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return load_iris(return_X_y=True)
+
+
+def test_neighbours_answer_as_scikit_learns():
+    X, y = load_digits(return_X_y=True)
+    for k, weights in ((1, "uniform"), (7, "distance")):
+        ours = hs.KNeighborsClassifier(n_neighbors=k, weights=weights).fit(X[:1200], y[:1200])
+        theirs = neighbors.KNeighborsClassifier(n_neighbors=k, weights=weights).fit(X[:1200], y[:1200])
+        assert np.mean(ours.predict(X[1200:]) == theirs.predict(X[1200:])) > 0.998
+
+
+def test_logistic_regression_has_the_coefficients_of_scikit_learn(iris):
+    for X, y in (iris, (iris[0][:100], iris[1][:100])):
+        ours = hs.LogisticRegression(tol=1e-10).fit(X, y)
+        theirs = linear_model.LogisticRegression(tol=1e-10, max_iter=10000).fit(X, y)
+        assert ours.coef_.shape == theirs.coef_.shape
+        np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(ours.decision_function(X), theirs.decision_function(X), rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)
+
+
+def test_svm_has_the_margins_of_scikit_learn(iris):
+    X, y = iris[0][50:], iris[1][50:]
+    ours, theirs = hs.SVC(tol=1e-6).fit(X, y), svm.SVC(tol=1e-6).fit(X, y)
+    np.testing.assert_allclose(ours.decision_function(X), theirs.decision_function(X), atol=1e-3)
+
+
+def test_class_weights_by_label_count_as_weights_of_rows(iris):
+    X, y = iris
+    by_class = hs.LogisticRegression(class_weight={0: 1, 1: 5, 2: 0.5}).fit(X, y)
+    by_row = hs.LogisticRegression().fit(X, y, sample_weight=np.array([1, 5, 0.5])[y])
+    np.testing.assert_array_equal(by_class.coef_, by_row.coef_)
+
+
+def test_a_forest_takes_holes_and_tells_importances(iris):
+    X, y = iris[0].copy(), iris[1]
+    X[::7, 2] = np.nan
+    forest = hs.RandomForestClassifier(n_estimators=20, random_state=0).fit(X, y)
+    assert forest.score(X, y) > 0.95
+    assert forest.feature_importances_.shape == (4,)
+    assert abs(forest.feature_importances_.sum() - 1) < 1e-9
+    assert forest.apply(X).shape == (150, 20)
+    shaken = permutation_importance(forest, iris[0], y, n_repeats=2, random_state=0)
+    assert shaken.importances_mean[2:].sum() > shaken.importances_mean[:2].sum()
+
+
+def test_grids_pipelines_clones_and_pickles(iris):
+    X, y = iris
+    grid = GridSearchCV(make_pipeline(StandardScaler(), hs.SVC()), {"svc__C": [0.1, 1.0, np.float32(10)]}, n_jobs=2)
+    assert grid.fit(X, y).best_score_ > 0.95
+    copy = clone(hs.SVC(C=3, kernel="linear"))
+    assert copy.get_params()["C"] == 3
+    fitted = copy.fit(X, y)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.decision_function(X), fitted.decision_function(X))
+
+
+def test_regressors_learn():
+    X, y = make_regression(300, 5, noise=1.0, random_state=0)
+    for estimator in (hs.RandomForestRegressor(n_estimators=30), hs.ExtraTreesRegressor(n_estimators=30),
+                      hs.KNeighborsRegressor(), hs.SVR(C=1000, kernel="linear")):
+        assert cross_val_score(estimator, X, y, cv=3).mean() > 0.6
+
+
+def test_seeds_and_threads(iris):
+    X, y = iris
+    a, b = (hs.RandomForestClassifier(n_estimators=15, random_state=3, n_jobs=n).fit(X, y) for n in (1, 3))
+    np.testing.assert_array_equal(a.predict_proba(X), b.predict_proba(X))
+    c = hs.RandomForestClassifier(n_estimators=15, random_state=4).fit(X, y)
+    assert not np.array_equal(a.predict_proba(X), c.predict_proba(X))
+
+
+def test_bad_parameters_and_calls_are_named(iris):
+    X, y = iris
+    with pytest.raises(TypeError, match="'gama'"):
+        hs.SVC(gama=1)
+    with pytest.raises(hone.ConfigError, match="svm:C"):
+        hs.SVC(C=-1).fit(X, y)
+    with pytest.raises(ValueError, match="NaN"):
+        hs.SVC().fit(np.full((3, 2), np.nan), [0, 1, 0])
+    with pytest.raises(NotFittedError):
+        hs.SVC().predict(X)
+    assert not hasattr(hs.SVC(), "predict_proba")
+    assert hs.SVC(probability=True).fit(X, y).predict_proba(X).shape == (150, 3)
+
+
+def test_docstrings_tell_every_parameter():
+    for name in hs.__all__:
+        cls = getattr(hs, name)
+        assert all(f"    {p}: " in cls.__doc__ for p in cls().get_params())
