@@ -186,22 +186,29 @@ static hone_status copy_answers(const hone_fit_job *job, knn_state *s, hone_erro
     return copy_weights(job, s, error);
 }
 
+hone_status knn_copy_rows(const hone_fit_job *job, knn_state *s, hone_error *error)
+{
+    const bool sparse = job->x.layout == HONE_CSR;
+    HONE_TRY(choose_rows(job, s, error));
+    s->sparse_start = HONE_NEW(job->keep, int64_t, sparse ? s->n_rows + 1 : 1, 1);
+    if (!s->sparse_start)
+        return hone_no_memory(error);
+    return sparse ? copy_sparse(job, s, error) : copy_dense(job, s, error);
+}
+
 hone_status knn_fit(const hone_fit_job *job, void *state, hone_error *error)
 {
     knn_state *s = state;
     const knn_params *params = job->params;
-    HONE_TRY(choose_rows(job, s, error));
+    HONE_TRY(knn_copy_rows(job, s, error));
+    s->shares = !s->n_positions;
+    s->later = s->shares && job->siblings > 1 && job->valid_x.rows > 0;
     s->neighbors = params->n_neighbors;
     if (s->neighbors > s->n_rows) {
         s->neighbors = s->n_rows;
         HONE_TRY(hone_adjust(job->run, "n_neighbors", (double)s->n_rows, error));
     }
-    const bool sparse = job->x.layout == HONE_CSR;
-    s->sparse_start = HONE_NEW(job->keep, int64_t, sparse ? s->n_rows + 1 : 1, 1);
-    if (!s->sparse_start)
-        return hone_no_memory(error);
     HONE_TRY(copy_answers(job, s, error));
-    HONE_TRY(sparse ? copy_sparse(job, s, error) : copy_dense(job, s, error));
     hone_work(job->run, s->n_rows * job->x.cols);
     return HONE_OK;
 }

@@ -43,7 +43,8 @@ typedef struct knn_state {
     double *target, *weight; /* n_weights = 0: all 1 */
     int64_t *position;       /* row of the fit; n_positions = 0: row i is row i */
 
-    bool later;                      /* derived: points are made when predicting */
+    bool shares; /* derived: a fit of all given rows, whose lists other trials may use */
+    bool later;  /* derived: points are made when predicting, if at all: siblings share lists */
     const struct knn_points *points; /* derived */
 } knn_state;
 
@@ -157,7 +158,23 @@ typedef struct knn_search {
 hone_status knn_search_block(const knn_search *search, int64_t first, int64_t count, int32_t *row,
                              double *rank, hone_arena *scratch, hone_error *error);
 
+/* ---- lists that trials share (lists.c) ---- */
+
+typedef struct knn_lists {
+    int64_t queries, k;
+    int64_t *query; /* row of the table */
+    int32_t *row;   /* queries x k */
+    double *rank;
+    knn_rule rule; /* without rows: for knn_root */
+} knn_lists;
+
+/* NULL: none for these rows, to be searched. */
+hone_status knn_lists_find(const hone_predict_job *job, const knn_lists **lists, hone_error *error);
+
 /* ---- the module ---- */
+
+/* Copies the rows of positive weight into an empty state. */
+hone_status knn_copy_rows(const hone_fit_job *job, knn_state *state, hone_error *error);
 
 hone_status knn_fit(const hone_fit_job *job, void *state, hone_error *error);
 hone_status knn_predict(const hone_predict_job *job, hone_error *error);

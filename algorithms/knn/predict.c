@@ -67,10 +67,42 @@ static hone_status predict_block(void *context, int64_t block, hone_arena *scrat
     return HONE_OK;
 }
 
+/* ---- votes of lists ---- */
+
+enum { VOTERS = 512 }; /* rows of a block */
+
+typedef struct tally {
+    const hone_predict_job *job;
+    const knn_lists *lists;
+} tally;
+
+static hone_status tally_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
+{
+    (void)scratch, (void)error;
+    const tally *t = context;
+    const knn_lists *l = t->lists;
+    const int64_t end = (block + 1) * VOTERS < l->queries ? (block + 1) * VOTERS : l->queries;
+    for (int64_t i = block * VOTERS; i < end; i++)
+        score_row(t->job, &l->rule, l->row + i * l->k, l->rank + i * l->k,
+                  t->job->score + i * t->job->shape.outputs);
+    return HONE_OK;
+}
+
 hone_status knn_predict(const hone_predict_job *job, hone_error *error)
 {
     const knn_state *s = job->state;
-    prediction p = {job, {.points = s->points, .x = &job->x, .run = job->run, .k = s->neighbors}};
+    tally t = {.job = job};
+    HONE_TRY(knn_lists_find(job, &t.lists, error));
+    if (t.lists)
+        return hone_for_blocks(job->run, (t.lists->queries + VOTERS - 1) / VOTERS, tally_block, &t,
+                               error);
+    const knn_points *points = s->points;
+    knn_points made;
+    if (!points) {
+        HONE_TRY(knn_points_make(s, job->params, job->shape.features, job->scratch, &made, error));
+        points = &made;
+    }
+    prediction p = {job, {.points = points, .x = &job->x, .run = job->run, .k = s->neighbors}};
     return hone_for_blocks(job->run, (job->x.rows + QUERIES - 1) / QUERIES, predict_block, &p,
                            error);
 }

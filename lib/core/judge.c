@@ -93,7 +93,7 @@ static hone_status predict_block(hone_fitting *f, const jury *j, const int64_t *
         row[i] = hone_row_id(&j->x, at[i]);
     hone_matrix x = j->x;
     x.row = row, x.rows = count;
-    HONE_TRY(hone_fitted_predict(f->fitted, &x, &f->t->judging, j->door, score, error));
+    HONE_TRY(hone_fitted_predict(f->fitted, &x, &f->t->judging, NULL, score, error));
     for (int64_t i = 0; i < count; i++) {
         memcpy(j->score + at[i] * c, score + i * c, (size_t)c * sizeof *score);
         j->done[at[i]] = true;
@@ -101,7 +101,7 @@ static hone_status predict_block(hone_fitting *f, const jury *j, const int64_t *
     return HONE_OK;
 }
 
-/* Under a limit: blocks of rows in a seeded order. */
+/* Under a limit: blocks of rows in a seeded order, without what would predict all rows at once. */
 static hone_status predict_paced(hone_fitting *f, jury *j, hone_arena *scratch, hone_error *error)
 {
     hone_training *t = f->t;

@@ -113,6 +113,12 @@ static hone_status open_door(const hone_trial *t, hone_cache *cache, hone_arena 
     s->identity.table = t->table_id;
     s->identity.rows =
         t->rows ? hone_hash(t->table_id, t->rows, (size_t)t->n_rows * 8) : t->table_id;
+    s->identity.split = hone_hash(s->identity.rows, &t->n_valid, t->valid ? sizeof t->n_valid : 0);
+    if (t->valid) {
+        s->job.valid_x = t->table;
+        s->job.valid_x.row = t->valid, s->job.valid_x.rows = t->n_valid;
+        s->identity.split = hone_hash(s->identity.split, t->valid, (size_t)t->n_valid * 8);
+    }
     const uint64_t rows_and_labels[] = {s->identity.rows, t->labels_id};
     s->identity.fit =
         hone_hash(hone_params_identity(t->algorithm, t->params, t->shape.task, t->seed, false),
@@ -127,6 +133,7 @@ static hone_status fit(const hone_trial *t, hone_fitted *f, hone_shared *s, hone
     hone_fit_job job = s->job;
     job.params = f->params, job.keep = f->keep, job.scratch = scratch, job.shared = s;
     job.siblings = t->siblings > 1 ? t->siblings : 1;
+    job.valid_x = (hone_matrix){0};
     job.warm_params = t->warm_params, job.warm_state = t->warm_state;
     if (t->valid) {
         answers valid;

@@ -114,6 +114,8 @@ static uint64_t identity_of(const hone_shared *s, const hone_recipe *r)
         return s->identity.table;
     case HONE_OF_ROWS:
         return s->identity.rows;
+    case HONE_OF_SPLIT:
+        return s->identity.split;
     case HONE_OF_FIT:
         break;
     }
@@ -179,7 +181,8 @@ static hone_fit_job narrowed(const hone_shared *s, const request *q)
 {
     hone_fit_job job = s->job;
     const hone_basis basis = q->recipe->basis;
-    job.valid_x = (hone_matrix){0};
+    if (basis != HONE_OF_SPLIT)
+        job.valid_x = (hone_matrix){0};
     job.valid_label = NULL, job.valid_target = job.valid_weight = NULL;
     job.warm_params = job.warm_state = NULL;
     if (basis != HONE_OF_FIT) {

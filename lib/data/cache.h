@@ -17,6 +17,7 @@ void hone_cache_read_stats(hone_cache *cache, hone_cache_stats *stats);
 typedef struct hone_identity {
     uint64_t table; /* dataset, chain of preprocessing steps that do something (their state too) */
     uint64_t rows;  /* table, training rows */
+    uint64_t split; /* rows, validation rows */
     uint64_t fit;   /* rows, labels and weights, algorithm, seed, every hyperparameter that is not
                        `selects` */
 } hone_identity;
@@ -27,7 +28,8 @@ enum { HONE_PINS = 256 };
 struct hone_shared {
     hone_cache *cache;
     hone_identity identity;
-    hone_fit_job job;      /* what HONE_OF_FIT may see: params with `selects` at default */
+    hone_fit_job job;      /* what HONE_OF_FIT may see: params with `selects` at default; and
+                              valid_x, for HONE_OF_SPLIT alone */
     hone_matrix table;     /* every row */
     hone_account *account; /* of the trial */
     int64_t charged;

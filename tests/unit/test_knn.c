@@ -581,6 +581,64 @@ static void permuted_rows_give_the_same_distances(void **state)
     free_table(&t), free_table(&u);
 }
 
+/* Every k and weighting votes over lists of one search, with the bits of a search of its own. */
+static void trials_of_a_split_share_one_search(void **state)
+{
+    (void)state;
+    enum { N = 300, HALF = 150 };
+    table t = make(DUPLICATES, N, 5, 3, 23);
+    int64_t odd[HALF], even[HALF];
+    for (int64_t i = 0; i < HALF; i++)
+        odd[i] = 2 * i + 1, even[i] = 2 * i;
+    hone_cache *cache = hone_cache_open(1 << 24);
+    hone_simple_run storage;
+    const hone_run *run = hone_run_simple(&storage, 2);
+    hone_matrix x = matrix_of(&t);
+    const hone_matrix all = x;
+    x.row = even, x.rows = HALF;
+    for (int64_t trial = 0; trial < 12; trial++) {
+        knn_params p = defaults(&t);
+        p.n_neighbors = 30 - trial / 2 * 5, p.weights = trial % 2 ? VOTE_DISTANCE : VOTE_UNIFORM;
+        const hone_trial of = {
+            .algorithm = &hone_knn,
+            .params = &p,
+            .shape = {.features = 5, .outputs = 3, .stored = 5, .task = HONE_CLASSIFICATION},
+            .table = all,
+            .table_id = 1,
+            .rows = odd,
+            .n_rows = HALF,
+            .valid = even,
+            .n_valid = HALF,
+            .label = t.label,
+            .labels_id = 1,
+            .siblings = trial % 3 ? 12 : 1,
+            .run = run};
+        hone_shared door;
+        hone_fitted *f;
+        hone_error error = {0};
+        double shared[HALF * 3], own[HALF * 3];
+        hone_arena *arena = hone_arena_open(NULL);
+        if (p.n_neighbors == 0)
+            p.n_neighbors = 1;
+        assert_int_equal(hone_trial_fit_open(&of, cache, arena, &door, &f, &error), HONE_OK);
+        assert_int_equal(hone_fitted_predict(f, &x, run, &door, shared, &error), HONE_OK);
+        assert_int_equal(hone_fitted_predict(f, &x, run, NULL, own, &error), HONE_OK);
+        assert_memory_equal(shared, own, sizeof own);
+        hone_matrix part = x; /* other rows than those of the lists are searched */
+        part.rows = HALF / 2, part.row = even + HALF / 2;
+        assert_int_equal(hone_fitted_predict(f, &part, run, &door, shared, &error), HONE_OK);
+        assert_memory_equal(shared, own + HALF / 2 * 3, sizeof own / 2);
+        hone_shared_release(&door);
+        hone_fitted_free(f);
+        hone_arena_close(arena);
+    }
+    hone_cache_stats stats = {.size = sizeof stats};
+    hone_cache_read_stats(cache, &stats);
+    assert_int_equal(stats.misses, 1);
+    hone_cache_close(cache);
+    free_table(&t);
+}
+
 /* Every allocation of a fit and a prediction refused once: NO_MEMORY, nothing leaks or crashes. */
 static void a_refused_allocation_is_an_error(void **state)
 {
@@ -624,6 +682,7 @@ int main(void)
         cmocka_unit_test(sparse_rows_have_the_bits_of_dense_ones),
         cmocka_unit_test(rows_are_stored_once_in_float32_where_that_is_exact),
         cmocka_unit_test(permuted_rows_give_the_same_distances),
+        cmocka_unit_test(trials_of_a_split_share_one_search),
         cmocka_unit_test(a_refused_allocation_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
