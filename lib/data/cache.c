@@ -1,5 +1,9 @@
 /* A fixed table of entries: absent, under construction, or ready.
  *
+ * What has to go is chosen by GreedyDual-Size (Cao and Irani, USITS 1997): an entry's worth is its
+ * seconds per byte on top of the worth of the last one that went, so that dear entries stay for
+ * long, but not for ever when nobody asks for them.
+ *
  * One mutex guards the table and is never held while building. An entry is published by its state
  * alone and its memory is one arena, so a forked child can take over what is ready: on the first
  * call in a new process the lock is made anew and what was under construction is dropped.
@@ -27,7 +31,7 @@ typedef struct entry {
     hone_arena *arena;
     void *object;
     int64_t pins;
-    uint64_t last_use;
+    double worth;   /* of keeping it, set at each use */
     double seconds; /* that the build took */
     int64_t work;   /* and its operations */
 } entry;
@@ -38,7 +42,7 @@ struct hone_cache {
     _Atomic pid_t process;
     int64_t budget;
     hone_cache_stats stats;
-    uint64_t clock;
+    double age; /* worth of the last entry that went */
     entry slot[SLOTS];
 };
 
@@ -147,21 +151,27 @@ static entry *find(hone_cache *c, const request *q)
     return NULL;
 }
 
-/* Cheapest to lose: least recently used among those that no trial holds. */
-static entry *oldest(hone_cache *c)
+static void use(const hone_cache *c, entry *e)
 {
-    entry *old = NULL;
+    e->worth = c->age + e->seconds / ((double)e->account.used + 1);
+}
+
+/* Cheapest to lose among those that no trial holds. */
+static entry *cheapest(hone_cache *c)
+{
+    entry *least = NULL;
     for (int i = 0; i < SLOTS; i++) {
         entry *e = &c->slot[i];
-        if (e->state == READY && !e->pins && (!old || e->last_use < old->last_use))
-            old = e;
+        if (e->state == READY && !e->pins && (!least || e->worth < least->worth))
+            least = e;
     }
-    return old;
+    return least;
 }
 
 static void evict(hone_cache *c, entry *e)
 {
     c->stats.evictions++;
+    c->age = e->worth;
     drop(e);
 }
 
@@ -170,10 +180,10 @@ static entry *free_slot(hone_cache *c)
     for (int i = 0; i < SLOTS; i++)
         if (c->slot[i].state == ABSENT)
             return &c->slot[i];
-    entry *old = oldest(c);
-    if (old)
-        evict(c, old);
-    return old;
+    entry *e = cheapest(c);
+    if (e)
+        evict(c, e);
+    return e;
 }
 
 /* The builder's job: whatever the basis does not name is gone. */
@@ -246,10 +256,11 @@ static void publish(hone_cache *c, entry *e)
 {
     e->account.cap = 0;
     e->state = READY;
-    e->pins++; /* not to be evicted by its own arrival */
-    for (entry *old; used(c) > c->budget && (old = oldest(c));)
-        evict(c, old);
-    e->private = used(c) > c->budget;
+    e->private = e->account.used > c->budget; /* nothing goes for what cannot stay */
+    e->pins++;                                /* not to be evicted by its own arrival */
+    for (entry *other; !e->private && used(c) > c->budget && (other = cheapest(c));)
+        evict(c, other);
+    e->private |= used(c) > c->budget;
     e->pins--;
     c->stats.misses++;
 }
@@ -336,7 +347,7 @@ static hone_status derive(hone_shared *s, const request *q, const void **object,
             drop(e);
     }
     if (!status) {
-        e->last_use = ++s->cache->clock;
+        use(s->cache, e);
         *object = e->object;
     }
     pthread_mutex_unlock(&s->cache->lock);
