@@ -31,6 +31,7 @@ typedef struct search {
     hone_arena *arena;
     hone_config **config;
     double *loss; /* rungs x n: NaN not yet, infinite failed */
+    bool *rough; /* rungs x n: the loss is of some of the rows or folds that others are judged on */
     hone_journal journal;
     hone_tuned tuned;
     int64_t started;
@@ -49,6 +50,16 @@ typedef struct search {
 static double *loss_at(const search *s, int rung, int64_t trial)
 {
     return &s->loss[(int64_t)rung * s->n + trial];
+}
+
+static bool *rough_at(const search *s, int rung, int64_t trial)
+{
+    return &s->rough[(int64_t)rung * s->n + trial];
+}
+
+static bool is_rough(const hone_result *r)
+{
+    return !r->status && (hone_result_number(r, "partial", -1) > 0 || r->folds < r->planned);
 }
 
 /* ---- what was asked ---- */
@@ -203,6 +214,7 @@ static hone_status read_trial(void *context, const cJSON *line, hone_error *erro
     if (!isnan(*at))
         return hone_fail(error, HONE_CORRUPT, "", "its trial stands twice");
     *at = loss;
+    *rough_at(s, (int)rung, trial) = cJSON_IsTrue(hone_json_get(line, "partial"));
     s->tuned.trials++, s->tuned.resumed++;
     s->tuned.failed += isinf(loss);
     return HONE_OK;
@@ -240,6 +252,7 @@ static char *line_of(const search *s, int64_t trial, const hone_result *r, const
         hone_text_add(&t, ",\"message\":");
         hone_text_quoted(&t, r->error.message);
     } else {
+        hone_text_add(&t, is_rough(r) ? ",\"partial\":true" : "");
         hone_text_add(&t, ",\"seconds\":");
         hone_text_number(&t, hone_result_number(r, "seconds", -1));
     }
@@ -309,6 +322,7 @@ static void note(void *context, int64_t place, const hone_result *r)
     if (r->end == HONE_END_CANCELLED || s->failure)
         return;
     *loss_at(s, s->rung, trial) = r->status ? INFINITY : r->loss;
+    *rough_at(s, s->rung, trial) = is_rough(r);
     s->tuned.trials++;
     s->tuned.failed += r->status != HONE_OK;
     if (r->status)
@@ -319,13 +333,18 @@ static void note(void *context, int64_t place, const hone_result *r)
 }
 
 typedef struct ranked {
+    bool rough;
     double loss;
     int64_t trial;
 } ranked;
 
+/* A trial that was judged on a few rows before its deadline may have had luck with them: it stands
+ * behind all that were judged whole. */
 static int by_loss(const void *a, const void *b)
 {
     const ranked *p = a, *q = b;
+    if (p->rough != q->rough)
+        return p->rough ? 1 : -1;
     if (p->loss != q->loss)
         return p->loss < q->loss ? -1 : 1;
     return p->trial < q->trial ? -1 : p->trial > q->trial;
@@ -341,7 +360,7 @@ static hone_status choose(search *s, hone_error *error)
     for (int64_t i = 0; i < s->n; i++) {
         const double loss = s->rung ? *loss_at(s, s->rung - 1, i) : 0;
         if (isfinite(loss))
-            order[n++] = (ranked){loss, i};
+            order[n++] = (ranked){s->rung && *rough_at(s, s->rung - 1, i), loss, i};
     }
     qsort(order, (size_t)n, sizeof *order, by_loss);
     const int64_t most = members_of(s, s->rung);
@@ -391,9 +410,10 @@ static hone_status sample(search *s, hone_error *error)
     const int64_t losses = s->n * s->rungs;
     s->config = HONE_NEW(s->arena, hone_config *, s->n, 1);
     s->loss = HONE_RAW(s->arena, double, losses, 1);
+    s->rough = HONE_NEW(s->arena, bool, losses, 1);
     s->member = HONE_RAW(s->arena, int64_t, s->n, 1);
     s->chosen = HONE_NEW(s->arena, const hone_config *, s->n, 1);
-    if (!s->config || !s->loss || !s->member || !s->chosen)
+    if (!s->config || !s->loss || !s->rough || !s->member || !s->chosen)
         return hone_no_memory(error);
     for (int64_t i = 0; i < losses; i++)
         s->loss[i] = NAN;
@@ -405,13 +425,14 @@ static hone_status sample(search *s, hone_error *error)
 /* The best of the largest budget that has one. */
 static hone_status take_best(search *s, hone_error *error)
 {
-    s->tuned.best = -1;
-    for (int r = s->rungs - 1; r >= 0 && s->tuned.best < 0; r--)
+    ranked best = {.trial = -1};
+    for (int r = s->rungs - 1; r >= 0 && best.trial < 0; r--)
         for (int64_t i = 0; i < s->n; i++) {
-            const double loss = *loss_at(s, r, i);
-            if (isfinite(loss) && (s->tuned.best < 0 || loss < s->tuned.loss))
-                s->tuned.best = i, s->tuned.loss = loss;
+            const ranked one = {*rough_at(s, r, i), *loss_at(s, r, i), i};
+            if (isfinite(one.loss) && (best.trial < 0 || by_loss(&one, &best) < 0))
+                best = one;
         }
+    s->tuned.best = best.trial, s->tuned.loss = best.loss;
     if (s->tuned.best >= 0)
         return HONE_OK;
     if (s->last.status)

@@ -327,6 +327,64 @@ static void start_rival(void *context, const char *line)
     hone_dataset_free(d);
 }
 
+/* A journal whose trials all ended, the least loss among them found on a part of the rows. */
+static void a_trial_judged_on_some_rows_is_not_the_best(void **state)
+{
+    (void)state;
+    char directory[64], file[96];
+    new_journal(directory, file, sizeof file);
+    seen s = nothing();
+    double final;
+    const hone_tuned whole = tuned_well(&(request){.journal = file}, &s, &final);
+    char text[32768];
+    FILE *f = fopen(file, "r");
+    const size_t length = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[length] = 0;
+    assert_true(length < sizeof text - 1);
+    char number[32];
+    snprintf(number, sizeof number, "{\"trial\":%d,", whole.best == 4 ? 5 : 4);
+    char *line = strstr(text, number), *rest = strchr(line, '\n') + 1;
+    for (int partial = 1; partial >= 0; partial--) {
+        f = fopen(file, "w");
+        fwrite(text, 1, (size_t)(line - text), f);
+        fprintf(f, "%s\"rung\":0,\"loss\":-7%s}\n%s", number, partial ? ",\"partial\":true" : "",
+                rest);
+        fclose(f);
+        seen none = nothing();
+        const hone_tuned t = tuned_well(&(request){.journal = file}, &none, &final);
+        assert_int_equal(t.resumed, TRIALS);
+        assert_int_equal(t.best == whole.best && t.loss == whole.loss, partial);
+        assert_int_equal(t.loss == -7, !partial);
+    }
+    remove_journal(directory, file);
+}
+
+/* Nothing gets below -1: the cutoff ends each trial after its first fold. */
+static void lines_say_which_losses_are_not_of_all_folds(void **state)
+{
+    (void)state;
+    char directory[64], file[96];
+    new_journal(directory, file, sizeof file);
+    const hone_options cut = {.size = sizeof cut,
+                              .threads = 1,
+                              .validation = HONE_VALIDATE_FOLDS,
+                              .folds = 5,
+                              .cutoff = &(double){-1.5}};
+    seen s = nothing();
+    double final;
+    tuned_well(&(request){.journal = file, .train = &cut}, &s, &final);
+    char line[4096];
+    FILE *f = fopen(file, "r");
+    int lines = 0, partial = 0;
+    for (; fgets(line, sizeof line, f); lines++)
+        partial += strstr(line, "\"partial\":true") != NULL;
+    fclose(f);
+    assert_int_equal(lines, 1 + TRIALS);
+    assert_int_equal(partial, TRIALS);
+    remove_journal(directory, file);
+}
+
 static void two_searches_cannot_write_one_journal(void **state)
 {
     (void)state;
@@ -403,6 +461,8 @@ int main(void)
         cmocka_unit_test(a_random_search_may_be_made_longer),
         cmocka_unit_test(a_cancelled_search_keeps_what_was_finished),
         cmocka_unit_test(a_journal_of_something_else_is_refused_and_left_alone),
+        cmocka_unit_test(a_trial_judged_on_some_rows_is_not_the_best),
+        cmocka_unit_test(lines_say_which_losses_are_not_of_all_folds),
         cmocka_unit_test(two_searches_cannot_write_one_journal),
         cmocka_unit_test(failed_trials_are_written_down_and_the_search_goes_on),
         cmocka_unit_test(options_that_make_no_sense_are_refused_by_name),
