@@ -372,6 +372,30 @@ static void an_l1_penalty_over_many_columns_ends_at_its_conditions(void **state)
     }
 }
 
+/* A column that is too small for its penalty has no coefficient to speak of: the objective in the
+ * columns' own units is the one that the state tells, penalty included. */
+static void a_tiny_column_does_not_hide_a_huge_penalty(void **state)
+{
+    (void)state;
+    for (int penalty = PENALTY_L2; penalty <= PENALTY_ELASTICNET; penalty++)
+        for (int64_t c = 2; c <= 3; c++)
+            for (int all = 0; all < 2; all++) {
+                logistic_params p = world_params();
+                p.penalty = penalty, p.tol = 1e-9;
+                world_make(&W, 200, 4, c, 1, 3);
+                for (int64_t i = 0; i < W.n * W.d; i++)
+                    W.x[i] *= all || i % W.d == 2 ? 1e-300 : 1;
+                hone_fitted *f = world_fit(&W, NULL, &p, false, 2, 0);
+                const logistic_state *s = f->state;
+                const double want =
+                    (double)world_objective(&W, &p, false, s->coef, s->intercept) / (double)W.n;
+                assert_true(s->converged);
+                if (!isfinite(want) || !(fabs(s->objective - want) <= 1e-6 * want))
+                    fail_msg("penalty %d: %.12g is not %.12g", penalty, s->objective, want);
+                hone_fitted_free(f);
+            }
+}
+
 static void hopeless_data_end_finite(void **state)
 {
     (void)state;
@@ -427,6 +451,7 @@ int main(void)
         cmocka_unit_test(one_hot_sparse_and_dense_rows_give_one_optimum),
         cmocka_unit_test(an_l1_penalty_ends_at_its_conditions),
         cmocka_unit_test(an_l1_penalty_over_many_columns_ends_at_its_conditions),
+        cmocka_unit_test(a_tiny_column_does_not_hide_a_huge_penalty),
         cmocka_unit_test(hopeless_data_end_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,8 @@
 #include "toolbox/linear/solver.h"
 #include "toolbox/rows.h"
 
+/* A larger penalty counts as this, and its coordinate as 0. */
+static const double MOST_PENALTY = 1e100;
 enum { MOST_FACTORED = 3000, PRODUCTS = 20, LONE_PRODUCTS = 100, EPOCHS = 2000, SCATTERED = 4 };
 
 double hone_solver_penalty(const hone_solver *s, const double *v)
@@ -32,12 +34,22 @@ double hone_solver_gradient(const hone_solver *s, const double *v, const double 
     return most;
 }
 
+/* What is left of a coordinate under a penalty that was cut is far too large in the column's own
+ * units, where the optimum is nearer to 0 than any change of the objective can tell. */
+static void drop_cut(const hone_solver *s)
+{
+    for (int64_t i = 0; i < s->all; i++)
+        if (s->ridge[i % s->size] >= MOST_PENALTY || s->lasso[i % s->size] >= MOST_PENALTY)
+            s->v[i] = 0;
+}
+
 /* Coefficients of the given columns. A constant added to all intercepts of a softmax changes
  * nothing: their mean is made 0. */
 static void leave(const hone_solver *s)
 {
     const int64_t cols = s->problem->job->x.cols, outputs = s->rows.outputs;
     double mean = 0;
+    drop_cut(s);
     for (int64_t k = 0; k < outputs; k++) {
         hone_design_leave(s->rows.design, cols, s->v + k * s->size, s->w + k * (cols + 1));
         mean += s->w[k * (cols + 1) + cols] / (double)outputs;
@@ -107,8 +119,7 @@ static hone_status keep_weighted(const hone_linear *p, hone_fit_job *job, hone_r
     return HONE_OK;
 }
 
-/* Penalties of a coordinate, in the units of a mean loss. One that no float can hold keeps the
- * coordinate at 0 all the same. */
+/* Penalties of a coordinate, in the units of a mean loss. */
 static void set_penalties(hone_solver *s)
 {
     const hone_linear *p = s->problem;
@@ -119,8 +130,8 @@ static void set_penalties(hone_solver *s)
     for (int64_t j = 0; j < d->size; j++) {
         if (d->column[j] < 0)
             continue;
-        s->ridge[j] = fmin(p->l2 / total / d->scale[j] / d->scale[j], 1e100);
-        s->lasso[j] = fmin(p->l1 / total / d->scale[j], 1e100);
+        s->ridge[j] = fmin(p->l2 / total / d->scale[j] / d->scale[j], MOST_PENALTY);
+        s->lasso[j] = fmin(p->l1 / total / d->scale[j], MOST_PENALTY);
     }
 }
 
