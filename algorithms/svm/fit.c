@@ -247,6 +247,8 @@ static hone_status solve_parts(fit *f, hone_error *error)
         if (f->n_parts > 1 && !regress && solve_is_small(f->parts[i].n, f->parts[i].n))
             f->small[count++] = i;
     HONE_TRY(hone_for_blocks(job->run, count, solve_small_part, f, error));
+    for (int64_t i = 0; i < count; i++)
+        hone_work(job->run, f->parts[f->small[i]].iterations * f->parts[f->small[i]].n);
     for (int64_t i = 0, next = 0; i < f->n_parts; i++) {
         if (next < count && f->small[next] == i)
             next++;

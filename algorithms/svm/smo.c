@@ -69,6 +69,14 @@ static smo_ends move_slopes(const smo *s, double delta, const float *ki, const f
     return other;
 }
 
+/* After every POLL pairs. */
+static bool stops(const smo *s, const hone_run *run)
+{
+    if (!s->inside)
+        hone_work(run, POLL * s->q);
+    return hone_stopping(run) != HONE_GO;
+}
+
 int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_run *run,
                   hone_isa isa)
 {
@@ -80,7 +88,7 @@ int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_r
     while (ends.most - ends.least >= enough && pairs < most) {
         const float *ki = s->K + ends.i * s->stride;
         const int64_t j = partner(&part, ends.least, ki, s->diagonal[ends.i]);
-        if (j < 0 || (pairs % POLL == POLL - 1 && hone_stopping(run) != HONE_GO))
+        if (j < 0 || (pairs % POLL == POLL - 1 && stops(s, run)))
             break;
         const double delta = move_pair(s, ends.i, j);
         ends = move_slopes(s, delta, ki, s->K + j * s->stride, isa, &part);

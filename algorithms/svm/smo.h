@@ -10,6 +10,8 @@
 #ifndef HONE_SVM_SMO_H
 #define HONE_SVM_SMO_H
 
+#include <stdbool.h>
+
 #include "toolbox/isa.h"
 
 /* Arrays of q numbers, q a multiple of 16, `stride` floats between rows of K; what lies
@@ -23,6 +25,7 @@ typedef struct smo {
     float *other_up,
         *other_low; /* nu: the same for y = -1, and up, low for y = 1 alone; else NULL */
     double gap;     /* at the end */
+    bool inside;    /* of a block, where work is not counted */
 } smo;
 
 /* Pairs until the gap is below max(least, share * first gap), `most` pairs or a stop of the run;

@@ -188,6 +188,7 @@ static void run_small(problem *p, smo *s)
     for (int64_t v = 0; v < p->m; v++)
         subproblem_load(s, v, p, v);
     subproblem_pad(s, p->m);
+    s->inside = p->inside;
     p->iterations = smo_solve(s, p->tol, 0, p->max_iter, p->run, p->kernel->isa);
     for (int64_t v = 0; v < p->m; v++) {
         p->alpha[v] = s->alpha[v];

@@ -24,7 +24,7 @@ typedef struct twin {
 /* Each ends with {0}. */
 extern const twin broken_allocations[], broken_degenerate[], broken_files[], broken_forks[],
     broken_host[], broken_learns[], broken_limits[], broken_permutations[], broken_seeds[],
-    broken_starved[], broken_tables[], broken_threads[], broken_together[], broken_views[],
-    broken_weights[], broken_wide[];
+    broken_space[], broken_starved[], broken_tables[], broken_threads[], broken_together[],
+    broken_views[], broken_weights[], broken_wide[];
 
 #endif

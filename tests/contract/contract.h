@@ -49,9 +49,10 @@ int contract_main(int argc, char **argv, const contract *c);
 HONE_PRINTF(5, 6)
 bool stage_refuse(stage *s, const char *file, int line, const char *what, const char *format, ...);
 
+void stage_clear(stage *s);                 /* drops what it owns */
 void *stage_memory(stage *s, size_t bytes); /* zeroed; ends the case when there is none */
 const char *stage_path(stage *s, const char *name);
-stage *stage_within(stage *s);    /* for another thread; ends with this one */
+stage *stage_within(stage *s);    /* ends with this one; another thread may use it */
 int stage_files(const stage *s);  /* files in its directory */
 void stage_sweep(const stage *s); /* removes them */
 

@@ -43,13 +43,19 @@ void stage_sweep(const stage *s)
     empty(s->directory, true);
 }
 
-void stage_close(stage *s)
+void stage_clear(stage *s)
 {
     for (prop *p = s->props, *next; p; p = next) {
         next = p->next;
         p->drop(p->thing);
         free(p);
     }
+    s->props = NULL;
+}
+
+void stage_close(stage *s)
+{
+    stage_clear(s);
     empty(s->directory, true);
     rmdir(s->directory);
     free(s);
