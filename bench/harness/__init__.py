@@ -1,0 +1,1 @@
+"""The bench harness: cases against peers, in pairs, with quality before time."""

@@ -1,0 +1,164 @@
+"""The peers: how each builds the model of a case from scikit-learn's names, and its variants.
+
+A peer maps (model, task) to a maker; a maker takes (params, threads, seed, **variant) and returns an
+object with fit and predict. `variants` are the peer's documented ways to the same answer: each is
+tried once, the fastest counts.
+"""
+
+import importlib.metadata
+
+CLASSIFY, REGRESS = "classification", "regression"
+
+
+class Peer:
+    def __init__(self, package, makers, variants=None, before=None):
+        self.package, self.makers = package, makers
+        self.variants, self.before = variants or {}, before
+
+    def version(self):
+        return importlib.metadata.version(self.package)
+
+    def offers(self, model, task):
+        return (model, task) in self.makers
+
+    def choices(self, model, sparse):
+        rows = self.variants.get(model, [{}])
+        return [row for row in rows if not (sparse and row.get("algorithm") == "kd_tree")
+                and not (sparse and row.get("solver") == "newton-cholesky")]
+
+    def make(self, model, task, params, threads, seed, variant):
+        if self.before:
+            self.before()
+        return self.makers[model, task](dict(params), threads, seed, **variant)
+
+
+def _estimator(module, name, *, jobs=False, seeded=False, **fixed):
+    def make(params, threads, seed, **variant):
+        cls = getattr(importlib.import_module(module), name)
+        options = {**params, **fixed, **variant}
+        if jobs:
+            options["n_jobs"] = threads
+        if seeded:
+            options["random_state"] = seed
+        return cls(**options)
+
+    return make
+
+
+def _sklearn():
+    forest, near, linear = "sklearn.ensemble", "sklearn.neighbors", "sklearn.linear_model"
+    return {
+        ("random_forest", CLASSIFY): _estimator(forest, "RandomForestClassifier", jobs=True, seeded=True),
+        ("random_forest", REGRESS): _estimator(forest, "RandomForestRegressor", jobs=True, seeded=True),
+        ("svm", CLASSIFY): _estimator("sklearn.svm", "SVC", cache_size=2000),
+        ("svm", REGRESS): _estimator("sklearn.svm", "SVR", cache_size=2000),
+        ("logistic_regression", CLASSIFY): _estimator(linear, "LogisticRegression"),
+        ("knn", CLASSIFY): _estimator(near, "KNeighborsClassifier", jobs=True),
+        ("knn", REGRESS): _estimator(near, "KNeighborsRegressor", jobs=True),
+    }
+
+
+SKLEARN_VARIANTS = {
+    "logistic_regression": [{"solver": s} for s in ("lbfgs", "newton-cholesky", "newton-cg")],
+    "knn": [{"algorithm": a} for a in ("brute", "kd_tree")],
+}
+
+
+def _hone():
+    own = "hone.sklearn"
+    return {
+        ("random_forest", CLASSIFY): _estimator(own, "RandomForestClassifier", jobs=True, seeded=True),
+        ("random_forest", REGRESS): _estimator(own, "RandomForestRegressor", jobs=True, seeded=True),
+        ("svm", CLASSIFY): _estimator(own, "SVC", jobs=True),
+        ("svm", REGRESS): _estimator(own, "SVR", jobs=True),
+        ("logistic_regression", CLASSIFY): _estimator(own, "LogisticRegression", jobs=True),
+        ("knn", CLASSIFY): _estimator(own, "KNeighborsClassifier", jobs=True),
+        ("knn", REGRESS): _estimator(own, "KNeighborsRegressor", jobs=True),
+    }
+
+
+def _intelex():
+    from sklearnex import patch_sklearn
+
+    patch_sklearn(verbose=False)
+
+
+class _Libsvm:
+    """LIBSVM through its own Python binding, -s 0 (C-SVC), 2 GB of kernel cache."""
+
+    def __init__(self, params):
+        self.params = params
+
+    def fit(self, X, y):
+        from libsvm.svmutil import svm_parameter, svm_problem, svm_train
+
+        gamma = self.params["gamma"]
+        if gamma == "scale":
+            gamma = 1.0 / (X.shape[1] * X.var())
+        options = (f"-s 0 -t 2 -c {self.params['C']} -g {gamma} -e {self.params['tol']} "
+                   f"-m 2000 -q")
+        self.model = svm_train(svm_problem(y, X), svm_parameter(options))
+        return self
+
+    def predict(self, X):
+        import numpy as np
+        from libsvm.svmutil import svm_predict
+
+        labels, _, _ = svm_predict([], X, self.model, "-q")
+        return np.asarray(labels)
+
+
+class _Faiss:
+    """faiss's exact index with the vote in NumPy."""
+
+    def __init__(self, params, threads):
+        self.k, self.threads = params["n_neighbors"], threads
+
+    def fit(self, X, y):
+        import faiss
+        import numpy as np
+
+        faiss.omp_set_num_threads(self.threads)
+        self.index = faiss.IndexFlatL2(X.shape[1])
+        self.index.add(np.ascontiguousarray(X, dtype=np.float32))
+        self.y, self.classes = np.asarray(y), int(y.max()) + 1
+        return self
+
+    def predict(self, X):
+        import numpy as np
+
+        _, near = self.index.search(np.ascontiguousarray(X, dtype=np.float32), self.k)
+        votes = np.zeros((len(X), self.classes), dtype=np.int32)
+        np.add.at(votes, (np.arange(len(X))[:, None], self.y[near]), 1)
+        return votes.argmax(axis=1)
+
+
+def _lightgbm_forest(params, threads, seed):
+    import lightgbm
+
+    share = 0.632
+    return lightgbm.LGBMClassifier(
+        boosting_type="rf", n_estimators=params["n_estimators"], num_leaves=4096, subsample=share,
+        subsample_freq=1, feature_fraction_bynode=0.3, min_child_samples=1, n_jobs=threads,
+        random_state=seed, verbose=-1)
+
+
+def _xgboost_forest(params, threads, seed):
+    import xgboost
+
+    return xgboost.XGBRFClassifier(
+        n_estimators=params["n_estimators"], max_depth=16, subsample=0.632, colsample_bynode=0.3,
+        tree_method="hist", n_jobs=threads, random_state=seed)
+
+
+PEERS = {
+    "hone": Peer("hone", _hone()),
+    "hone again": Peer("hone", _hone()),
+    "scikit-learn": Peer("scikit-learn", _sklearn(), SKLEARN_VARIANTS),
+    "scikit-learn-intelex": Peer("scikit-learn-intelex", _sklearn(),
+                                 {"knn": SKLEARN_VARIANTS["knn"]}, before=_intelex),
+    "libsvm": Peer("libsvm-official", {("svm", CLASSIFY): lambda p, t, s: _Libsvm(p)}),
+    "faiss": Peer("faiss-cpu", {("knn", CLASSIFY): lambda p, t, s: _Faiss(p, t)}),
+    "lightgbm": Peer("lightgbm", {("random_forest", CLASSIFY): _lightgbm_forest}),
+    "xgboost": Peer("xgboost", {("random_forest", CLASSIFY): _xgboost_forest}),
+}

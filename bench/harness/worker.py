@@ -1,0 +1,70 @@
+"""One block: a fresh process that fits and predicts one case with one peer, and prints a JSON line.
+
+The parent sets the thread variables of the environment before this process starts. The first fit is
+the cold start; the second is the one that counts. Conversions stand inside the timed part.
+"""
+
+import json
+import os
+import pickle
+import resource
+import sys
+import time
+
+from . import data, gate, peers
+
+
+def timed(call):
+    start, cpu = time.perf_counter(), time.process_time()
+    value = call()
+    return value, time.perf_counter() - start, time.process_time() - cpu
+
+
+def single_rows(model, X, count):
+    """Microseconds of predicting one row at a time, sorted."""
+    rows = [X[i : i + 1] for i in range(min(count, X.shape[0]))]
+    model.predict(rows[0])
+    times = []
+    for row in rows:
+        start = time.perf_counter_ns()
+        model.predict(row)
+        times.append((time.perf_counter_ns() - start) / 1e3)
+    return sorted(times)
+
+
+def size_of(model):
+    try:
+        return len(pickle.dumps(model))
+    except (TypeError, ValueError, pickle.PicklingError):
+        return None
+
+
+def block(job):
+    X, y, X_test, y_test = data.read(job["data"])
+    peer = peers.PEERS[job["peer"]]
+    make = lambda: peer.make(job["model"], job["task"], job["params"], job["threads"], job["seed"],
+                             job["variant"])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    (cold, cold_seconds, _) = timed(lambda: make().fit(X, y))
+    timed(lambda: cold.predict(X_test[:256]))
+    model = make()
+    _, fit_seconds, fit_cpu = timed(lambda: model.fit(X, y))
+    predicted, predict_seconds, _ = timed(lambda: model.predict(X_test))
+    line = {
+        "peer": job["peer"], "version": peer.version(), "variant": job["variant"],
+        "dtype": str(X.dtype), "threads": job["threads"], "seed": job["seed"],
+        "cold": cold_seconds, "fit": fit_seconds, "fit_cpu": fit_cpu, "predict": predict_seconds,
+        "peak_mib": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
+        "score": gate.score(job["task"], y_test, predicted),
+        "objective": gate.objective(job, model, X, y),
+        "load": os.getloadavg()[0],
+    }
+    if job["single_rows"]:
+        times = single_rows(model, X_test, job["single_rows"])
+        line |= {"p50_us": times[len(times) // 2], "p99_us": times[len(times) * 99 // 100],
+                 "bytes": size_of(model)}
+    return line
+
+
+if __name__ == "__main__":
+    print(json.dumps(block(json.load(sys.stdin))))
