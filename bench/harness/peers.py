@@ -2,7 +2,7 @@
 
 A peer maps (model, task) to a maker; a maker takes (params, threads, seed, **variant) and returns an
 object with fit and predict. `variants` are the peer's documented ways to the same answer: each is
-tried once, the fastest counts.
+tried once, the fastest counts. `metrics` names what may be compared when it is not everything.
 """
 
 import importlib.metadata
@@ -11,8 +11,8 @@ CLASSIFY, REGRESS = "classification", "regression"
 
 
 class Peer:
-    def __init__(self, package, makers, variants=None, before=None):
-        self.package, self.makers = package, makers
+    def __init__(self, package, makers, variants=None, before=None, metrics=None):
+        self.package, self.makers, self.metrics = package, makers, metrics
         self.variants, self.before = variants or {}, before
 
     def version(self):

@@ -1,16 +1,15 @@
 """bench/report: one self-contained HTML page, its pictures, and the table of the README."""
 
 import argparse
-import base64
 import html
 import json
 import pathlib
 import sys
 
-from . import runs, stats
+from . import pictures, runs
 
 BEGIN, END = "<!-- bench table: made by bench/report -->", "<!-- bench table ends -->"
-TITLES = {"fit": "fit", "predict": "predict", "p50_us": "one row"}
+PUBLISHED = runs.ROOT / "bench/published.jsonl"  # the rows that the README quotes
 STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --soft: #666; --line: #ddd; --win: #0a7a3c; --lose: #b3261e }
 @media (prefers-color-scheme: dark) { :root { --ink: #eee; --soft: #aaa; --line: #444; --win: #5fd08f; --lose: #ff8a80 } }
@@ -24,17 +23,27 @@ img { max-width: 100%; height: auto; background: white; border-radius: 6px }
 """
 
 
-def latest(path):
-    """The last row of each (case, peer, threads), in the order of the file."""
-    rows = {}
-    for line in path.read_text().splitlines():
-        row = json.loads(line)
-        rows[row["case"], row["peer"], row["threads"]] = row
-    return list(rows.values())
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def latest(path, *keys):
+    """The last line of each combination of keys, in the order of the file."""
+    return list({tuple(row[key] for key in keys): row for row in lines_of(path)}.values())
 
 
 def ratio_text(value):
     return f"{value[0]:.2f} [{value[1]:.2f}, {value[2]:.2f}]"
+
+
+def where(row):
+    machine = row["machine"]
+    return (f"{machine['processor']}, {machine['cores']} cores, {machine['vectors']}, "
+            f"{machine['date'][:10]}, commit {machine['commit']}; suite `{row['suite']}`, "
+            f"{row['pairs']} pairs, load {machine['load']:.2f} at the start")
+
+
+# --- the page -------------------------------------------------------------------------------------
 
 
 def cells(row):
@@ -45,106 +54,104 @@ def cells(row):
         return f'<td class="text lose" colspan="3">no ratio: {html.escape(row["quality"])}</td>{scores}'
     parts = []
     for metric in runs.METRICS:
+        if metric not in row:
+            parts.append("<td></td>")
+            continue
         kind = "win" if row[metric][1] > 1 else "lose" if row[metric][2] < 1 else ""
         parts.append(f'<td class="{kind}">{ratio_text(row[metric])}</td>')
     return "".join(parts) + scores
 
 
-def picture(draw, path):
-    """A PNG in the folder and the same as an <img> tag."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure = draw(plt)
-    figure.savefig(path, dpi=130, bbox_inches="tight")
-    plt.close(figure)
-    data = base64.b64encode(path.read_bytes()).decode()
-    return f'<img alt="{path.stem}" src="data:image/png;base64,{data}">'
+def table_of(header, rows):
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in header)
+    return f'<div class="scroll"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
 
 
-def draw_ratios(rows, metric):
-    def draw(plt):
-        figure, axes = plt.subplots(figsize=(7, 0.9 + 0.3 * len(rows)))
-        places = range(len(rows))[::-1]
-        for y, row in zip(places, rows):
-            middle, low, high = row[metric]
-            colour = "#0a7a3c" if low > 1 else "#b3261e" if high < 1 else "#777777"
-            axes.plot([low, high], [y, y], color=colour, linewidth=3)
-            axes.plot([middle], [y], "o", color=colour)
-            axes.text(high * 1.06, y, f"{middle:.1f}x", va="center", fontsize=8)
-        axes.axvline(1, color="#333333", linewidth=1)
-        axes.set_xscale("log")
-        axes.set_yticks(list(places), [f"{r['case']} / {r['peer']}" for r in rows], fontsize=8)
-        axes.set_xlabel("time of the peer over time of Hone (right: Hone is faster)")
-        axes.set_title(TITLES[metric])
-        axes.margins(x=0.15)
-        return figure
-
-    return draw
+def ratio_table(rows):
+    header = ("case", "peer", *pictures.TITLES.values(), "Hone's score", "peer's score")
+    return table_of(header, [f"<tr><td>{html.escape(row['case'])}</td>"
+                             f"<td>{html.escape(row['peer'])}</td>{cells(row)}</tr>" for row in rows])
 
 
-def draw_accuracy(rows):
-    def draw(plt):
-        figure, axes = plt.subplots(figsize=(7, 4))
-        for row in rows:
-            ratio, gain = row["fit"][0], row["our_score"] - row["their_score"]
-            if row["their_score"] >= 0:
-                axes.plot([ratio], [100 * gain], "o", color="#1f5fa8")
-                axes.annotate(f"{row['case']} / {row['peer']}", (ratio, 100 * gain), fontsize=6)
-        axes.axvline(1, color="#333333", linewidth=1)
-        axes.axhline(0, color="#333333", linewidth=1)
-        axes.set_xscale("log")
-        axes.set_xlabel("fit time of the peer over Hone's")
-        axes.set_ylabel("accuracy of Hone over the peer's, points")
-        return figure
+def size_table(rows):
+    """Memory, cold start and size of the model: not judged, but told."""
+    def line(row, side, name):
+        block = row[side]
+        size = "" if block["bytes"] is None else f"{block['bytes'] / 2**20:.2f}"
+        return (f"<tr><td>{html.escape(row['case'])}</td><td>{html.escape(name)}</td>"
+                f"<td>{block['cold']:.3g}</td><td>{block['peak_mib']:.0f}</td><td>{size}</td></tr>")
 
-    return draw
+    parts = [line(row, side, name) for row in rows
+             for side, name in (("ours", "hone"), ("theirs", row["peer"]))]
+    return table_of(("case", "library", "first fit, s", "memory, MiB", "model, MiB"), parts)
 
 
-def page(rows, folder):
-    machine = rows[-1]["machine"]
-    good = [r for r in rows if r.get("passed")]
-    table = "".join(f"<tr><td>{html.escape(r['case'])}</td><td>{html.escape(r['peer'])}</td>"
-                    f"{cells(r)}</tr>" for r in rows)
-    pictures = [picture(draw_ratios(good, m), folder / f"ratios-{m}.png") for m in runs.METRICS]
-    pictures.append(picture(draw_accuracy(good), folder / "accuracy.png"))
-    head = "".join(f"<th>{html.escape(t)}</th>"
-                   for t in ("case", "peer", "fit", "predict", "one row", "Hone's score", "peer's score"))
-    facts = (f"{machine['processor']}, {machine['cores']} cores, {machine['vectors']}, "
-             f"{machine['system']}; {machine['date']}; commit {machine['commit']}; suite "
-             f"{rows[-1]['suite']}, {rows[-1]['pairs']} pairs; load at the start {machine['load']:.2f}")
+def kernel_table(kernels):
+    if not kernels:
+        return "<p>Not measured: bench/kernels/run.</p>"
+    header = ("kernel", "instructions", "shape", "10^9 a second", "share of the limit")
+    return table_of(header, [
+        f"<tr><td>{html.escape(k['what'])}</td><td>{k['isa']}</td><td>{k['shape']}</td>"
+        f"<td>{k['giga_per_second']:.2f}</td><td>{k['share_of_limit']:.2f}</td></tr>" for k in kernels])
+
+
+def figures(draws, folder):
+    return "".join(f"<p>{pictures.picture(draw, folder / (name + '.png'))}</p>"
+                   for name, draw in draws.items())
+
+
+def page(rows, curves, kernels, folder):
+    good = [row for row in rows if row.get("passed")]
+    ratios = {f"ratios-{m}": pictures.draw_ratios([r for r in good if m in r], m)
+              for m in runs.METRICS}
+    grown = {f"{c['model']}-{c['axis']}": pictures.draw_curve(c) for c in curves}
+    summary = "".join(f"<li>{html.escape(line)}</li>" for line in runs.summary(rows))
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Hone against its peers</title><style>{STYLE}</style>
 <h1>Hone against its peers</h1>
-<p class="soft">{html.escape(facts)}</p>
+<p class="soft">{html.escape(where(rows[-1]))}</p>
 <p>Ratios are the peer's time over Hone's in paired runs of fresh processes on the same arrays: the
 median and its bootstrap 95 % interval. Above 1 Hone is faster. A case whose quality is not at least
 the peer's has no ratio. Score: held-out accuracy, or minus the root mean squared error.</p>
-<ul>{"".join(f"<li>{html.escape(line)}</li>" for line in runs.summary(rows))}</ul>
-<div class="scroll"><table><tr>{head}</tr>{table}</table></div>
-<h2>Ratios</h2>{"".join(f"<p>{p}</p>" for p in pictures[:-1])}
-<h2>Time against accuracy</h2><p>{pictures[-1]}</p>
+<ul>{summary}</ul>
+{ratio_table(rows)}
+<h2>Ratios</h2>{figures(ratios, folder)}
+<h2>One row</h2>{figures({"latency": pictures.draw_latency(good)}, folder)}
+<h2>Time against accuracy</h2>{figures({"accuracy": pictures.draw_accuracy(good)}, folder)}
+<h2>Start, memory, size</h2>{size_table(good)}
+<h2>How cost grows</h2>{figures(grown, folder) or "<p>Not measured: bench/scaling.</p>"}
+<h2>Kernels against the limits of this machine</h2>{kernel_table(kernels)}
 </html>
 """
 
 
+# --- the README -----------------------------------------------------------------------------------
+
+
+def quoted(rows, metric):
+    """The ratio against the peer that was hardest to beat, with its name."""
+    known = [row for row in rows if metric in row]
+    if not known:
+        return ""
+    worst = min(known, key=lambda row: row[metric][0])
+    return f"{ratio_text(worst[metric])} {worst['peer']}"
+
+
 def readme_table(rows):
-    machine = rows[-1]["machine"]
-    lines = [BEGIN, "", "| case | peer | fit | predict | one row | Hone's score | peer's score |",
-             "| --- | --- | --- | --- | --- | --- | --- |"]
-    for row in rows:
-        if row.get("passed"):
-            ratios = [ratio_text(row[m]) for m in runs.METRICS]
-        else:
-            ratios = ["not run" if "missing" in row else "no ratio: quality", "", ""]
-        scores = [f"{row[s]:.4f}" if s in row else "" for s in ("our_score", "their_score")]
-        lines.append("| " + " | ".join([row["case"], row["peer"], *ratios, *scores]) + " |")
-    lines += ["", f"{machine['processor']}, {machine['cores']} cores, {machine['date'][:10]}, commit "
-              f"{machine['commit']}; suite `{rows[-1]['suite']}`, {rows[-1]['pairs']} pairs.", "", END]
-    return "\n".join(lines)
+    """A line a case: the ratio against the best peer of each metric, and who that is."""
+    lines = [BEGIN, "", "| case | " + " | ".join(pictures.TITLES.values()) + " | score, best peer's |",
+             "| --- | --- | --- | --- | --- |"]
+    for case in dict.fromkeys(row["case"] for row in rows if row["peer"] != "hone again"):
+        mine = [row for row in rows if row["case"] == case and "missing" not in row]
+        passed = [row for row in mine if row["passed"]]
+        failed = ", ".join(row["peer"] for row in mine if not row["passed"])
+        scores = (f"{mine[0]['our_score']:.4f}, {max(row['their_score'] for row in mine):.4f}"
+                  if mine else "")
+        note = f" (no ratio, quality: {failed})" if failed else ""
+        texts = [quoted(passed, metric) for metric in runs.METRICS]
+        lines.append("| " + " | ".join([case, *texts, scores + note]) + " |")
+    return "\n".join(lines + ["", where(rows[-1]) + ".", "", END])
 
 
 def put(readme, table):
@@ -154,21 +161,35 @@ def put(readme, table):
     return text[: text.index(BEGIN)] + table + text[text.index(END) + len(END) :]
 
 
+def publish(folder, readme):
+    """The rows of the folder become those that the README quotes."""
+    rows = latest(folder / "rows.jsonl", "case", "peer", "threads")
+    PUBLISHED.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    readme.write_text(put(readme, readme_table(rows)))
+
+
+def check(readme):
+    if put(readme, readme_table(lines_of(PUBLISHED))) != readme.read_text():
+        sys.exit(f"{readme.name}: its table is not that of {PUBLISHED.name}; run bench/report --publish")
+    print(f"{readme.name}: the table is that of {PUBLISHED.name}")
+
+
 def main():
     parser = argparse.ArgumentParser(prog="bench/report", description=__doc__)
     parser.add_argument("--out", default=str(runs.ROOT / "bench/out"))
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
-    parser.add_argument("--check", action="store_true", help="fail when README.md has another table")
+    parser.add_argument("--publish", action="store_true", help="put the table into README.md")
+    parser.add_argument("--check", action="store_true", help="only look whether README.md has drifted")
     args = parser.parse_args()
-    folder = pathlib.Path(args.out)
-    rows = latest(folder / "rows.jsonl")
-    readme = runs.ROOT / "README.md"
-    if args.readme or args.check:
-        text = put(readme, readme_table(rows))
-        if args.check and text != readme.read_text():
-            sys.exit("README.md: its bench table is not that of rows.jsonl; run bench/report --readme")
-        readme.write_text(text)
-    (folder / "report.html").write_text(page(rows, folder))
+    readme, folder = runs.ROOT / "README.md", pathlib.Path(args.out)
+    if args.check:
+        check(readme)
+        return
+    if args.publish:
+        publish(folder, readme)
+    rows = latest(folder / "rows.jsonl", "case", "peer", "threads")
+    curves = latest(folder / "curves.jsonl", "model", "axis")
+    text = page(rows, curves, lines_of(folder / "kernels.jsonl"), folder)
+    (folder / "report.html").write_text(text)
     print(folder / "report.html")
 
 

@@ -106,7 +106,7 @@ class Bench:
         for side, name in ((0, "our_score"), (1, "their_score")):
             row[name] = sum(pair[side]["score"] for pair in pairs) / len(pairs)
         if passed:
-            for metric in METRICS:
+            for metric in peers.PEERS[peer].metrics or METRICS:
                 row[metric] = stats.interval([b[metric] / a[metric] for a, b in pairs])
         return row
 
@@ -116,7 +116,7 @@ def show(row):
         return f"{row['case']:18} {row['peer']:21} not run: {row['missing']}"
     if not row["passed"]:
         return f"{row['case']:18} {row['peer']:21} no ratio: {row['quality']}"
-    cells = [f"{m} {row[m][0]:7.2f}x [{row[m][1]:.2f}, {row[m][2]:.2f}]" for m in METRICS]
+    cells = [f"{m} {row[m][0]:7.2f}x [{row[m][1]:.2f}, {row[m][2]:.2f}]" for m in METRICS if m in row]
     return f"{row['case']:18} {row['peer']:21} {'  '.join(cells)}  {row['quality']}"
 
 
@@ -126,7 +126,7 @@ def summary(rows):
     for metric in METRICS:
         best = {}
         for row in rows:
-            if row.get("passed") and row["peer"] != "hone again":
+            if metric in row and row["peer"] != "hone again":
                 best.setdefault(row["case"], []).append(row[metric][0])
         if best:
             worst = {case: min(values) for case, values in best.items()}

@@ -26,3 +26,8 @@ def lower_bound(differences):
 
 def geometric_mean(values):
     return float(np.exp(np.mean(np.log(values))))
+
+
+def slope(x, y):
+    """Of log y over log x by least squares: the exponent of a power law."""
+    return float(np.polyfit(np.log(np.asarray(x, float)), np.log(np.maximum(y, 1e-9)), 1)[0])

@@ -185,7 +185,7 @@ typedef struct exponent {
 static void exponentials(void *p)
 {
     const exponent *e = p;
-    hone_exp_f32(e->v, e->n, -1e-3F, e->isa);
+    hone_exp_f32(e->v, e->n, -1e-3F, 0, e->isa);
 }
 
 static void one_exp(hone_arena *arena, hone_isa isa, const char *isa_name)
