@@ -108,6 +108,27 @@ class _Libsvm:
         return np.asarray(labels)
 
 
+class _Liblinear:
+    """LIBLINEAR through its own Python binding: -s 0 -R, logistic regression with a free intercept."""
+
+    def __init__(self, params):
+        self.params = params
+
+    def fit(self, X, y):
+        from liblinear.liblinearutil import parameter, problem, train
+
+        options = f"-s 0 -R -B 1 -c {self.params['C']} -e {self.params['tol']} -q"
+        self.model = train(problem(y, X, bias=1), parameter(options))
+        return self
+
+    def predict(self, X):
+        import numpy as np
+        from liblinear.liblinearutil import predict
+
+        labels, _, _ = predict([], X, self.model, "-q")
+        return np.asarray(labels)
+
+
 class _Faiss:
     """faiss's exact index with the vote in NumPy."""
 
@@ -158,6 +179,8 @@ PEERS = {
     "scikit-learn-intelex": Peer("scikit-learn-intelex", _sklearn(),
                                  {"knn": SKLEARN_VARIANTS["knn"]}, before=_intelex),
     "libsvm": Peer("libsvm-official", {("svm", CLASSIFY): lambda p, t, s: _Libsvm(p)}),
+    "liblinear": Peer("liblinear-official",
+                      {("logistic_regression", CLASSIFY): lambda p, t, s: _Liblinear(p)}),
     "faiss": Peer("faiss-cpu", {("knn", CLASSIFY): lambda p, t, s: _Faiss(p, t)}),
     "lightgbm": Peer("lightgbm", {("random_forest", CLASSIFY): _lightgbm_forest}),
     "xgboost": Peer("xgboost", {("random_forest", CLASSIFY): _xgboost_forest}),
