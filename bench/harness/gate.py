@@ -35,18 +35,28 @@ def objective(job, model, X, y):
     return None
 
 
+def _differences(task, pairs):
+    """Ours minus the peer's score: points of accuracy, or a share of the peer's error."""
+    return [(a["score"] - b["score"]) / (1.0 if task == "classification" else abs(b["score"]))
+            for a, b in pairs]
+
+
+def undecided(task, pairs):
+    """Not worse on the mean, but too few seeds to say so."""
+    differences = _differences(task, pairs)
+    return stats.lower_bound(differences) < -MARGIN[task] <= np.mean(differences)
+
+
 def verdict(task, pairs):
     """(passed, reason) of the pairs [(ours, peer's), ...], one seed each."""
-    scores = [(a["score"], b["score"]) for a, b in pairs]
-    relative = [1.0 if task == "classification" else abs(b) for _, b in scores]
-    differences = [(a - b) / r for (a, b), r in zip(scores, relative)]
+    differences = _differences(task, pairs)
     lower = stats.lower_bound(differences)
+    text = f"mean difference {np.mean(differences):+.4f}, lower bound {lower:+.4f}, {len(pairs)} seeds"
     if lower < -MARGIN[task]:
-        return False, (f"quality: mean difference {np.mean(differences):+.4f}, lower bound "
-                       f"{lower:+.4f} below the margin {-MARGIN[task]}")
+        return False, f"quality: {text}, below the margin {-MARGIN[task]}"
     optima = [(a["objective"], b["objective"]) for a, b in pairs]
     if all(a is not None and b is not None for a, b in optima):
         worst = max((a - b) / abs(b) for a, b in optima)
         if not math.isfinite(worst) or worst > OBJECTIVE:
             return False, f"objective: worse by {worst:.1e}, allowed {OBJECTIVE:.0e}"
-    return True, f"mean difference {np.mean(differences):+.4f}, lower bound {lower:+.4f}"
+    return True, text

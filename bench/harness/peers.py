@@ -173,8 +173,8 @@ def _xgboost_forest(params, threads, seed):
 
 
 PEERS = {
-    "hone": Peer("hone", _hone()),
-    "hone again": Peer("hone", _hone()),
+    "hone": Peer("hone-ml", _hone()),
+    "hone again": Peer("hone-ml", _hone()),
     "scikit-learn": Peer("scikit-learn", _sklearn(), SKLEARN_VARIANTS),
     "scikit-learn-intelex": Peer("scikit-learn-intelex", _sklearn(),
                                  {"knn": SKLEARN_VARIANTS["knn"]}, before=_intelex),

@@ -15,6 +15,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXP
 METRICS = ("fit", "predict", "p50_us")
 LIMIT_SECONDS = 600
 SINGLE_ROWS = 400
+SEEDS = 20  # at most, when the quality of a case is open
 
 
 class Missing(Exception):
@@ -46,12 +47,12 @@ class Bench:
         self.machine = machine.describe(str(ROOT))
         self.lines = open(self.out / "lines.jsonl", "a", buffering=1)
 
-    def block(self, case, peer, seed, dtype, variant):
+    def block(self, case, peer, seed, dtype, variant, timed=True):
         """One fresh process; its line, written to lines.jsonl too."""
         path = self.store.path(case, seed, dtype)
         job = {"data": str(path), "peer": peer, "model": case["model"], "task": case["task"],
                "params": case["params"], "threads": self.threads, "seed": seed,
-               "variant": variant, "single_rows": SINGLE_ROWS}
+               "variant": variant, "single_rows": SINGLE_ROWS, "timed": timed}
         env = os.environ | {name: str(self.threads) for name in THREADS}
         env["OMP_PROC_BIND"] = "false"
         python = self.pythons.get(peer, sys.executable)
@@ -79,14 +80,22 @@ class Bench:
         return min(tried, key=lambda row: row[0])[1:]
 
     def compare(self, case, peer, ours="hone"):
-        """The pairs of one case against one peer: [(our line, peer's line), ...]."""
+        """(pairs of one case against one peer: [(our line, peer's line), ...], pairs of scores).
+
+        While the verdict on quality is open, further seeds are fitted once and not timed: forests
+        differ by 0.2 points from seed to seed."""
         settings = {name: self.best(case, name) for name in (ours, peer)}
-        pairs = []
-        for seed in range(1, self.pairs + 1):
+
+        def pair(seed, timed):
             order = (ours, peer) if seed % 2 else (peer, ours)
-            lines = {name: self.block(case, name, seed, *settings[name]) for name in order}
-            pairs.append((lines[ours], lines[peer]))
-        return pairs
+            lines = {name: self.block(case, name, seed, *settings[name], timed) for name in order}
+            return lines[ours], lines[peer]
+
+        pairs = [pair(seed, True) for seed in range(1, self.pairs + 1)]
+        judged = list(pairs)
+        while len(judged) < SEEDS and gate.undecided(case["task"], judged):
+            judged.append(pair(len(judged) + 1, False))
+        return pairs, judged
 
     def row(self, case, peer):
         """One row of the report."""
@@ -97,14 +106,14 @@ class Bench:
         try:
             if not peers.PEERS[peer].offers(case["model"], case["task"]):
                 raise Missing(f"{peer}: has no {case['model']} for {case['task']}")
-            pairs = self.compare(case, peer)
+            pairs, judged = self.compare(case, peer)
         except Missing as reason:
             return row | {"missing": str(reason)}
-        passed, why = gate.verdict(case["task"], pairs)
+        passed, why = gate.verdict(case["task"], judged)
         row |= {"quality": why, "passed": passed, "seconds": time.monotonic() - start}
         row |= {"ours": pairs[0][0], "theirs": pairs[0][1]}
         for side, name in ((0, "our_score"), (1, "their_score")):
-            row[name] = sum(pair[side]["score"] for pair in pairs) / len(pairs)
+            row[name] = sum(pair[side]["score"] for pair in judged) / len(judged)
         if passed:
             for metric in peers.PEERS[peer].metrics or METRICS:
                 row[metric] = stats.interval([b[metric] / a[metric] for a, b in pairs])

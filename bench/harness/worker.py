@@ -39,11 +39,19 @@ def size_of(model):
         return None
 
 
+def quality(job, model, X, y, y_test, predicted):
+    return {"score": gate.score(job["task"], y_test, predicted),
+            "objective": gate.objective(job, model, X, y)}
+
+
 def block(job):
     X, y, X_test, y_test = data.read(job["data"])
     peer = peers.PEERS[job["peer"]]
     make = lambda: peer.make(job["model"], job["task"], job["params"], job["threads"], job["seed"],
                              job["variant"])
+    if not job["timed"]:
+        model = make().fit(X, y)
+        return quality(job, model, X, y, y_test, model.predict(X_test))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     (cold, cold_seconds, _) = timed(lambda: make().fit(X, y))
     timed(lambda: cold.predict(X_test[:256]))
@@ -55,10 +63,8 @@ def block(job):
         "dtype": str(X.dtype), "threads": job["threads"], "seed": job["seed"],
         "cold": cold_seconds, "fit": fit_seconds, "fit_cpu": fit_cpu, "predict": predict_seconds,
         "peak_mib": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
-        "score": gate.score(job["task"], y_test, predicted),
-        "objective": gate.objective(job, model, X, y),
         "load": os.getloadavg()[0],
-    }
+    } | quality(job, model, X, y, y_test, predicted)
     if job["single_rows"]:
         times = single_rows(model, X_test, job["single_rows"])
         line |= {"p50_us": times[len(times) // 2], "p99_us": times[len(times) * 99 // 100],
