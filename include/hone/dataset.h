@@ -26,8 +26,8 @@ typedef enum hone_type { HONE_AUTO, HONE_NUMERIC, HONE_CATEGORICAL } hone_type;
 /** One column of a table given column by column. Copied into the dataset. */
 typedef struct hone_column {
     const char *name;
-    hone_type type;     /**< AUTO: text and booleans are categorical, numbers numeric */
-    hone_vector values; /**< of any dtype; with `levels`: codes, negative is missing */
+    hone_type type;            /**< AUTO: text and booleans are categorical, numbers numeric */
+    hone_vector values;        /**< of any dtype; with `levels`: codes, negative is missing */
     const char *const *levels; /**< names of the codes; NULL: the values themselves */
     int64_t n_levels;
 } hone_column;
@@ -137,15 +137,15 @@ typedef struct hone_read_options {
     const char *weight;      /**< column name or number */
     const char *categorical; /**< comma-separated names */
     const char *drop;        /**< comma-separated names */
-    const char *na;          /**< comma-separated tokens besides the empty field; NULL: NA, NaN, nan,
-                                  null, NULL, None, ?, N/A, n/a, #N/A */
-    const char *labels;      /**< npy: a second file with the target */
-    char delimiter;          /**< csv; 0: ',' */
-    char decimal;            /**< csv; 0: '.' */
-    bool no_header;          /**< csv; columns are x0, x1, ... */
-    int zero_based;          /**< svmlight: 0: one-based unless an index 0 occurs, 1: zero, 2: one */
-    int64_t features;        /**< svmlight: columns; 0: the largest index seen */
-    int64_t max_bytes;       /**< memory cap of the read; 0: none */
+    const char *na;     /**< comma-separated tokens besides the empty field; NULL: NA, NaN, nan,
+                             null, NULL, None, ?, N/A, n/a, #N/A */
+    const char *labels; /**< npy: a second file with the target */
+    char delimiter;     /**< csv; 0: ',' */
+    char decimal;       /**< csv; 0: '.' */
+    bool no_header;     /**< csv; columns are x0, x1, ... */
+    int zero_based;     /**< svmlight: 0: one-based unless an index 0 occurs, 1: zero, 2: one */
+    int64_t features;   /**< svmlight: columns; 0: the largest index seen */
+    int64_t max_bytes;  /**< memory cap of the read; 0: none */
     bool (*poll)(void *context, double fraction); /**< true stops with HONE_STOPPED; progress */
     hone_dataset_options dataset; /**< its `names`, `categorical`, `weight` are not used; `size` may
                                        be 0: default */

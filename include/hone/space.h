@@ -15,7 +15,7 @@ typedef struct hone_space_options {
     const hone_dataset *dataset; /**< leaves out what does not apply to it */
     const char *const *models;   /**< NULL-terminated; NULL: all of the catalog */
     const struct hone_algorithm *const *algorithms; /**< NULL-terminated, besides the built-in */
-    bool no_preprocessing;       /**< without prep: */
+    bool no_preprocessing;                          /**< without prep: */
 } hone_space_options;
 
 HONE_BEGIN

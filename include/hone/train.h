@@ -37,14 +37,14 @@ typedef struct hone_options {
     int32_t folds;             /**< k; 0: 5 */
     const int64_t *valid_rows; /**< ascending */
     int64_t n_valid_rows;
-    const uint64_t *split_seed; /**< NULL: the seed of the call */
-    const char *metric;         /**< NULL: "accuracy" or "rmse" */
-    double deadline;            /**< seconds from the call */
-    int64_t memory_cap;         /**< bytes that the trial allocates */
-    int64_t work_limit;         /**< operations (hone_work): a deterministic deadline */
-    const double *cutoff;       /**< stop when the loss cannot get below, and keep no model; a
-                                     pointer, since 0 is a loss */
-    const int32_t *cancel;      /**< read atomically; any value but 0 stops */
+    const uint64_t *split_seed;  /**< NULL: the seed of the call */
+    const char *metric;          /**< NULL: "accuracy" or "rmse" */
+    double deadline;             /**< seconds from the call */
+    int64_t memory_cap;          /**< bytes that the trial allocates */
+    int64_t work_limit;          /**< operations (hone_work): a deterministic deadline */
+    const double *cutoff;        /**< stop when the loss cannot get below, and keep no model; a
+                                      pointer, since 0 is a loss */
+    const int32_t *cancel;       /**< read atomically; any value but 0 stops */
     bool (*poll)(void *context); /**< on the calling thread only, about every 50 ms; true stops */
     void (*log)(void *context, int level, const char *line);
     void (*progress)(void *context, const char *stage, double fraction, double eta_seconds);

@@ -3,9 +3,9 @@
 #ifndef HONE_CORE_JOURNAL_H
 #define HONE_CORE_JOURNAL_H
 
-#include <cJSON.h>
 #include <stddef.h>
 
+#include "base/json.h"
 #include "hone/error.h"
 
 typedef struct hone_journal {

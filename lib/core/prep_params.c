@@ -1,13 +1,13 @@
 /* The hyperparameters of preprocessing. */
 #include "core/config.h"
 
+/* clang-format off */
 #define IMPUTE (const char *const[]){"mean", "median", "most_frequent", NULL}
 #define ENCODE (const char *const[]){"one_hot", "ordinal", NULL}
 #define SCALE (const char *const[]){"none", "standard", "minmax", "robust", "quantile", NULL}
 #define TARGET (const char *const[]){"none", "standard", NULL}
 #define ONLY(...) (const char *const[]){__VA_ARGS__, NULL}
 
-/* clang-format off */
 const hone_param hone_prep_table[] = {
     HONE_CHOICE_PARAM(hone_prep_params, impute, IMPUTE, .default_value = HONE_IMPUTE_MEDIAN,
         .help = "What stands in for a missing value: a statistic of the column's training rows."),

@@ -58,8 +58,8 @@ typedef struct hone_training {
     hone_options options; /* checked, with defaults in place of 0 */
     uint64_t seed, split_seed;
     int64_t siblings;
-    bool only_loss; /* nobody reads the other metrics */
-    bool keep;      /* somebody wants the model */
+    bool only_loss;            /* nobody reads the other metrics */
+    bool keep;                 /* somebody wants the model */
     int64_t started, deadline; /* of the clock; 0: none */
 
     hone_arena *arena;

@@ -30,10 +30,10 @@ typedef struct hone_column_info {
 
 struct hone_dataset {
     _Atomic int64_t references;
-    hone_arena *memory; /* everything that is not borrowed */
+    hone_arena *memory;           /* everything that is not borrowed */
     void (*release)(void *owner); /* gives back what a reader handed over; NULL: nothing */
     void *owner;
-    hone_matrix table;  /* all rows; dense (codes in categorical columns, NaN missing) or CSR */
+    hone_matrix table; /* all rows; dense (codes in categorical columns, NaN missing) or CSR */
     const hone_column_info *column; /* cols; NULL when sparse without names: name is x<j> */
     bool named;                     /* names were given: predict matches by name */
     bool missing;                   /* any cell */

@@ -9,8 +9,8 @@
 int64_t hone_present_values(const hone_step_job *job, int64_t j, double *values);
 
 void hone_sort_values(double *values, int64_t n);
-/* Selection: afterwards values[k] is what sorting puts there, nothing before it is larger and nothing
- * behind it smaller. O(n). */
+/* Selection: afterwards values[k] is what sorting puts there, nothing before it is larger and
+ * nothing behind it smaller. O(n). */
 void hone_part_at(double *values, int64_t n, int64_t k);
 /* The quantile that sorting would give, by selection: O(n); reorders. */
 double hone_quantile_of(double *values, int64_t n, double q);
