@@ -8,6 +8,8 @@
 
 int train_command(const flags *f);
 int train_many_command(const flags *f);
+int tune_command(const flags *f);
+int replay_command(const flags *f);
 int predict_command(const flags *f);
 int evaluate_command(const flags *f);
 int describe_command(const flags *f);
@@ -23,7 +25,7 @@ extern int32_t interrupted;
 
 /* Says `path: message` on stderr and gives the exit code of the status. */
 int failed(const hone_error *error);
-enum { USAGE = 2, FILE_TROUBLE = 5, INTERRUPTED = 130 };
+enum { USAGE = 2, FILE_TROUBLE = 5, REPLAY_DIFFERS = 8, INTERRUPTED = 130 };
 
 /* Reads `file` as the flags say. With `valid`, those rows are the validation rows. */
 hone_status read_table(const flags *f, const char *file, bool target, const hone_dataset *valid,
@@ -41,6 +43,13 @@ hone_status load_plugins(const flags *f, hone_error *error);
 /* A configuration that knows the modules of --plugin; freed by the caller after a failure too. */
 hone_status new_config(hone_config **config, hone_error *error);
 hone_status set_all(const flags *f, hone_config *config, hone_error *error);
+
+/* The names of --models; freed with free(list.names). */
+typedef struct model_list {
+    char *names;
+    const char *list[MOST_SETTINGS + 1];
+} model_list;
+hone_status split_models(const char *models, model_list *out, hone_error *error);
 
 /* Numbers that options point to. */
 typedef struct numbers {

@@ -10,9 +10,11 @@ typedef enum kind { TEXT, SWITCH, LIST } kind;
 enum {
     SPACES = SPACE | SAMPLE,
     TRAINS = TRAIN | TRAIN_MANY,
-    ROWS = TRAINS | PREDICT | EVALUATE | DESCRIBE | SPACES,
-    ANSWERS = TRAINS | EVALUATE | DESCRIBE | SPACES,
-    MODULES = TRAINS | PREDICT | EVALUATE | EXPORT | SPACES
+    LISTS = TRAIN_MANY | TUNE,
+    RUNS = TRAINS | TUNE,
+    ROWS = RUNS | REPLAY | PREDICT | EVALUATE | DESCRIBE | SPACES,
+    ANSWERS = RUNS | REPLAY | EVALUATE | DESCRIBE | SPACES,
+    MODULES = RUNS | REPLAY | PREDICT | EVALUATE | EXPORT | SPACES
 };
 
 typedef struct flag {
@@ -46,25 +48,34 @@ static const flag FLAGS[] = {
     {"--config", "FILE", "hyperparameters as a JSON object", TRAIN, TEXT, FLAG(config)},
     {"--configs", "FILE", "one JSON object a line", TRAIN_MANY, TEXT, FLAG(configs)},
     {"--set", "KEY=VALUE", "one hyperparameter; may be repeated", TRAINS, LIST_FLAG(setting, settings, MOST_SETTINGS)},
-    {"--seed", "N", "of the model and the split, or of the sample (0)", TRAINS | SAMPLE, TEXT, FLAG(seed)},
-    {"--split-seed", "N", "of the split alone", TRAINS, TEXT, FLAG(split_seed)},
-    {"--models", "A,B", "only these models (all)", SPACES, TEXT, FLAG(models)},
+    {"--search", "random|halving", "how configurations are chosen (random)", TUNE, TEXT, FLAG(search)},
+    {"--trials", "N", "samples of the space (100)", TUNE, TEXT, FLAG(trials)},
+    {"--min-budget", "F", "halving: of the first rung (1/9)", TUNE, TEXT, FLAG(min_budget)},
+    {"--eta", "N", "halving: one of N goes on to N times the budget (3)", TUNE, TEXT, FLAG(eta)},
+    {"--time", "SECONDS", "for the whole search", TUNE, TEXT, FLAG(time)},
+    {"--journal", "FILE", "a line a trial; the same command goes on from it", TUNE, TEXT, FLAG(journal)},
+    {"--incumbent", "FILE", "always holds the line of the best trial so far", TUNE, TEXT, FLAG(incumbent)},
+    {"--seed", "N", "of the model and the split, or of the sample (0)", RUNS | SAMPLE, TEXT, FLAG(seed)},
+    {"--split-seed", "N", "of the split alone", RUNS, TEXT, FLAG(split_seed)},
+    {"--models", "A,B", "only these models (all)", SPACES | TUNE, TEXT, FLAG(models)},
     {"--n", "N", "configurations to draw (1)", SAMPLE, TEXT, FLAG(n)},
     {"--threads", "N", "0: as many as this process may use", ROWS, TEXT, FLAG(threads)},
-    {"--validation", "MODE", "holdout:0.25 (default), cv:5, oob or none", TRAINS, TEXT, FLAG(validation)},
-    {"--valid-data", "FILE", "validation rows of their own", TRAINS, TEXT, FLAG(valid_data)},
-    {"--metric", "NAME", "accuracy, rmse, ...; evaluate takes several", TRAINS | EVALUATE, LIST_FLAG(metric, metrics, MOST_SETTINGS)},
-    {"--budget", "F", "in (0, 1]: a cheaper, rougher training", TRAINS, TEXT, FLAG(budget)},
-    {"--deadline", "SECONDS", "stop with the best model so far (2, 500ms, 1m)", TRAINS, TEXT, FLAG(deadline)},
-    {"--memory", "BYTES", "that the training may allocate (2GiB)", TRAINS, TEXT, FLAG(memory)},
-    {"--work-limit", "N", "operations: a deadline that is the same everywhere", TRAINS, TEXT, FLAG(work_limit)},
-    {"--cutoff", "LOSS", "stop when the loss cannot get below", TRAINS, TEXT, FLAG(cutoff)},
-    {"--model-dir", "DIR", "save the model there", TRAINS, TEXT, FLAG(model_dir)},
-    {"--no-refit", NULL, "save the validation model, not one of all rows", TRAINS, SWITCH, FLAG(no_refit)},
-    {"--strict", NULL, "refuse hyperparameters that have no effect", TRAINS, SWITCH, FLAG(strict)},
-    {"--quiet", NULL, "no progress", TRAINS, SWITCH, FLAG(quiet)},
-    {"--verbose", NULL, "what happens, step by step", TRAINS, SWITCH, FLAG(verbose)},
-    {"--json", NULL, "one JSON object instead of the last line", TRAINS | EVALUATE, SWITCH, FLAG(json)},
+    {"--validation", "MODE", "holdout:0.25 (default), cv:5, oob or none", RUNS, TEXT, FLAG(validation)},
+    {"--valid-data", "FILE", "validation rows of their own", RUNS | REPLAY, TEXT, FLAG(valid_data)},
+    {"--metric", "NAME", "accuracy, rmse, ...; evaluate takes several", RUNS | EVALUATE, LIST_FLAG(metric, metrics, MOST_SETTINGS)},
+    {"--budget", "F", "in (0, 1]: a cheaper, rougher training", RUNS, TEXT, FLAG(budget)},
+    {"--deadline", "SECONDS", "stop with the best model so far (2, 500ms, 1m)", RUNS, TEXT, FLAG(deadline)},
+    {"--memory", "BYTES", "that the training may allocate (2GiB)", RUNS, TEXT, FLAG(memory)},
+    {"--work-limit", "N", "operations: a deadline that is the same everywhere", RUNS, TEXT, FLAG(work_limit)},
+    {"--cutoff", "LOSS", "stop when the loss cannot get below", RUNS, TEXT, FLAG(cutoff)},
+    {"--race", NULL, "the best loss so far is the cutoff of the trials to come", LISTS, SWITCH, FLAG(race)},
+    {"--model-dir", "DIR", "save the model there", RUNS, TEXT, FLAG(model_dir)},
+    {"--keep", "best|all|none", "which models are saved there (best)", LISTS, TEXT, FLAG(keep)},
+    {"--no-refit", NULL, "save the validation model, not one of all rows", RUNS, SWITCH, FLAG(no_refit)},
+    {"--strict", NULL, "refuse hyperparameters that have no effect", RUNS, SWITCH, FLAG(strict)},
+    {"--quiet", NULL, "no progress; replay: only what is not the same", RUNS | REPLAY, SWITCH, FLAG(quiet)},
+    {"--verbose", NULL, "what happens, step by step", RUNS, SWITCH, FLAG(verbose)},
+    {"--json", NULL, "one JSON object instead of the last line", RUNS | REPLAY | EVALUATE, SWITCH, FLAG(json)},
     {"--model", "FILE", "a saved model", PREDICT | EVALUATE | EXPORT | DESCRIBE, TEXT, FLAG(model)},
     {"--proba", NULL, "one column per class instead of labels", PREDICT, SWITCH, FLAG(proba)},
     {"--output", "FILE", "instead of standard output; whole or not at all", PREDICT | EXPORT | IMPORT, TEXT, FLAG(output)},
@@ -80,6 +91,9 @@ static const struct {
 } COMMANDS[] = {
     {"train", TRAIN, "trains a model and prints its loss"},
     {"train-many", TRAIN_MANY, "trains many configurations on one table, sharing what they share"},
+    {"tune", TUNE, "searches the space for the best configuration and saves its model"},
+    {"replay", REPLAY,
+     "trains again what a model, journal or file of results records: hone replay FILE"},
     {"predict", PREDICT, "predicts the rows of a table with a saved model, as CSV"},
     {"evaluate", EVALUATE, "metrics of a saved model on a table with its target"},
     {"describe", DESCRIBE, "what a table or a saved model holds, as JSON"},
@@ -106,7 +120,7 @@ void flags_help(FILE *to)
     fprintf(
         to,
         "\nExit codes: 0 done, 1 internal, 2 usage or configuration, 3 data, 4 memory, 5 file,\n"
-        "6 model file refused, 7 not supported, 130 interrupted.\n");
+        "6 model file refused, 7 not supported, 8 a replay that differs, 130 interrupted.\n");
 }
 
 static unsigned command_of(const char *word)
@@ -162,7 +176,7 @@ bool flags_read(int count, char **words, flags *out)
         return false;
     }
     for (int i = 2; i < count; i++) {
-        if (out->command == INSPECT && !out->file && *words[i] != '-') {
+        if (out->command & (INSPECT | REPLAY) && !out->file && *words[i] != '-') {
             out->file = words[i];
             continue;
         }

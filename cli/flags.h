@@ -16,7 +16,9 @@ enum {
     SPACE = 128,
     SAMPLE = 256,
     REFERENCE = 512,
-    TRAIN_MANY = 1024
+    TRAIN_MANY = 1024,
+    TUNE = 2048,
+    REPLAY = 4096
 };
 enum { MOST_SETTINGS = 256, MOST_PLUGINS = 16 };
 
@@ -29,14 +31,15 @@ typedef struct flags {
     const char *config, *configs, *seed, *split_seed, *threads, *validation, *valid_data, *budget,
         *deadline;
     const char *memory, *work_limit, *cutoff, *model_dir, *model, *output, *columns, *models, *n;
-    bool no_refit, strict, quiet, verbose, json, proba;
+    const char *search, *trials, *min_budget, *eta, *time, *journal, *incumbent, *keep;
+    bool race, no_refit, strict, quiet, verbose, json, proba;
     const char *setting[MOST_SETTINGS]; /* KEY=VALUE */
     int settings;
     const char *metric[MOST_SETTINGS];
     int metrics;
     const char *plugin[MOST_PLUGINS];
     int plugins;
-    const char *file; /* of inspect */
+    const char *file; /* of inspect and replay */
 } flags;
 
 /* False after a message to stderr that says what is wrong. */

@@ -119,6 +119,10 @@ static int run(const flags *f)
         return train_command(f);
     case TRAIN_MANY:
         return train_many_command(f);
+    case TUNE:
+        return tune_command(f);
+    case REPLAY:
+        return replay_command(f);
     case PREDICT:
         return predict_command(f);
     case EVALUATE:

@@ -5,36 +5,34 @@
 
 #include "command.h"
 
-/* What --models, --task and --data say; `names` and `list` back the options. */
+/* What --models, --task and --data say; `models` backs the options. */
 typedef struct request {
     hone_space_options options;
     hone_dataset *data;
-    char *names;
-    const char *list[MOST_SETTINGS + 1];
+    model_list models;
 } request;
 
 static void close_request(request *r)
 {
     hone_dataset_free(r->data);
-    free(r->names);
+    free(r->models.names);
 }
 
-static hone_status split_models(const char *models, request *r, hone_error *error)
+hone_status split_models(const char *models, model_list *out, hone_error *error)
 {
     int count = 0;
     if (!models)
         return HONE_OK;
-    r->names = strdup(models);
-    if (!r->names)
+    out->names = strdup(models);
+    if (!out->names)
         return hone_fail(error, HONE_NO_MEMORY, "--models", "does not fit into memory");
     char *rest;
-    for (char *name = strtok_r(r->names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+    for (char *name = strtok_r(out->names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
         if (count == MOST_SETTINGS)
             return hone_fail(error, HONE_BAD_ARGUMENT, "--models", "at most %d are taken",
                              MOST_SETTINGS);
-        r->list[count++] = name;
+        out->list[count++] = name;
     }
-    r->options.models = r->list;
     return HONE_OK;
 }
 
@@ -42,7 +40,8 @@ static hone_status open_request(const flags *f, request *r, hone_error *error)
 {
     r->options.size = sizeof r->options;
     r->options.algorithms = modules;
-    HONE_TRY(split_models(f->models, r, error));
+    HONE_TRY(split_models(f->models, &r->models, error));
+    r->options.models = f->models ? r->models.list : NULL;
     if (f->data)
         HONE_TRY(read_table(f, f->data, true, NULL, &r->data, error));
     else

@@ -112,6 +112,18 @@ static bool validation_of(const char *text, hone_options *o)
     return false;
 }
 
+static bool keep_of(const char *text, hone_keep *keep)
+{
+    static const char *const words[] = {[HONE_KEEP_ALL] = "all", "best", "none"};
+    *keep = HONE_KEEP_DEFAULT;
+    for (int k = HONE_KEEP_ALL; text && k <= HONE_KEEP_NONE; k++)
+        if (!strcmp(text, words[k]))
+            *keep = (hone_keep)k;
+    if (text && !*keep)
+        fprintf(stderr, "hone: --keep: must be best, all or none, got %s\n", text);
+    return !text || *keep;
+}
+
 bool options_of(const flags *f, numbers *n, hone_options *o)
 {
     int64_t threads = 0;
@@ -122,13 +134,14 @@ bool options_of(const flags *f, numbers *n, hone_options *o)
                         .context = (void *)(uintptr_t)f,
                         .strict = f->strict,
                         .model_dir = f->model_dir,
-                        .no_refit = f->no_refit};
+                        .no_refit = f->no_refit,
+                        .race = f->race};
     if (!f->quiet && isatty(2))
         o->progress = on_progress;
     const bool read = unsigned_of("--seed", f->seed, &n->seed) &&
                       unsigned_of("--split-seed", f->split_seed, &n->split_seed) &&
                       whole_of("--threads", f->threads, &threads) &&
-                      validation_of(f->validation, o) &&
+                      validation_of(f->validation, o) && keep_of(f->keep, &o->keep) &&
                       number_of("--budget", f->budget, &o->budget) &&
                       seconds_of("--deadline", f->deadline, &o->deadline) &&
                       bytes_of("--memory", f->memory, &o->memory_cap) &&

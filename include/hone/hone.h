@@ -9,6 +9,7 @@
 #include "hone/error.h"
 #include "hone/interop.h"
 #include "hone/model.h"
+#include "hone/replay.h"
 #include "hone/space.h"
 #include "hone/train.h"
 #include "hone/tune.h"

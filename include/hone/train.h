@@ -25,6 +25,14 @@ typedef enum hone_validation {
 
 typedef enum hone_isa { HONE_ISA_AUTO, HONE_ISA_PORTABLE, HONE_ISA_AVX2, HONE_ISA_AVX512 } hone_isa;
 
+/** Which models are saved. */
+typedef enum hone_keep {
+    HONE_KEEP_DEFAULT = 0, /**< all of single trainings, the best of a list or a search */
+    HONE_KEEP_ALL,
+    HONE_KEEP_BEST,
+    HONE_KEEP_NONE
+} hone_keep;
+
 /** {.size = sizeof(hone_options)} is the default; 0 and NULL always mean "not given". */
 typedef struct hone_options {
     size_t size;
@@ -55,6 +63,9 @@ typedef struct hone_options {
     bool keep_model;             /**< hone_result_model gives a model even without model_dir */
     const hone_model *warm_from; /**< the only warm start; named in the record */
     double *out_of_fold;         /**< rows x outputs scores of validation rows, NaN elsewhere */
+    hone_keep keep;              /**< what model_dir and keep_model are for */
+    bool race; /**< lists and searches: the best loss so far is the cutoff of each trial that
+                    begins; which trials it cuts short depends on what finished first */
 } hone_options;
 
 /** How a run ended. */
@@ -94,7 +105,8 @@ HONE_API hone_status hone_train_full(const hone_config *config, hone_dataset *da
 /** `n` configurations at once, ordered for the most sharing; result i is bit for bit what
  * hone_train_full of i gives. A trial that fails says so in its result; the call fails only for its
  * own arguments, no memory, or cancel; then the results that were finished are given, the others
- * are NULL.
+ * are NULL. With a model directory the best trial alone (ties: the first) is trained once more at
+ * the end and saved, unless `keep` says otherwise; its result then takes the place of the first.
  *
  * @param seeds    n, or NULL: 0 for all
  * @param done     called on the calling thread as results come; may be NULL

@@ -23,10 +23,11 @@ typedef struct hone_tune_options {
     double seconds;      /**< for the search, the last training excepted; 0: no limit */
     const char *journal; /**< a file of JSON lines, one a trial; trials in it are not run again */
     const hone_space_options *space; /**< models; its task and dataset are not used */
-    const hone_options *train; /**< of each trial, `deadline` and the caps too; its model_dir and
-                                    keep_model are for the best alone */
+    const hone_options *train; /**< of each trial, `deadline` and the caps too; its keep_model is
+                                    for the best alone, and its model_dir unless keep is all */
     void (*trial)(void *context, const char *line); /**< a line of the journal, as it is made */
     void *context;                                  /**< of `trial` */
+    const char *incumbent; /**< a file that always holds the line of the best trial so far */
 } hone_tune_options;
 
 /** What a search came to. */

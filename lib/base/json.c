@@ -379,3 +379,53 @@ bool hone_json_unsigned(const cJSON *node, uint64_t *value)
     bool negative;
     return whole(node, &negative, value) && !negative;
 }
+
+/* ---- text ---- */
+
+/* The end of the string or of the value that begins at `s`, in text that is known to be JSON. */
+static const char *after_string(const char *s)
+{
+    for (s++; *s != '"'; s++)
+        s += *s == '\\';
+    return s + 1;
+}
+
+static const char *after_value(const char *s)
+{
+    int depth = 0;
+    for (;; s++) {
+        if (*s == '"')
+            s = after_string(s) - 1;
+        else if (*s == '{' || *s == '[')
+            depth++;
+        else if ((*s == '}' || *s == ']') && --depth < 0)
+            return s;
+        else if (*s == ',' && depth == 0)
+            return s;
+    }
+}
+
+static const char *skip_space(const char *s)
+{
+    while (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\r')
+        s++;
+    return s;
+}
+
+const char *hone_json_member(const char *text, const char *key, size_t *length)
+{
+    const size_t size = strlen(key);
+    const char *s = skip_space(skip_space(text) + 1);
+    while (*s == '"') {
+        const char *end = after_string(s);
+        const bool found = (size_t)(end - s) == size + 2 && !memcmp(s + 1, key, size);
+        const char *value = skip_space(skip_space(end) + 1);
+        const char *behind = after_value(value);
+        if (found) {
+            *length = (size_t)(behind - value);
+            return value;
+        }
+        s = *behind == ',' ? skip_space(behind + 1) : behind;
+    }
+    return NULL;
+}

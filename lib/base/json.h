@@ -30,6 +30,10 @@ hone_status hone_json_parse(const char *text, size_t length, const hone_json_lim
 /* The member `key` of an object, or NULL. */
 const cJSON *hone_json_get(const cJSON *object, const char *key);
 
+/* The text of a member of the outermost object as it was written, in text that is known to be a
+ * JSON object; NULL: no such member. */
+const char *hone_json_member(const char *text, const char *key, size_t *length);
+
 bool hone_json_is_number(const cJSON *node);
 /* The double of a number node. */
 bool hone_json_number(const cJSON *node, double *value);

@@ -1,9 +1,11 @@
 /* A list of trainings on one dataset, in the order that shares most.
  *
  * Trials that differ in `selects` alone are siblings: they stand together, the largest values
- * first, so that the family's full fit is made once. Small data: whole trials side by side, one
- * thread each; large data: one after the other with all threads. Results are the same either way,
- * since a fit's bits depend neither on threads nor on the cache.
+ * first, so that the family's full fit is made once. Families of one prepared table stand together,
+ * in the order of their values from the last row of the module's table to the first: C ascends
+ * inside each gamma. Small data: whole trials side by side, one thread each; large data: one after
+ * the other with all threads. Results are the same either way, since a fit's bits depend neither on
+ * threads nor on the cache.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
@@ -13,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "core/training.h"
 
@@ -20,7 +23,9 @@ enum {
     SMALL_CELLS = 1 << 24,       /* of the table: below, whole trials run side by side */
     WAIT_NANOSECONDS = 20000000, /* between looks at the caller's cancel flag */
     POLL_NANOSECONDS = 50000000,
-    MOST_WORKERS = 256
+    MOST_WORKERS = 256,
+    SELECTS = 4, /* hyperparameters that count in the order of a family, */
+    OTHERS = 24  /* and in the order of families */
 };
 
 /* ---- the list ---- */
@@ -29,8 +34,9 @@ typedef struct place {
     int64_t trial, family; /* family: the first trial of it in the list */
     int64_t siblings;
     uint64_t identity;
-    uint64_t algorithm;
-    double size[4]; /* of the `selects`, in the order of the table */
+    uint64_t algorithm, prep;
+    double size[SELECTS]; /* of the `selects`, in the order of the table */
+    double value[OTHERS]; /* of the others, from the last to the first */
 } place;
 
 typedef struct message {
@@ -67,6 +73,7 @@ typedef struct list {
     ending *endings;
     int64_t ended, told;
     bool no_memory;
+    double lead; /* the least loss of a whole trial */
     int running;
     int32_t cancel; /* atomic; what the workers' runs look at */
 } list;
@@ -97,23 +104,41 @@ static void describe(const hone_resolved *r, hone_task task, uint64_t seed, plac
     const hone_prep_params *q = &r->prep;
     const int64_t prep[] = {q->impute, q->indicator, q->encode, q->max_levels, q->scale, q->target};
     p->algorithm = hone_hash_text(0, r->algorithm->name);
+    p->prep = hone_hash(0, prep, sizeof prep);
     p->identity = hone_hash(hone_params_identity(r->algorithm, r->params, task, seed, false), prep,
                             sizeof prep);
-    int k = 0;
-    for (const hone_param *row = r->algorithm->params; row->name && k < 4; row++)
+    int sizes = 0, values = 0, rows = 0;
+    while (r->algorithm->params[rows].name)
+        rows++;
+    for (const hone_param *row = r->algorithm->params; row->name && sizes < SELECTS; row++)
         if (row->selects && hone_param_applies(row, task))
-            p->size[k++] = size_of(row, r->params);
+            p->size[sizes++] = size_of(row, r->params);
+    for (const hone_param *row = r->algorithm->params + rows - 1; rows-- && values < OTHERS; row--)
+        if (!row->selects && hone_param_applies(row, task))
+            p->value[values++] = size_of(row, r->params);
 }
 
-/* By family in order of the list, those of one algorithm together; larger ones first. */
+static int by_value(const place *p, const place *q)
+{
+    for (int k = 0; k < OTHERS; k++)
+        if (p->value[k] != q->value[k])
+            return p->value[k] < q->value[k] ? -1 : 1;
+    return 0;
+}
+
+/* By algorithm, prepared table and family; within a family the larger ones first. */
 static int by_sharing(const void *a, const void *b)
 {
     const place *p = a, *q = b;
     if (p->algorithm != q->algorithm)
         return p->algorithm < q->algorithm ? -1 : 1;
+    if (p->prep != q->prep)
+        return p->prep < q->prep ? -1 : 1;
+    if (p->family != q->family && by_value(p, q))
+        return by_value(p, q);
     if (p->family != q->family)
         return p->family < q->family ? -1 : 1;
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < SELECTS; k++)
         if (p->size[k] != q->size[k])
             return p->size[k] > q->size[k] ? -1 : 1;
     return p->trial < q->trial ? -1 : p->trial > q->trial;
@@ -169,6 +194,28 @@ static void post(void *context, int level, const char *line)
     box->last = &m->next;
 }
 
+/* In a race a trial that begins has the best loss so far as its cutoff. */
+static void set_cutoff(const list *l, hone_options *o, double *cutoff)
+{
+    *cutoff = l->options->cutoff ? *l->options->cutoff : INFINITY;
+    if (!l->options->race || !(l->lead < *cutoff))
+        return;
+    *cutoff = l->lead;
+    o->cutoff = cutoff;
+}
+
+/* Whether the loss of a trial is over all the rows and folds that it was to be judged on. */
+static bool is_whole(const hone_result *r)
+{
+    return r && !r->status && r->folds == r->planned && hone_result_get(r, "partial", -1) == 0;
+}
+
+static void follow(list *l, const hone_result *r)
+{
+    if (is_whole(r) && r->loss < l->lead)
+        l->lead = r->loss;
+}
+
 /* A trial's failure is its result. NULL: no memory for that. */
 static hone_result *run_trial(const list *l, const place *at, const hone_options *o)
 {
@@ -216,9 +263,12 @@ static hone_status run_serial(list *l, hone_error *error)
     o.progress = NULL;
     for (int64_t i = 0; i < l->n; i++) {
         const int64_t trial = l->places[i].trial;
+        double cutoff;
+        set_cutoff(l, &o, &cutoff);
         hone_result *r = l->results[trial] = run_trial(l, &l->places[i], &o);
         if (!r)
             return hone_no_memory(error);
+        follow(l, r);
         tell(l, &(ending){.trial = trial}, i + 1);
         if (was_cancelled(r))
             return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");
@@ -236,6 +286,8 @@ static void *worker(void *context)
     pthread_mutex_lock(&l->lock);
     while (l->next < l->n && !l->no_memory && !__atomic_load_n(&l->cancel, __ATOMIC_RELAXED)) {
         const place *at = &l->places[l->next++];
+        double cutoff;
+        set_cutoff(l, &o, &cutoff);
         pthread_mutex_unlock(&l->lock);
         mailbox box = {.last = &box.first};
         o.log = l->options->log ? post : NULL, o.context = &box;
@@ -243,6 +295,7 @@ static void *worker(void *context)
         pthread_mutex_lock(&l->lock);
         l->results[at->trial] = r;
         l->no_memory |= !r;
+        follow(l, r);
         l->endings[l->ended++] = (ending){at->trial, box.first};
         pthread_cond_signal(&l->changed);
     }
@@ -331,6 +384,36 @@ static int workers(const list *l)
     return cells > SMALL_CELLS ? 1 : (int)(most < MOST_WORKERS ? most : MOST_WORKERS);
 }
 
+/* The first of the best among those judged whole, else among the others; -1: none. */
+static int64_t best_of(const list *l)
+{
+    int64_t best = -1;
+    for (int64_t i = 0; i < l->n; i++) {
+        const hone_result *r = l->results[i], *b = best < 0 ? NULL : l->results[best];
+        if (r->status || (b && is_whole(b) && !is_whole(r)))
+            continue;
+        if (!b || is_whole(r) != is_whole(b) || r->loss < b->loss)
+            best = i;
+    }
+    return best;
+}
+
+/* The one model that is kept: the best trial again, this time with all that a model needs. */
+static hone_status keep_best(list *l, const hone_options *given, hone_error *error)
+{
+    const int64_t best = best_of(l);
+    if (best < 0 || (!given->model_dir && !given->keep_model))
+        return HONE_OK;
+    hone_options o = *given;
+    o.race = false, o.progress = NULL;
+    hone_result *result;
+    HONE_TRY(hone_training_call(l->configs[best], l->dataset, l->seeds ? l->seeds[best] : 0, &o, 1,
+                                false, &result, error));
+    hone_result_free(l->results[best]);
+    l->results[best] = result;
+    return HONE_OK;
+}
+
 static hone_status run_list(list *l, hone_error *error)
 {
     place *places = hone_alloc((size_t)l->n * sizeof *places);
@@ -369,6 +452,11 @@ hone_status hone_train_many(const hone_config *const *configs, const uint64_t *s
                          "one array cannot take the scores of many trials");
     if (!n)
         return HONE_OK;
+    const hone_options given = checked;
+    if (given.model_dir)
+        HONE_TRY(hone_directory_make(given.model_dir, error));
+    if (given.keep != HONE_KEEP_ALL)
+        checked.model_dir = NULL, checked.keep_model = false;
     list l = {.configs = configs,
               .seeds = seeds,
               .dataset = dataset,
@@ -376,6 +464,8 @@ hone_status hone_train_many(const hone_config *const *configs, const uint64_t *s
               .n = n,
               .results = results,
               .done = done,
+              .lead = INFINITY,
               .started = hone_clock()};
-    return run_list(&l, error);
+    HONE_TRY(run_list(&l, error));
+    return given.keep == HONE_KEEP_ALL ? HONE_OK : keep_best(&l, &given, error);
 }

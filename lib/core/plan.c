@@ -69,6 +69,10 @@ hone_status hone_options_read(const hone_options *given, hone_options *o, hone_e
         return refuse(error, "work_limit", "must be operations above 0; 0 means none");
     if (o->cutoff && isnan(*o->cutoff))
         return refuse(error, "cutoff", "must be a number");
+    if (o->keep > HONE_KEEP_NONE)
+        return refuse(error, "keep", "not one of hone_keep");
+    if (o->keep == HONE_KEEP_NONE)
+        o->model_dir = NULL, o->keep_model = false;
     HONE_TRY(check_validation(o, error));
     if (o->budget == 0)
         o->budget = 1;

@@ -65,55 +65,6 @@ hone_status hone_record_check(const char *text, size_t length, int64_t most, con
     return HONE_OK;
 }
 
-/* The end of the string or of the value that begins at `s`, in text that is known to be JSON. */
-static const char *after_string(const char *s)
-{
-    for (s++; *s != '"'; s++)
-        s += *s == '\\';
-    return s + 1;
-}
-
-static const char *after_value(const char *s)
-{
-    int depth = 0;
-    for (;; s++) {
-        if (*s == '"')
-            s = after_string(s) - 1;
-        else if (*s == '{' || *s == '[')
-            depth++;
-        else if ((*s == '}' || *s == ']') && --depth < 0)
-            return s;
-        else if (*s == ',' && depth == 0)
-            return s;
-    }
-}
-
-static const char *skip_space(const char *s)
-{
-    while (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\r')
-        s++;
-    return s;
-}
-
-/* The text of a member of the outermost object, as it was written. */
-static const char *member_text(const char *text, const char *key, size_t *length)
-{
-    const size_t size = strlen(key);
-    const char *s = skip_space(skip_space(text) + 1);
-    while (*s == '"') {
-        const char *end = after_string(s);
-        const bool found = (size_t)(end - s) == size + 2 && !memcmp(s + 1, key, size);
-        const char *value = skip_space(skip_space(end) + 1);
-        const char *behind = after_value(value);
-        if (found) {
-            *length = (size_t)(behind - value);
-            return value;
-        }
-        s = *behind == ',' ? skip_space(behind + 1) : behind;
-    }
-    return NULL;
-}
-
 static const char *string(const cJSON *object, const char *key)
 {
     const cJSON *node = hone_json_get(object, key);
@@ -339,7 +290,7 @@ static hone_status read_config(const reader *r, const char *text, const hone_alg
         return hone_fail(r->error, HONE_UNSUPPORTED, r->path,
                          "is a model of '%.64s', which is not in this build of Hone", name);
     size_t length;
-    const char *config = member_text(text, "config", &length);
+    const char *config = hone_json_member(text, "config", &length);
     if (!config || *config != '{')
         return wrong(r, "record.config", "must be an object");
     while (length && config[length - 1] != '}')

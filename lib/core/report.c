@@ -5,12 +5,13 @@
 #include <time.h>
 
 #include "core/training.h"
+#include "core/version.h"
 #include "hone/hone.h"
 
 const char *const hone_end_names[] = {"ok",         "deadline",  "cutoff",
                                       "work_limit", "cancelled", "memory"};
 const char *const hone_validation_names[] = {"auto", "holdout", "folds", "rows", "oob", "none"};
-static const char *const isa_names[] = {"auto", "portable", "avx2", "avx512"};
+const char *const hone_isa_names[] = {"auto", "portable", "avx2", "avx512"};
 
 /* ---- members ---- */
 
@@ -161,6 +162,10 @@ static void add_origin(hone_text *out, const hone_training *t)
     add_number(out, "budget", o->budget);
     if (o->budget < 1)
         add_text(out, "fidelity", t->prefix ? "rows" : "native");
+    if (t->result->end == HONE_END_WORK_LIMIT) /* one that was not reached changes nothing */
+        add_integer(out, "work_limit", o->work_limit);
+    if (t->result->end == HONE_END_CUTOFF)
+        add_number(out, "cutoff", *o->cutoff);
     add_integer(out, "trained_rows", (int64_t)hone_result_number(t->result, "trained_rows", -1));
     add_bool(out, "refit", c->refit);
     add_bool(out, "constant", c->constant || hone_result_number(t->result, "constant", -1) > 0);
@@ -192,7 +197,8 @@ static void add_record(hone_text *out, const hone_training *t)
     if (t->folds > 1)
         add_folds(out, t, false);
     add_text(out, "library", hone_version());
-    add_text(out, "kernels", isa_names[t->run.isa]);
+    add_text(out, "build", hone_build);
+    add_text(out, "kernels", hone_isa_names[t->run.isa]);
 }
 
 static void add_run(hone_text *out, const hone_training *t)

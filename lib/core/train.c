@@ -237,6 +237,8 @@ hone_status hone_train_full(const hone_config *config, hone_dataset *dataset, ui
         return hone_fail(error, HONE_BAD_ARGUMENT, config ? "dataset" : "config", "NULL");
     hone_options checked;
     HONE_TRY(hone_options_read(options, &checked, error));
+    if (checked.race)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.race", "one training has no rival");
     return hone_training_call(config, dataset, seed, &checked, 1, false, result, error);
 }
 

@@ -126,7 +126,7 @@ hone_status hone_training_call(const hone_config *config, hone_dataset *dataset,
 
 /* ---- report.c ---- */
 
-extern const char *const hone_end_names[], *const hone_validation_names[];
+extern const char *const hone_end_names[], *const hone_validation_names[], *const hone_isa_names[];
 
 /* JSON objects under promise 1, and about this run of it; NULL: no memory. The caller frees. */
 char *hone_report_record(const hone_training *t);

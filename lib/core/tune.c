@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "core/journal.h"
 #include "core/training.h"
+#include "core/version.h"
 #include "hone/hone.h"
 
 enum { MOST_TRIALS = 1000000, MOST_RUNGS = 32 };
@@ -32,6 +34,7 @@ typedef struct search {
     hone_config **config;
     double *loss; /* rungs x n: NaN not yet, infinite failed */
     bool *rough; /* rungs x n: the loss is of some of the rows or folds that others are judged on */
+    int64_t incumbent; /* place in `loss` of the best so far; -1: none */
     hone_journal journal;
     hone_tuned tuned;
     int64_t started;
@@ -60,6 +63,40 @@ static bool *rough_at(const search *s, int rung, int64_t trial)
 static bool is_rough(const hone_result *r)
 {
     return !r->status && (hone_result_number(r, "partial", -1) > 0 || r->folds < r->planned);
+}
+
+typedef struct ranked {
+    bool rough;
+    double loss;
+    int64_t trial;
+} ranked;
+
+/* A trial that was judged on a few rows before its deadline may have had luck with them: it stands
+ * behind all that were judged whole. */
+static int by_loss(const void *a, const void *b)
+{
+    const ranked *p = a, *q = b;
+    if (p->rough != q->rough)
+        return p->rough ? 1 : -1;
+    if (p->loss != q->loss)
+        return p->loss < q->loss ? -1 : 1;
+    return p->trial < q->trial ? -1 : p->trial > q->trial;
+}
+
+/* Whether the trial at this place of `loss` is the best so far: of the largest budget, by loss. */
+static bool leads(search *s, int64_t place)
+{
+    const int64_t best = s->incumbent;
+    const ranked one = {s->rough[place], s->loss[place], place % s->n};
+    if (!isfinite(one.loss) || (best >= 0 && place / s->n < best / s->n))
+        return false;
+    if (best >= 0 && place / s->n == best / s->n) {
+        const ranked other = {s->rough[best], s->loss[best], best % s->n};
+        if (by_loss(&one, &other) > 0)
+            return false;
+    }
+    s->incumbent = place;
+    return true;
 }
 
 /* ---- what was asked ---- */
@@ -170,9 +207,9 @@ static char *header_of(const search *s, const char *space)
     const hone_options *o = &s->checked;
     hone_text t = {0};
     hone_text_format(&t,
-                     "{\"journal\":\"hone.tune/1\",\"hone\":\"%s\",\"data\":\"%016" PRIx64
+                     "{\"journal\":\"hone.tune/1\",\"build\":\"%s\",\"data\":\"%016" PRIx64
                      "\",\"space\":\"%016" PRIx64 "\",\"seed\":\"%" PRIu64 "\",\"metric\":",
-                     hone_version(), s->dataset->fingerprint, hone_hash_text(0, space), s->seed);
+                     hone_build, s->dataset->fingerprint, hone_hash_text(0, space), s->seed);
     hone_text_quoted(&t, o->metric ? o->metric : "");
     add_validation(s, &t);
     hone_text_add(&t, ",\"deadline\":");
@@ -183,9 +220,9 @@ static char *header_of(const search *s, const char *space)
         hone_text_number(&t, *o->cutoff);
     else
         hone_text_add(&t, o->cutoff ? "true" : "null");
-    hone_text_format(&t, ",\"native\":%s,\"strict\":%s,\"isa\":%d,\"budgets\":[",
+    hone_text_format(&t, ",\"native\":%s,\"strict\":%s,\"race\":%s,\"isa\":%d,\"budgets\":[",
                      o->native_fidelity ? "true" : "false", o->strict ? "true" : "false",
-                     (int)o->isa);
+                     o->race ? "true" : "false", (int)o->isa);
     for (int r = 0; r < s->rungs; r++) {
         hone_text_add(&t, r ? "," : "");
         hone_text_number(&t, s->budget[r]);
@@ -215,6 +252,7 @@ static hone_status read_trial(void *context, const cJSON *line, hone_error *erro
         return hone_fail(error, HONE_CORRUPT, "", "its trial stands twice");
     *at = loss;
     *rough_at(s, (int)rung, trial) = cJSON_IsTrue(hone_json_get(line, "partial"));
+    leads(s, rung * s->n + trial);
     s->tuned.trials++, s->tuned.resumed++;
     s->tuned.failed += isinf(loss);
     return HONE_OK;
@@ -255,6 +293,10 @@ static char *line_of(const search *s, int64_t trial, const hone_result *r, const
         hone_text_add(&t, is_rough(r) ? ",\"partial\":true" : "");
         hone_text_add(&t, ",\"seconds\":");
         hone_text_number(&t, hone_result_number(r, "seconds", -1));
+        if (r->path) {
+            hone_text_add(&t, ",\"model\":");
+            hone_text_quoted(&t, r->path);
+        }
     }
     hone_text_add(&t, ",\"config\":");
     hone_text_add(&t, config);
@@ -270,6 +312,8 @@ static hone_status write_down(search *s, int64_t trial, const hone_result *r, ho
     hone_status status = line ? HONE_OK : hone_no_memory(error);
     if (!status && s->journal.fd >= 0)
         status = hone_journal_add(&s->journal, line, error);
+    if (!status && leads(s, (int64_t)s->rung * s->n + trial) && s->options.incumbent)
+        status = hone_file_write(s->options.incumbent, line, strlen(line), true, false, error);
     if (!status && s->options.trial)
         s->options.trial(s->options.context, line);
     hone_text_free(line);
@@ -330,24 +374,6 @@ static void note(void *context, int64_t place, const hone_result *r)
     s->failure = write_down(s, trial, r, &s->why);
     if (s->failure)
         stop(s);
-}
-
-typedef struct ranked {
-    bool rough;
-    double loss;
-    int64_t trial;
-} ranked;
-
-/* A trial that was judged on a few rows before its deadline may have had luck with them: it stands
- * behind all that were judged whole. */
-static int by_loss(const void *a, const void *b)
-{
-    const ranked *p = a, *q = b;
-    if (p->rough != q->rough)
-        return p->rough ? 1 : -1;
-    if (p->loss != q->loss)
-        return p->loss < q->loss ? -1 : 1;
-    return p->trial < q->trial ? -1 : p->trial > q->trial;
 }
 
 /* The trials of a rung that are not known yet. */
@@ -422,19 +448,13 @@ static hone_status sample(search *s, hone_error *error)
     return HONE_OK;
 }
 
-/* The best of the largest budget that has one. */
 static hone_status take_best(search *s, hone_error *error)
 {
-    ranked best = {.trial = -1};
-    for (int r = s->rungs - 1; r >= 0 && best.trial < 0; r--)
-        for (int64_t i = 0; i < s->n; i++) {
-            const ranked one = {*rough_at(s, r, i), *loss_at(s, r, i), i};
-            if (isfinite(one.loss) && (best.trial < 0 || by_loss(&one, &best) < 0))
-                best = one;
-        }
-    s->tuned.best = best.trial, s->tuned.loss = best.loss;
-    if (s->tuned.best >= 0)
+    const int64_t best = s->incumbent;
+    if (best >= 0) {
+        s->tuned.best = best % s->n, s->tuned.loss = s->loss[best];
         return HONE_OK;
+    }
     if (s->last.status)
         return hone_fail(error, s->last.status, s->last.path, "%s", s->last.message);
     return hone_fail(error, HONE_STOPPED, "search",
@@ -447,7 +467,11 @@ static hone_status run(search *s, hone_result **best, hone_error *error)
     HONE_TRY(sample(s, error));
     HONE_TRY(open_journal(s, error));
     s->trial = s->train;
-    s->trial.model_dir = NULL, s->trial.keep_model = false;
+    s->trial.keep_model = false;
+    if (s->train.keep == HONE_KEEP_ALL)
+        s->train.model_dir = NULL;
+    else
+        s->trial.model_dir = NULL;
     s->trial.cancel = &s->stop, s->trial.poll = poll, s->trial.context = s;
     s->trial.log = s->train.log ? pass_log : NULL;
     s->trial.progress = s->train.progress ? pass_progress : NULL;
@@ -455,6 +479,7 @@ static hone_status run(search *s, hone_result **best, hone_error *error)
         HONE_TRY(run_rung(s, error));
     s->tuned.seconds = (double)(hone_clock() - s->started) * 1e-9;
     HONE_TRY(take_best(s, error));
+    s->train.race = false;
     return hone_train_full(s->config[s->tuned.best], s->dataset, s->seed, &s->train, best, error);
 }
 
@@ -469,7 +494,11 @@ hone_status hone_tune(hone_dataset *dataset, uint64_t seed, const hone_tune_opti
                          : !best  ? "best"
                                   : "tuned.size",
                          "missing");
-    search s = {.dataset = dataset, .seed = seed, .journal.fd = -1, .started = hone_clock()};
+    search s = {.dataset = dataset,
+                .seed = seed,
+                .journal.fd = -1,
+                .incumbent = -1,
+                .started = hone_clock()};
     HONE_TRY(copy(options, &s, error));
     HONE_TRY(check(&s, error));
     plan_rungs(&s);

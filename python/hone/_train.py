@@ -18,6 +18,7 @@ from ._model import Model
 
 ENDS = ("ok", "deadline", "cutoff", "work_limit", "cancelled", "memory")
 AUTO, HOLDOUT, FOLDS, ROWS, OOB, NONE = range(6)
+_KEEP = {None: 0, "all": 1, "best": 2, "none": 3}
 _ISA = {None: 0, "auto": 0, "portable": 1, "avx2": 2, "avx512": 3}
 # Models and metrics that fit one task only decide what a target of whole numbers is.
 _ONE_TASK = {"logistic_regression": "classification", "linear_regression": "regression"}
@@ -104,7 +105,8 @@ def build_options(*, budget: Any = None, fidelity: str | None = None, validation
                   split_seed: Any = None, metric: str | None = None, n_threads: Any = None,
                   deadline: Any = None, memory_cap: Any = None, work_limit: Any = None, cutoff: Any = None,
                   strict: bool = False, refit: bool = True, warm_from: Model | None = None,
-                  isa: str | None = None, model_dir: Any = None, keep_model: bool = False) -> dict[str, Any]:
+                  isa: str | None = None, model_dir: Any = None, keep_model: bool = False, keep: str | None = None,
+                  race: bool = False) -> dict[str, Any]:
     """The library's options from the keyword arguments of `train`."""
     o = _validation(validation)
     if budget is not None:
@@ -135,6 +137,12 @@ def build_options(*, budget: Any = None, fidelity: str | None = None, validation
         o["warm_from"] = warm_from._handle
     if model_dir is not None:
         o["model_dir"] = os.fspath(model_dir)
+    if keep not in _KEEP:
+        raise ArgumentError(f"all, best or none is needed, not {keep!r}", "keep")
+    if race:
+        o["race"] = True
+    if keep is not None:
+        o["keep"] = _KEEP[keep]
     return {**o, "isa": _ISA[isa], "strict": bool(strict), "no_refit": not refit, "keep_model": keep_model}
 
 
@@ -235,6 +243,10 @@ def train_many(cfgs: Iterable[Any], dataset: Any, seeds: Any = 0, model_dir: Any
 
     Args:
         seeds: one for all, or one each.
+        model_dir: where the best model is saved; `keep='all'` saves that of each trial.
+
+    Two options more: `keep` ('best', 'all' or 'none') and `race` (the best loss so far is the cutoff of the trials
+    that begin after it; which ones it cuts short depends on what finished first).
     """
     plain = [config_dict(c) for c in cfgs]
     listed = list(seeds) if isinstance(seeds, (list, tuple, np.ndarray)) else [seeds] * len(plain)

@@ -95,6 +95,8 @@ static const option OPTIONS[] = {
     {"keep_model", FLAG, AT(keep_model)},
     {"warm_from", MODEL, AT(warm_from)},
     {"out_of_fold", SCORES, AT(out_of_fold)},
+    {"keep", WHOLE_INT, AT(keep)},
+    {"race", FLAG, AT(race)},
 };
 
 static const option *find(const char *name)

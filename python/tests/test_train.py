@@ -119,6 +119,20 @@ def test_a_list_of_trials_gives_what_single_calls_give(rows):
     assert hone.train_many([], data) == []
 
 
+def test_a_list_saves_its_best_model_unless_told_otherwise(rows, tmp_path):
+    data = dict(zip("Xy", rows))
+    cfgs = [{"model": "knn", "n_neighbors": n} for n in (100, 5, 120)]
+    for keep, count in ((None, 1), ("best", 1), ("all", 3), ("none", 0)):
+        many = hone.train_many(cfgs, data, 4, tmp_path / str(keep), keep=keep)
+        assert sum(r.path is not None for r in many) == count
+        if count == 1:
+            assert hone.load(many[1].path).config["knn:n_neighbors"] == 5
+    raced = hone.train_many(cfgs, data, 4, validation="cv:5", race=True)
+    assert raced[1].end == "ok" and {r.end for r in raced} <= {"ok", "cutoff"}
+    with pytest.raises(hone.ArgumentError):
+        hone.train_many(cfgs, data, keep="some")
+
+
 def test_cross_validation_scores_every_row_once(rows):
     r = hone.cross_validate({"model": "logistic_regression"}, dict(zip("Xy", rows)), 2, folds=4)
     assert r.scores.shape == (200, 3) and np.isfinite(r.scores).all()

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import zipfile
 from pathlib import Path
@@ -210,6 +211,44 @@ class ManyAndFormats(unittest.TestCase):
             done = run("train-many", "--data", ADULT, "--target", "income", "--configs", name)
             self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
 
+    def test_a_search_that_is_killed_goes_on_and_every_line_of_it_is_replayed(self):
+        table = self.write("t.csv", ["a,b,y"] + [f"{a},{b},{y}" for a, b, y in self.rows])
+        data = ["--data", table, "--target", "y"]
+        search = ["tune", *data, "--models", "random_forest,knn", "--trials", 60, "--seed", 5]
+        whole = run(*search, "--journal", self.out / "whole.jsonl")
+        self.assertEqual(whole.returncode, 0, whole.stderr)
+        journal, best = self.out / "journal.jsonl", self.out / "best.json"
+        again = [*search, "--journal", journal, "--incumbent", best, "--model-dir", self.out / "m"]
+        for lines in (5, 20):
+            process = subprocess.Popen([HONE, *map(str, again)], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE)
+            while process.poll() is None and (not journal.exists()
+                                              or journal.read_bytes().count(b"\n") < lines):
+                time.sleep(0.001)
+            process.kill()
+            process.communicate()
+        done = run(*again)
+        self.assertEqual((done.returncode, done.stdout), (0, whole.stdout), done.stderr)
+        self.assertEqual(json.loads(best.read_text())["loss"], float(done.stdout))
+        model, = (self.out / "m").iterdir()
+        for file, count in ((journal, 60), (model, 1)):
+            replayed = run("replay", file, *data, "--quiet")
+            self.assertEqual((replayed.returncode, replayed.stdout),
+                             (0, f"{count} same, 0 close, 0 different, 0 skipped\n"))
+
+    def test_replay_says_what_is_not_as_it_was(self):
+        lines = ["a,b,y"] + [f"{a},{b},{y}" for a, b, y in self.rows]
+        table = self.write("t.csv", lines)
+        done = run("train", "--data", table, "--target", "y", *FOREST, "--json")
+        result = self.write("r.json", [done.stdout])
+        self.assertEqual(run("replay", result, "--data", table, "--target", "y").returncode, 0)
+        other = self.write("o.csv", ["a,b,y"] + [f"{i},{i % 3},{i * i % 11 % 2}" for i in range(140)])
+        done = run("replay", result, "--data", other, "--target", "y")
+        self.assertEqual(done.returncode, 8, done.stderr)
+        self.assertIn("data was", done.stdout)
+        self.assertEqual(run("replay", table, "--data", table, "--target", "y").returncode, 6)
+        self.assertEqual(run("replay", "--data", table, "--target", "y").returncode, 2)
+
     def test_a_loss_has_no_more_digits_than_it_needs(self):
         done = run("train", "--data", ADULT, "--target", "income", *FOREST)
         text = done.stdout.strip()
@@ -252,6 +291,13 @@ class BadInput(unittest.TestCase):
         self.refused(2, *train, "--set", "model=svm", "--set", "D=0", says="D")
         self.refused(2, *train, *FOREST, "--metric", "acuracy", says="balanced_accuracy")
         self.refused(2, *train, *FOREST, "--validation", "cv:1", says="--validation")
+        tune = ["tune", "--data", ADULT, "--target", "income"]
+        self.refused(2, *tune, "--search", "grid", says="--search")
+        self.refused(2, *tune, "--eta", "2", says="options.eta")
+        self.refused(2, *tune, "--models", "forest", says="forest")
+        self.refused(2, *tune, "--keep", "some", says="--keep")
+        self.refused(2, *tune, "--set", "C=1", says="--set")
+        self.refused(5, *tune, "--journal", "/dev/null/j", says="/dev/null/j")
         self.refused(2, "train", "--data", ADULT, *FOREST, says="--target")
         self.refused(3, "train", "--data", ADULT, "--target", "salary", *FOREST, says="salary")
         self.refused(5, "train", "--data", "none.csv", "--target", "y", *FOREST, says="none.csv")

@@ -79,7 +79,7 @@ static seen nothing(void)
 typedef struct request {
     hone_search search;
     int64_t trials;
-    const char *journal;
+    const char *journal, *incumbent;
     const hone_options *train;
     double seconds;
     uint64_t seed;
@@ -96,6 +96,7 @@ static hone_status tune(hone_dataset *d, const request *q, seen *s, hone_tuned *
                                        .search = q->search,
                                        .trials = q->trials ? q->trials : TRIALS,
                                        .journal = q->journal,
+                                       .incumbent = q->incumbent,
                                        .space = &space,
                                        .train = &train,
                                        .seconds = q->seconds,
@@ -226,6 +227,154 @@ static void a_killed_search_goes_on_and_ends_like_a_whole_one(void **state)
     }
 }
 
+static void the_incumbent_file_holds_the_best_line(void **state)
+{
+    (void)state;
+    char directory[32], file[64], other[80], line[4096] = "", expected[64];
+    new_journal(directory, file, sizeof file);
+    snprintf(other, sizeof other, "%s.best", file);
+    for (int64_t trials = 6; trials <= TRIALS; trials += 6) { /* goes on from the journal */
+        double final;
+        seen s = nothing();
+        const request q = {
+            .search = HONE_SEARCH_RANDOM, .journal = file, .incumbent = other, .trials = trials};
+        const hone_tuned t = tuned_well(&q, &s, &final);
+        FILE *f = fopen(other, "r");
+        assert_non_null(f);
+        assert_non_null(fgets(line, sizeof line, f));
+        fclose(f);
+        snprintf(expected, sizeof expected, "{\"trial\":%d,", (int)t.best);
+        assert_memory_equal(line, expected, strlen(expected));
+    }
+    unlink(other);
+    remove_journal(directory, file);
+}
+
+/* ---- replay ---- */
+
+static void write_file(const char *file, const char *text)
+{
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+typedef struct verdicts {
+    int of[5];
+    char differs[256];
+} verdicts;
+
+static void on_record(void *context, const hone_replay_record *r)
+{
+    verdicts *v = context;
+    v->of[r->verdict]++;
+    assert_true((r->verdict == HONE_REPLAY_SAME) == (r->loss == r->recorded));
+    snprintf(v->differs, sizeof v->differs, "%s", r->differs);
+}
+
+static hone_status replay(const char *file, uint64_t seed, verdicts *v, hone_error *error)
+{
+    hone_dataset *d = data(seed);
+    const hone_replay_options options = {
+        .size = sizeof options, .algorithms = toys, .record = on_record, .context = v};
+    hone_replayed found = {.size = sizeof found};
+    const hone_status status = hone_replay(file, d, &options, &found, error);
+    assert_int_equal(found.same, v->of[HONE_REPLAY_SAME]);
+    assert_int_equal(found.different, v->of[HONE_REPLAY_DIFFERENT]);
+    hone_dataset_free(d);
+    return status;
+}
+
+static void a_journal_is_replayed_bit_for_bit_and_says_when_the_data_are_others(void **state)
+{
+    (void)state;
+    char directory[32], file[64];
+    new_journal(directory, file, sizeof file);
+    const uint64_t split = 11;
+    const hone_options train = {.size = sizeof train,
+                                .threads = 1,
+                                .validation = HONE_VALIDATE_FOLDS,
+                                .folds = 3,
+                                .split_seed = &split,
+                                .metric = "log_loss"};
+    double final;
+    seen s = nothing();
+    const request q = {.search = HONE_SEARCH_HALVING, .journal = file, .train = &train};
+    const hone_tuned t = tuned_well(&q, &s, &final);
+    hone_error error;
+    verdicts same = {0}, other = {0};
+    assert_int_equal(replay(file, 7, &same, &error), HONE_OK);
+    assert_int_equal(same.of[HONE_REPLAY_SAME], t.trials);
+    assert_string_equal(same.differs, "");
+    assert_int_equal(replay(file, 8, &other, &error), HONE_OK);
+    assert_true(other.of[HONE_REPLAY_DIFFERENT] > 0);
+    assert_memory_equal(other.differs, "data was ", 9);
+    remove_journal(directory, file);
+}
+
+static void a_model_and_a_line_of_results_are_replayed(void **state)
+{
+    (void)state;
+    char directory[32], file[64];
+    new_journal(directory, file, sizeof file);
+    hone_dataset *d = data(7);
+    hone_config *c = NULL;
+    hone_result *r = NULL;
+    hone_error error;
+    const double cutoff = 5;
+    const hone_options options = {.size = sizeof options,
+                                  .model_dir = directory,
+                                  .work_limit = 1 << 30,
+                                  .cutoff = &cutoff,
+                                  .budget = 0.4};
+    assert_int_equal(hone_space_sample(&space, 1, 2, &c, &error), HONE_BAD_ARGUMENT);
+    const hone_space_options of_data = {
+        .size = sizeof of_data, .models = centroid, .algorithms = toys, .dataset = d};
+    assert_int_equal(hone_space_sample(&of_data, 1, 2, &c, &error), HONE_OK);
+    assert_int_equal(hone_train_full(c, d, 3, &options, &r, &error), HONE_OK);
+    verdicts model = {0}, line = {0};
+    assert_int_equal(replay(hone_result_model_path(r), 7, &model, &error), HONE_OK);
+    assert_int_equal(model.of[HONE_REPLAY_SAME], 1);
+    write_file(file, hone_result_json(r));
+    assert_int_equal(replay(file, 7, &line, &error), HONE_OK);
+    assert_int_equal(line.of[HONE_REPLAY_SAME], 1);
+    unlink(hone_result_model_path(r));
+    hone_result_free(r);
+    hone_config_free(c);
+    hone_dataset_free(d);
+    remove_journal(directory, file);
+}
+
+static void files_that_are_no_records_are_refused_by_line(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "\n\n",
+        "[1]",
+        "{",
+        "{\"loss\":1}",
+        "{\"journal\":\"hone.tune/1\"}",
+        "{\"status\":\"ok\",\"loss\":\"x\",\"validation\":{\"kind\":\"auto\"}}",
+        "{\"status\":\"ok\",\"loss\":1,\"seed\":\"1\",\"validation\":"
+        "{\"kind\":\"auto\",\"split_seed\":\"1\"}}"};
+    char directory[32], file[64];
+    new_journal(directory, file, sizeof file);
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+        hone_error error;
+        verdicts v = {0};
+        write_file(file, texts[k]);
+        assert_int_equal(replay(file, 7, &v, &error), HONE_CORRUPT);
+        assert_memory_equal(error.path, file, strlen(file));
+    }
+    unlink(file);
+    hone_error error;
+    verdicts v = {0};
+    assert_int_equal(replay(file, 7, &v, &error), HONE_IO);
+    remove_journal(directory, file);
+}
+
 static void a_random_search_may_be_made_longer(void **state)
 {
     (void)state;
@@ -261,14 +410,6 @@ static void a_cancelled_search_keeps_what_was_finished(void **state)
     assert_int_equal(u.resumed, s.lines);
     hone_dataset_free(d);
     remove_journal(directory, file);
-}
-
-static void write_file(const char *file, const char *text)
-{
-    FILE *f = fopen(file, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
 }
 
 static void a_journal_of_something_else_is_refused_and_left_alone(void **state)
@@ -460,6 +601,10 @@ int main(void)
         cmocka_unit_test(a_trial_of_a_search_has_the_loss_of_the_same_training_alone),
         cmocka_unit_test(halving_gives_the_best_third_three_times_as_much),
         cmocka_unit_test(a_killed_search_goes_on_and_ends_like_a_whole_one),
+        cmocka_unit_test(the_incumbent_file_holds_the_best_line),
+        cmocka_unit_test(a_journal_is_replayed_bit_for_bit_and_says_when_the_data_are_others),
+        cmocka_unit_test(a_model_and_a_line_of_results_are_replayed),
+        cmocka_unit_test(files_that_are_no_records_are_refused_by_line),
         cmocka_unit_test(a_random_search_may_be_made_longer),
         cmocka_unit_test(a_cancelled_search_keeps_what_was_finished),
         cmocka_unit_test(a_journal_of_something_else_is_refused_and_left_alone),

@@ -1,0 +1,215 @@
+/* Records are trained again in groups of equal options, each group one call of hone_train_many. */
+#include "hone/replay.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/past.h"
+#include "core/version.h"
+#include "hone/hone.h"
+
+typedef struct replay {
+    hone_dataset *dataset;
+    hone_replay_options options;
+    hone_arena *arena;
+    hone_pasts pasts;
+    const char *kernels; /* of this machine */
+    hone_replayed count;
+} replay;
+
+/* ---- what is not as it was ---- */
+
+static void add(hone_text *t, const char *what, const char *was, const char *is)
+{
+    hone_text_format(t, "%s%s was %s, is %s", t->length ? "; " : "", what, was, is);
+}
+
+static void add_hashes(hone_text *t, const char *what, uint64_t was, uint64_t is)
+{
+    char a[32], b[32];
+    snprintf(a, sizeof a, "%016" PRIx64, was);
+    snprintf(b, sizeof b, "%016" PRIx64, is);
+    if (was != is)
+        add(t, what, was ? a : "none", is ? b : "none");
+}
+
+/* NULL: no memory. */
+static char *differences(const replay *r, const hone_past *p)
+{
+    const hone_dataset *d = r->dataset;
+    hone_text t = {0};
+    hone_text_add(&t, p->skipped ? p->skipped : "");
+    add_hashes(&t, "data", p->data, d->fingerprint);
+    add_hashes(&t, "validation data", p->valid, d->valid ? d->valid->fingerprint : 0);
+    if (p->build && strcmp(p->build, hone_build) != 0)
+        add(&t, "build", p->build, hone_build);
+    if (p->kernels && strcmp(p->kernels, r->kernels) != 0)
+        add(&t, "kernels", p->kernels, r->kernels);
+    return hone_text_take(&t);
+}
+
+/* ---- verdicts ---- */
+
+static hone_verdict judge(const replay *r, const hone_past *p, const hone_result *now)
+{
+    hone_error error;
+    const hone_status status = hone_result_status(now, &error);
+    if (p->status || status)
+        return p->status && !strcmp(p->status, hone_status_name(status)) ? HONE_REPLAY_SAME
+                                                                         : HONE_REPLAY_DIFFERENT;
+    const double loss = hone_result_loss(now);
+    if (loss == p->loss)
+        return HONE_REPLAY_SAME;
+    const double near = r->options.tolerance * fmax(1, fabs(p->loss));
+    return p->warm && fabs(loss - p->loss) <= near ? HONE_REPLAY_CLOSE : HONE_REPLAY_DIFFERENT;
+}
+
+/* Tells and counts; `now` NULL: it was not trained. */
+static hone_status tell(replay *r, const hone_past *p, const hone_result *now, hone_error *error)
+{
+    char *differs = differences(r, p);
+    if (!differs)
+        return hone_no_memory(error);
+    const hone_replay_record record = {.line = p->line,
+                                       .verdict = now ? judge(r, p, now) : HONE_REPLAY_SKIPPED,
+                                       .recorded = p->loss,
+                                       .loss = now ? hone_result_loss(now) : NAN,
+                                       .differs = differs};
+    int64_t *counts[] = {[HONE_REPLAY_SAME] = &r->count.same,
+                         [HONE_REPLAY_CLOSE] = &r->count.close,
+                         [HONE_REPLAY_DIFFERENT] = &r->count.different,
+                         [HONE_REPLAY_SKIPPED] = &r->count.skipped};
+    ++*counts[record.verdict];
+    if (r->options.record)
+        r->options.record(r->options.context, &record);
+    hone_text_free(differs);
+    return HONE_OK;
+}
+
+/* ---- groups ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool alike(const hone_past *a, const hone_past *b)
+{
+    const hone_options *p = &a->options, *q = &b->options;
+    return !a->skipped == !b->skipped && p->budget == q->budget && p->holdout == q->holdout &&
+           p->folds == q->folds && p->validation == q->validation && p->isa == q->isa &&
+           p->work_limit == q->work_limit && p->native_fidelity == q->native_fidelity &&
+           p->strict == q->strict && same_text(p->metric, q->metric) &&
+           a->split_seed == b->split_seed &&
+           (a->cutoff == b->cutoff || (isnan(a->cutoff) && isnan(b->cutoff)));
+}
+
+static hone_status parse(const replay *r, const hone_past *p, hone_config **config,
+                         hone_error *error)
+{
+    HONE_TRY(hone_config_new(config, error));
+    const struct hone_algorithm *const *more = r->options.algorithms;
+    for (int i = 0; more && more[i]; i++)
+        HONE_TRY(hone_config_use(*config, more[i], error));
+    return hone_config_parse(*config, p->config, strlen(p->config), error);
+}
+
+static hone_options options_of(const replay *r, const hone_past *p)
+{
+    hone_options o = p->options;
+    hone_isa isa;
+    if (hone_isa_of(o.isa, &isa, NULL)) /* not of this machine: `differs` says so */
+        o.isa = HONE_ISA_AUTO;
+    o.split_seed = &p->split_seed;
+    o.cutoff = isnan(p->cutoff) ? NULL : &p->cutoff;
+    o.threads = r->options.threads, o.cancel = r->options.cancel;
+    o.poll = r->options.poll, o.context = r->options.context;
+    return o;
+}
+
+static hone_status train(replay *r, int64_t first, int64_t n, hone_config **configs,
+                         uint64_t *seeds, hone_result **results, hone_error *error)
+{
+    const hone_past *p = r->pasts.past + first;
+    for (int64_t i = 0; i < n; i++) {
+        HONE_TRY(parse(r, &p[i], &configs[i], error));
+        seeds[i] = p[i].seed;
+    }
+    const hone_options o = options_of(r, p);
+    HONE_TRY(hone_train_many((const hone_config *const *)configs, seeds, n, r->dataset, &o, NULL,
+                             results, error));
+    for (int64_t i = 0; i < n; i++)
+        HONE_TRY(tell(r, &p[i], results[i], error));
+    return HONE_OK;
+}
+
+static hone_status run_group(replay *r, int64_t first, int64_t n, hone_error *error)
+{
+    hone_config **configs = hone_alloc((size_t)n * sizeof *configs);
+    hone_result **results = hone_alloc((size_t)n * sizeof *results);
+    uint64_t *seeds = hone_alloc((size_t)n * sizeof *seeds);
+    const hone_status status = configs && results && seeds
+                                   ? train(r, first, n, configs, seeds, results, error)
+                                   : hone_no_memory(error);
+    for (int64_t i = 0; i < n; i++) {
+        if (configs)
+            hone_config_free(configs[i]);
+        if (results)
+            hone_result_free(results[i]);
+    }
+    hone_free(configs);
+    hone_free(results);
+    hone_free(seeds);
+    return status;
+}
+
+static hone_status run(replay *r, hone_error *error)
+{
+    hone_past *past = r->pasts.past;
+    for (int64_t i = 0, end; i < r->pasts.count; i = end) {
+        for (end = i + 1; end < r->pasts.count && alike(&past[i], &past[end]);)
+            end++;
+        if (!past[i].skipped)
+            HONE_TRY(run_group(r, i, end - i, error));
+        for (int64_t k = i; past[i].skipped && k < end; k++)
+            HONE_TRY(tell(r, &past[k], NULL, error));
+    }
+    return HONE_OK;
+}
+
+hone_status hone_replay(const char *file, hone_dataset *dataset, const hone_replay_options *options,
+                        hone_replayed *replayed, hone_error *error)
+{
+    if (!file || !dataset || !replayed || replayed->size < sizeof replayed->size)
+        return hone_fail(error, HONE_BAD_ARGUMENT,
+                         !file      ? "file"
+                         : !dataset ? "dataset"
+                                    : "replayed.size",
+                         "missing");
+    replay r = {.dataset = dataset, .count.size = replayed->size};
+    if (options && (options->size < sizeof options->size || options->size > sizeof r.options))
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.size",
+                         "must be sizeof(hone_replay_options)");
+    if (options)
+        memcpy(&r.options, options, options->size);
+    if (!(r.options.tolerance >= 0 && r.options.tolerance < INFINITY))
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.tolerance", "must be above 0");
+    if (r.options.tolerance == 0)
+        r.options.tolerance = 1e-3;
+    hone_isa isa;
+    HONE_TRY(hone_isa_of(HONE_ISA_AUTO, &isa, error));
+    r.kernels = hone_isa_names[isa];
+    r.arena = hone_arena_open(NULL);
+    if (!r.arena)
+        return hone_no_memory(error);
+    hone_status status = hone_past_read(file, r.arena, &r.pasts, error);
+    if (!status)
+        status = run(&r, error);
+    hone_free(r.pasts.past);
+    hone_arena_close(r.arena);
+    const size_t size = r.count.size < sizeof r.count ? r.count.size : sizeof r.count;
+    memcpy(replayed, &r.count, size);
+    return status;
+}

@@ -1,0 +1,153 @@
+/* Lists of trainings: which models are kept, and races. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hone/hone.h"
+#include "toolbox/random.h"
+#include "toys.h"
+
+#define CENTROID "{\"model\": \"centroid\"}"
+#define SLOW(n, first) "{\"model\": \"slow\", \"steps\": " #n ", \"first\": " #first "}"
+
+enum { N = 150, D = 4 };
+
+static hone_dataset *data(void)
+{
+    static double x[N * D];
+    static int32_t label[N];
+    hone_stream s = hone_stream_of(1, 0, 0);
+    for (int i = 0; i < N; i++) {
+        label[i] = i % 3;
+        for (int j = 0; j < D; j++)
+            x[i * D + j] = hone_uniform(&s) + (j == i % 3 ? 2 : 0);
+    }
+    const hone_dataset_options options = {.size = sizeof options, .task = HONE_CLASSIFICATION};
+    hone_dataset *d = NULL;
+    hone_error error;
+    assert_int_equal(hone_dataset_dense(x, HONE_F64, N, D, D, 1,
+                                        (hone_vector){label, HONE_I32, 1, NULL, 0}, &options, &d,
+                                        &error),
+                     HONE_OK);
+    return d;
+}
+
+static hone_config *config(const char *json)
+{
+    hone_config *c = NULL;
+    hone_error error;
+    assert_int_equal(hone_config_new(&c, &error), HONE_OK);
+    assert_int_equal(hone_config_use(c, &toy_centroid, &error), HONE_OK);
+    assert_int_equal(hone_config_use(c, &toy_slow, &error), HONE_OK);
+    assert_int_equal(hone_config_parse(c, json, strlen(json), &error), HONE_OK);
+    return c;
+}
+
+static int files_in(const char *directory)
+{
+    int n = 0;
+    DIR *d = opendir(directory);
+    assert_non_null(d);
+    for (const struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+/* Four trials, the third the best: it alone is saved, with the loss that it has alone. */
+static void a_list_keeps_the_best_model_all_or_none(void **state)
+{
+    (void)state;
+    const char *json[] = {SLOW(3, 1), SLOW(4, 1), CENTROID, CENTROID};
+    enum { SOME = 5 };
+    const int expected[] = {[HONE_KEEP_DEFAULT] = 1, SOME - 1, 1, 0};
+    hone_config *configs[SOME];
+    for (int i = 0; i < SOME; i++) {
+        hone_error error;
+        if (i < SOME - 1)
+            configs[i] = config(json[i]);
+        else /* without a model: fails */
+            assert_int_equal(hone_config_new(&configs[i], &error), HONE_OK);
+    }
+    for (int keep = HONE_KEEP_DEFAULT; keep <= HONE_KEEP_NONE; keep++) {
+        char directory[] = "/tmp/hone_keep_XXXXXX";
+        assert_non_null(mkdtemp(directory));
+        hone_dataset *d = data();
+        const hone_options options = {
+            .size = sizeof options, .threads = 2, .model_dir = directory, .keep = (hone_keep)keep};
+        hone_result *results[SOME];
+        hone_error error;
+        assert_int_equal(hone_train_many((const hone_config *const *)configs, NULL, SOME, d,
+                                         &options, NULL, results, &error),
+                         HONE_OK);
+        assert_int_equal(files_in(directory), expected[keep]);
+        for (int i = 0; i < SOME; i++) {
+            const char *path = hone_result_model_path(results[i]);
+            const bool best = keep == HONE_KEEP_ALL ? i < SOME - 1 : i == 2;
+            assert_int_equal(path != NULL, best && keep != HONE_KEEP_NONE);
+            if (path)
+                unlink(path);
+            hone_result_free(results[i]);
+        }
+        assert_int_equal(rmdir(directory), 0);
+        hone_dataset_free(d);
+    }
+    for (int i = 0; i < SOME; i++)
+        hone_config_free(configs[i]);
+}
+
+/* The first trial is the best; in a race the others see after a fold or two that they are not. */
+static void a_race_ends_hopeless_trials_and_finds_the_same_best(void **state)
+{
+    (void)state;
+    enum { SOME = 4 };
+    const hone_config *configs[SOME] = {config(CENTROID), config(SLOW(3, 1)), config(SLOW(4, 1)),
+                                        config(SLOW(5, 1))};
+    hone_dataset *d = data();
+    double loss[2];
+    for (int race = 0; race < 2; race++) {
+        const hone_options options = {.size = sizeof options,
+                                      .threads = 1,
+                                      .race = race,
+                                      .folds = 5,
+                                      .validation = HONE_VALIDATE_FOLDS};
+        hone_result *results[SOME];
+        hone_error error;
+        assert_int_equal(hone_train_many(configs, NULL, SOME, d, &options, NULL, results, &error),
+                         HONE_OK);
+        loss[race] = hone_result_loss(results[0]);
+        assert_int_equal(hone_result_end(results[0]), HONE_END_OK);
+        for (int i = 0; i < SOME; i++) {
+            assert_int_equal(hone_result_end(results[i]),
+                             race && i ? HONE_END_CUTOFF : HONE_END_OK);
+            hone_result_free(results[i]);
+        }
+    }
+    assert_true(loss[0] == loss[1]);
+    const hone_options alone = {.size = sizeof alone, .race = true};
+    hone_result *result;
+    hone_error error;
+    assert_int_equal(hone_train_full(configs[0], d, 0, &alone, &result, &error), HONE_BAD_ARGUMENT);
+    assert_string_equal(error.path, "options.race");
+    for (int i = 0; i < SOME; i++)
+        hone_config_free((hone_config *)(uintptr_t)configs[i]);
+    hone_dataset_free(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_list_keeps_the_best_model_all_or_none),
+        cmocka_unit_test(a_race_ends_hopeless_trials_and_finds_the_same_best),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
