@@ -141,6 +141,8 @@ static hone_status make_arrays(const fit *f, const part *p, int64_t m, problem *
     *q = (problem){.kernel = &f->kernel,
                    .n = p->n,
                    .m = m,
+                   .x = &f->job->x,
+                   .row = p->whole ? NULL : p->row,
                    .nu = f->nu,
                    .tol = f->params->tol,
                    .max_iter = f->params->max_iter,

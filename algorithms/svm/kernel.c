@@ -45,7 +45,12 @@ static float narrow(double v)
 
 kernel kernel_of(const svm_params *p, double gamma, const hone_panels *panels, hone_isa isa)
 {
-    kernel k = {.type = p->kernel, .degree = p->degree, .scale = 1, .isa = isa};
+    kernel k = {.type = p->kernel,
+                .degree = p->degree,
+                .scale = 1,
+                .full_gamma = gamma,
+                .full_coef0 = p->coef0,
+                .isa = isa};
     const double square = panels->unit * panels->unit; /* of the data per stored inner product */
     switch (p->kernel) {
     case SVM_LINEAR:
@@ -131,6 +136,25 @@ void kernel_block(const kernel *k, const hone_queries *q, const hone_panels *pan
     hone_measure_block(measure, q, panels, first, count, k->isa, map, out, stride);
     for (int64_t i = 0; i < q->m; i++)
         apply(k, out + i * stride, count * HONE_LANES);
+}
+
+double kernel_exact(const kernel *k, double product, double norms)
+{
+    switch (k->type) {
+    case SVM_LINEAR:
+        return product / k->scale;
+    case SVM_POLY:
+        return pow(k->full_gamma * product + k->full_coef0, (double)k->degree) / k->scale;
+    case SVM_SIGMOID:
+        return tanh(k->full_gamma * product + k->full_coef0);
+    case SVM_RBF:
+        product = fmax(norms - 2 * product, 0);
+        break;
+    default:
+        break;
+    }
+    const double exponent = -k->full_gamma * product;
+    return k->less > 0 ? expm1(exponent) : exp(exponent);
 }
 
 float kernel_self(const kernel *k, const hone_panels *panels, int64_t i)

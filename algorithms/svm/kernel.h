@@ -17,8 +17,14 @@ typedef struct kernel {
     float gamma, coef0; /* in units of the panels, and of `scale` for poly and linear */
     float less;         /* 1: values are K - 1 */
     double scale;
+    double full_gamma, full_coef0; /* as given: for values in double */
     hone_isa isa;
 } kernel;
+
+static inline bool kernel_is_exponential(const kernel *k)
+{
+    return k->type == SVM_RBF || k->type == SVM_LAPLACIAN;
+}
 
 /* The kernel of these parameters on these points; `gamma` is the number itself. */
 kernel kernel_of(const svm_params *params, double gamma, const hone_panels *panels, hone_isa isa);
@@ -27,6 +33,10 @@ kernel kernel_of(const svm_params *params, double gamma, const hone_panels *pane
  * hone_measure_block. */
 void kernel_block(const kernel *kernel, const hone_queries *queries, const hone_panels *panels,
                   int64_t first, int64_t count, int32_t *map, float *out, int64_t stride);
+
+/* The same in double, from an inner product (rbf: and the sum of both squared norms) or an absolute
+ * distance of the given data. */
+double kernel_exact(const kernel *kernel, double product, double norms);
 
 /* K / scale of point i with itself. */
 float kernel_self(const kernel *kernel, const hone_panels *panels, int64_t i);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "exact.h"
 #include "subproblem.h"
 #include "working.h"
 
@@ -70,7 +71,7 @@ static void finish(problem *p)
         p->gap = all.gap;
         p->rho = all.level;
     }
-    p->converged = p->gap < p->tol;
+    p->converged = p->gap < p->tol && !p->doubtful;
 }
 
 /* nu: the sums that stay are dealt to the first variables of each sign. */
@@ -177,7 +178,21 @@ static hone_status open_small(solver *s, hone_arena *scratch, hone_error *error)
     return fill_gram(s->p, s->whole, &s->ready, scratch, error);
 }
 
+/* From alpha and the g that belongs to it. */
 static void run_small(problem *p, smo *s)
+{
+    for (int64_t v = 0; v < p->m; v++)
+        subproblem_load(s, v, p, v);
+    subproblem_pad(s, p->m);
+    s->inside = p->inside;
+    p->iterations += smo_solve(s, p->tol, 0, p->max_iter - p->iterations, p->run, p->kernel->isa);
+    for (int64_t v = 0; v < p->m; v++) {
+        p->alpha[v] = s->alpha[v];
+        p->g[v] = s->f[v] - p->sign[v] * p->linear[v];
+    }
+}
+
+static void start_small(problem *p, const smo *s)
 {
     void (*add)(double *, int64_t, const float *const *, const double *, int64_t) =
         HONE_PICK(p->kernel->isa, svm_update);
@@ -185,23 +200,61 @@ static void run_small(problem *p, smo *s)
         if (p->alpha[v] > 0)
             add(p->g, s->q, &(const float *){s->K + v * s->stride},
                 &(double){p->sign[v] * p->alpha[v]}, 1);
-    for (int64_t v = 0; v < p->m; v++)
-        subproblem_load(s, v, p, v);
-    subproblem_pad(s, p->m);
-    s->inside = p->inside;
-    p->iterations = smo_solve(s, p->tol, 0, p->max_iter, p->run, p->kernel->isa);
-    for (int64_t v = 0; v < p->m; v++) {
-        p->alpha[v] = s->alpha[v];
-        p->g[v] = s->f[v] - p->sign[v] * p->linear[v];
-    }
 }
 
 hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *error)
 {
-    *s = (solver){.p = p};
+    *s = (solver){.p = p, .scratch = scratch};
     if (solve_is_small(p->n, p->m))
         return open_small(s, scratch, error);
     return working_open(&s->working, p, scratch, error);
+}
+
+static bool goes_on(const problem *p)
+{
+    return p->iterations < p->max_iter && hone_stopping(p->run) == HONE_GO;
+}
+
+static hone_status attempt(solver *s, hone_error *error)
+{
+    if (s->working)
+        return working_run(s->working, error);
+    run_small(s->p, s->whole);
+    return HONE_OK;
+}
+
+static double gap_of(const problem *p)
+{
+    return p->nu > 0 ? fmax(judge(p, 1).gap, judge(p, -1).gap) : judge(p, 0).gap;
+}
+
+/* Iterative refinement: the gradient in double, and float32 values for the way on from there only.
+ * Where that no longer helps, pairs with kernel values in double. */
+static hone_status refine(solver *s, hone_error *error)
+{
+    problem *p = s->p;
+    const double tol = p->tol;
+    double last = INFINITY;
+    p->doubtful = exact_matters(p) && exact_possible(p);
+    while (p->doubtful && goes_on(p)) {
+        bool done;
+        HONE_TRY(exact_gradient(p, s->scratch, &done, error));
+        const double gap = gap_of(p);
+        if (!done || gap < tol) {
+            p->doubtful = !done;
+            return HONE_OK;
+        }
+        if (gap > last / 4) {
+            HONE_TRY(exact_pairs(p, s->scratch, error));
+            return exact_gradient(p, s->scratch, &done, error);
+        }
+        last = gap;
+        p->tol = tol / 2;
+        const hone_status status = attempt(s, error);
+        p->tol = tol;
+        HONE_TRY(status);
+    }
+    return HONE_OK;
 }
 
 hone_status solver_run(solver *s, hone_error *error)
@@ -210,12 +263,16 @@ hone_status solver_run(solver *s, hone_error *error)
     memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
     memset(p->g, 0, (size_t)hone_panel_count(p->n) * HONE_LANES * sizeof *p->g);
     p->iterations = 0;
-    if (p->nu > 0 && (s->ready || s->working))
-        deal(p);
-    if (s->ready)
-        run_small(p, s->whole);
-    else if (s->working)
-        HONE_TRY(working_run(s->working, error));
+    if (s->ready || s->working) {
+        if (p->nu > 0)
+            deal(p);
+        if (p->nu > 0 && s->working)
+            HONE_TRY(working_start(s->working, error));
+        else if (p->nu > 0)
+            start_small(p, s->whole);
+        HONE_TRY(attempt(s, error));
+        HONE_TRY(refine(s, error));
+    }
     if (hone_stopping(p->run) == HONE_ABANDON)
         return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");
     finish(p);

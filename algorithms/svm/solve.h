@@ -16,6 +16,8 @@
 /* Variables v in [0, m): m = n, or 2 n where v and v + n belong to row v (regression). */
 typedef struct problem {
     const hone_panels *panels; /* the n rows */
+    const hone_matrix *x;      /* and where they come from: row[i], or i when NULL */
+    const int64_t *row;
     const kernel *kernel;
     int64_t n, m;
     signed char *sign; /* y_v */
@@ -33,7 +35,7 @@ typedef struct problem {
     double rho, gap, objective;
     double level; /* nu: half the distance between the slopes of both signs */
     int64_t iterations;
-    bool converged;
+    bool converged, doubtful; /* doubtful: the gap in double is not known */
 } problem;
 
 /* Whether the whole kernel matrix is taken: such problems may be solved inside blocks. */
@@ -46,6 +48,7 @@ typedef struct solver {
     struct smo *whole;       /* the kernel matrix of a small problem */
     bool ready;              /* that matrix is filled */
     struct working *working; /* or working sets and kernel rows */
+    hone_arena *scratch;
 } solver;
 
 hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *error);

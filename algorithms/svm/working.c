@@ -206,6 +206,11 @@ hone_status working_open(working **w, problem *p, hone_arena *scratch, hone_erro
     return *w && make_arrays(*w, p, scratch) ? HONE_OK : hone_no_memory(error);
 }
 
+hone_status working_start(working *w, hone_error *error)
+{
+    return rebuild(w, error);
+}
+
 hone_status working_run(working *w, hone_error *error)
 {
     problem *p = w->p;
@@ -213,8 +218,6 @@ hone_status working_run(working *w, hone_error *error)
     double first = 0;
     w->held = 0;
     memset(w->chosen, 0, (size_t)p->m * sizeof *w->chosen);
-    if (p->nu > 0)
-        HONE_TRY(rebuild(w, error));
     while (p->iterations < p->max_iter && hone_stopping(p->run) == HONE_GO) {
         const int64_t before = w->held;
         choose(w);

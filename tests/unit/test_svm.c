@@ -308,8 +308,8 @@ static void load_model(dual *q, const svm_state *s)
 
 /* ---- truth ---- */
 
-/* Objective and KKT gap of a fit, both recomputed in double, against the plain solver. The kernel
- * of the fit is float32: a slope may be off by its rounding times the sum of all alpha. */
+/* Objective and KKT gap of a fit, both recomputed in double, against the plain solver. Float32
+ * kernel values may move the gap by a part of `tol`; what they move further is solved in double. */
 static void compare(const table *t, const svm_params *p)
 {
     fitted f;
@@ -328,7 +328,7 @@ static void compare(const table *t, const svm_params *p)
         diagonal = fmax(diagonal, q.K[v % q.n * (q.n + 1)]);
     }
     assert_true(fabs(balance) <= 1e-12 * all);
-    assert_true(gap < p->tol + 2e-7 * all * diagonal);
+    assert_true(gap < 1.5 * p->tol + 1e-14 * all * diagonal);
     assert_true(fabs(got - right) <= 1e-6 * fabs(right));
     assert_true(fabs(f.s->objective - got) <= 1e-6 * fabs(got) + 1e-5 * all);
     hone_fitted_free(f.f);
@@ -342,7 +342,7 @@ static void the_objective_is_the_optimum_over_c_and_gamma(void **state)
     svm_params p = defaults(&t);
     const double gammas[] = {1e-4, 1e-2, 1, 30};
     p.tol = 1e-6;
-    for (double C = 1e-3; C < 2e3; C *= 100)
+    for (double C = 1e-3; C < 2e5; C *= 100)
         for (size_t g = 0; g < sizeof gammas / sizeof *gammas; g++) {
             p.C = C, p.gamma = number(gammas[g]);
             compare(&t, &p);

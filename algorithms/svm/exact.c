@@ -1,0 +1,348 @@
+#include "exact.h"
+
+#include <float.h>
+#include <string.h>
+
+#include "smo.h"
+#include "toolbox/rows.h"
+
+/* Pairs between two looks at the clock. */
+enum { POLL = 64 };
+
+/* Least curvature of a pair, as in LIBSVM. */
+#define TINY 1e-12
+
+/* Share of `tol` that float32 kernel values may move a slope by without a second look. */
+#define DOUBT 0.125
+
+bool exact_possible(const problem *p)
+{
+    return p->panels->unit == 1;
+}
+
+/* Errors of kernel values have random signs; those of an exponent grow with the norms in it. */
+bool exact_matters(const problem *p)
+{
+    double square = 0, norm = 0;
+    for (int64_t v = 0; v < p->m; v++)
+        square += p->alpha[v] * p->alpha[v];
+    for (int64_t i = 0; i < p->n; i++)
+        norm = fmax(norm, (double)p->panels->norm[i]);
+    const double exponent = kernel_is_exponential(p->kernel) ? p->kernel->full_gamma * norm : 0;
+    return (1 + exponent) * (double)FLT_EPSILON * sqrt(square) > DOUBT * p->tol;
+}
+
+/* ---- points ---- */
+
+/* A point as its entries, less the centre of the panels. */
+typedef struct point {
+    int32_t *column;
+    double *value;
+    int64_t count;
+    double norm; /* square, or absolute sum for absolute distances */
+} point;
+
+static bool point_new(const problem *p, hone_arena *scratch, point *to)
+{
+    to->column = HONE_RAW(scratch, int32_t, p->x->cols, 1);
+    to->value = HONE_RAW(scratch, double, p->x->cols, 1);
+    return to->column && to->value;
+}
+
+static void read_point(const problem *p, int64_t i, point *to)
+{
+    const double *centre = p->panels->centre;
+    to->count = hone_row_entries(p->x, p->row ? p->row[i] : i, to->column, to->value);
+    to->norm = 0;
+    for (int64_t t = 0; t < to->count; t++) {
+        to->value[t] -= centre[to->column[t]];
+        const double v = to->value[t];
+        to->norm += p->kernel->type == SVM_LAPLACIAN ? fabs(v) : v * v;
+    }
+}
+
+/* ---- the gradient ---- */
+
+typedef struct pass {
+    const problem *p;
+    const double *weight; /* n: y alpha by row */
+    double *g;
+} pass;
+
+/* Where a block works. */
+typedef struct desk {
+    double *table; /* columns x EXACT_LANES, zero between blocks */
+    point at;
+} desk;
+
+static bool desk_new(const problem *p, hone_arena *scratch, desk *d)
+{
+    d->table = HONE_NEW(scratch, double, p->x->cols, EXACT_LANES);
+    return d->table && point_new(p, scratch, &d->at);
+}
+
+/* Lane `lane` of the table becomes the point's values, or 0 again. */
+static void put_lane(const point *from, int64_t lane, bool clear, double *table)
+{
+    for (int64_t t = 0; t < from->count; t++)
+        table[(int64_t)from->column[t] * EXACT_LANES + lane] = clear ? 0 : from->value[t];
+}
+
+static void add_point(const kernel *k, const point *from, double weight, const double *table,
+                      const double *norm, double *g)
+{
+    double sum[EXACT_LANES] = {0};
+    const bool manhattan = k->type == SVM_LAPLACIAN;
+    if (manhattan)
+        memcpy(sum, norm, sizeof sum);
+    HONE_PICK(k->isa, svm_exact_sums)
+    (from->column, from->value, from->count, table, manhattan, sum);
+    for (int64_t l = 0; l < EXACT_LANES; l++)
+        g[l] += weight * kernel_exact(k, sum[l], from->norm + norm[l]);
+}
+
+static void pass_block(const pass *a, int64_t block, desk *d)
+{
+    const problem *p = a->p;
+    const int64_t first = block * EXACT_LANES, left = p->n - first;
+    const int64_t lanes = left < EXACT_LANES ? left : EXACT_LANES;
+    double norm[EXACT_LANES] = {0}, g[EXACT_LANES] = {0};
+    for (int64_t l = 0; l < lanes; l++) {
+        read_point(p, first + l, &d->at);
+        put_lane(&d->at, l, false, d->table);
+        norm[l] = d->at.norm;
+    }
+    for (int64_t i = 0; i < p->n && (i % POLL || hone_stopping(p->run) == HONE_GO); i++)
+        if (a->weight[i] != 0) {
+            read_point(p, i, &d->at);
+            add_point(p->kernel, &d->at, a->weight[i], d->table, norm, g);
+        }
+    for (int64_t l = 0; l < lanes; l++) {
+        read_point(p, first + l, &d->at);
+        put_lane(&d->at, l, true, d->table);
+    }
+    memcpy(a->g + first, g, (size_t)lanes * sizeof *g);
+}
+
+static hone_status pass_apart(void *context, int64_t block, hone_arena *scratch, hone_error *error)
+{
+    desk d;
+    const pass *a = context;
+    if (!desk_new(a->p, scratch, &d))
+        return hone_no_memory(error);
+    pass_block(a, block, &d);
+    return HONE_OK;
+}
+
+hone_status exact_gradient(problem *p, hone_arena *scratch, bool *done, hone_error *error)
+{
+    const int64_t blocks = (p->n + EXACT_LANES - 1) / EXACT_LANES;
+    double *weight = HONE_NEW(scratch, double, p->n, 1);
+    pass a = {p, weight, HONE_RAW(scratch, double, p->n, 1)};
+    if (!weight || !a.g)
+        return hone_no_memory(error);
+    for (int64_t v = 0; v < p->m; v++)
+        weight[row_of(p, v)] += p->sign[v] * p->alpha[v];
+    if (p->inside) {
+        desk d;
+        if (!desk_new(p, scratch, &d))
+            return hone_no_memory(error);
+        for (int64_t b = 0; b < blocks; b++)
+            pass_block(&a, b, &d);
+    } else {
+        HONE_TRY(hone_for_blocks(p->run, blocks, pass_apart, &a, error));
+        hone_work(p->run, p->n * p->n);
+    }
+    *done = hone_stopping(p->run) == HONE_GO;
+    if (*done)
+        memcpy(p->g, a.g, (size_t)p->n * sizeof *p->g);
+    return HONE_OK;
+}
+
+/* ---- pairs ---- */
+
+/* Rows of the kernel in double: as many as there is room for, the oldest makes way. */
+typedef struct store {
+    problem *p;
+    hone_arena *arena;
+    double **row;   /* n: NULL, or its values */
+    double *norm;   /* n */
+    int64_t *owner; /* of the slots */
+    int64_t used, room, next;
+    double *wide; /* the point whose row is made, by column */
+    point at;
+} store;
+
+static bool store_open(store *s, problem *p, hone_arena *scratch)
+{
+    const int64_t fit = p->row_bytes / (p->n * (int64_t)sizeof(double));
+    const int64_t room = fit < 2 ? 2 : fit < p->n ? fit : p->n;
+    *s = (store){.p = p, .arena = scratch, .room = room};
+    s->row = HONE_NEW(scratch, double *, p->n, 1);
+    s->norm = HONE_RAW(scratch, double, p->n, 1);
+    s->owner = HONE_RAW(scratch, int64_t, room, 1);
+    s->wide = HONE_NEW(scratch, double, p->x->cols, 1);
+    if (!s->row || !s->norm || !s->owner || !s->wide || !point_new(p, scratch, &s->at))
+        return false;
+    for (int64_t i = 0; i < p->n; i++) {
+        read_point(p, i, &s->at);
+        s->norm[i] = s->at.norm;
+    }
+    return true;
+}
+
+/* Memory for one more row, not that of row `busy`; NULL: none. */
+static double *take_slot(store *s, int64_t i, int64_t busy)
+{
+    double *at = s->used < s->room ? HONE_RAW(s->arena, double, s->p->n, 1) : NULL;
+    if (at) {
+        s->owner[s->used++] = i;
+        return at;
+    }
+    s->room = s->used;
+    if (s->room < 2)
+        return NULL;
+    if (s->owner[s->next] == busy)
+        s->next = (s->next + 1) % s->room;
+    const int64_t old = s->owner[s->next];
+    s->owner[s->next] = i;
+    s->next = (s->next + 1) % s->room;
+    at = s->row[old];
+    s->row[old] = NULL;
+    return at;
+}
+
+static double product(const store *s, const point *at)
+{
+    const bool manhattan = s->p->kernel->type == SVM_LAPLACIAN;
+    double sum = 0;
+    for (int64_t t = 0; t < at->count; t++) {
+        const double x = s->wide[at->column[t]], v = at->value[t];
+        sum += manhattan ? fabs(x - v) - fabs(x) : x * v;
+    }
+    return sum;
+}
+
+/* Row i; NULL: no memory. */
+static const double *kernel_row(store *s, int64_t i, int64_t busy)
+{
+    if (s->row[i])
+        return s->row[i];
+    double *to = take_slot(s, i, busy);
+    if (!to)
+        return NULL;
+    const problem *p = s->p;
+    read_point(p, i, &s->at);
+    for (int64_t t = 0; t < s->at.count; t++)
+        s->wide[s->at.column[t]] = s->at.value[t];
+    const double own = p->kernel->type == SVM_LAPLACIAN ? s->norm[i] : 0;
+    for (int64_t j = 0; j < p->n; j++) {
+        read_point(p, j, &s->at);
+        to[j] = kernel_exact(p->kernel, own + product(s, &s->at), s->norm[i] + s->norm[j]);
+    }
+    read_point(p, i, &s->at);
+    for (int64_t t = 0; t < s->at.count; t++)
+        s->wide[s->at.column[t]] = 0;
+    return s->row[i] = to;
+}
+
+static double self(const store *s, int64_t i)
+{
+    const kernel *k = s->p->kernel;
+    const bool product = k->type != SVM_RBF && k->type != SVM_LAPLACIAN;
+    return kernel_exact(k, product ? s->norm[i] : 0, 0);
+}
+
+/* The variable that most wants to move up, among those of `sign` (0: all), and its gap. */
+typedef struct end {
+    int64_t i;
+    double least, gap;
+} end;
+
+static end find_end(const problem *p, int sign)
+{
+    end e = {-1, INFINITY, -INFINITY};
+    double most = -INFINITY;
+    for (int64_t v = 0; v < p->m; v++) {
+        if (sign && p->sign[v] != sign)
+            continue;
+        const double f = slope(p, v);
+        if (f < e.least && smo_up(p->sign[v], p->alpha[v], p->bound[v])) {
+            e.i = v;
+            e.least = f;
+        }
+        if (f > most && smo_low(p->sign[v], p->alpha[v], p->bound[v]))
+            most = f;
+    }
+    e.gap = most - e.least;
+    return e;
+}
+
+/* Second-order partner of `e.i`, whose kernel row is `ki`. */
+static int64_t find_partner(const store *s, int sign, const end *e, const double *ki)
+{
+    const problem *p = s->p;
+    const double own = self(s, row_of(p, e->i));
+    double best = 0;
+    int64_t found = -1;
+    for (int64_t v = 0; v < p->m; v++) {
+        const double gap = slope(p, v) - e->least;
+        if ((sign && p->sign[v] != sign) || !(gap > 0) ||
+            !smo_low(p->sign[v], p->alpha[v], p->bound[v]))
+            continue;
+        const int64_t r = row_of(p, v);
+        const double gain = gap * gap / fmax(own + self(s, r) - 2 * ki[r], TINY);
+        if (gain > best) {
+            best = gain;
+            found = v;
+        }
+    }
+    return found;
+}
+
+/* Moves y alpha of i up and of j down; false: too little for double. */
+static bool move(const store *s, int64_t i, int64_t j, const double *ki, const double *kj)
+{
+    problem *p = s->p;
+    const int64_t ri = row_of(p, i), rj = row_of(p, j);
+    const double curve = fmax(self(s, ri) + self(s, rj) - 2 * ki[rj], TINY);
+    const double up = p->sign[i] > 0 ? p->bound[i] - p->alpha[i] : p->alpha[i];
+    const double down = p->sign[j] > 0 ? p->alpha[j] : p->bound[j] - p->alpha[j];
+    const double delta = fmin((slope(p, j) - slope(p, i)) / curve, fmin(up, down));
+    const double before_i = p->alpha[i], before_j = p->alpha[j];
+    p->alpha[i] = delta == up ? (p->sign[i] > 0 ? p->bound[i] : 0) : before_i + p->sign[i] * delta;
+    p->alpha[j] =
+        delta == down ? (p->sign[j] > 0 ? 0 : p->bound[j]) : before_j - p->sign[j] * delta;
+    for (int64_t r = 0; r < p->n; r++)
+        p->g[r] += delta * (ki[r] - kj[r]);
+    return p->alpha[i] != before_i || p->alpha[j] != before_j;
+}
+
+hone_status exact_pairs(problem *p, hone_arena *scratch, hone_error *error)
+{
+    store s;
+    if (!store_open(&s, p, scratch))
+        return hone_no_memory(error);
+    for (int64_t step = 0; p->iterations < p->max_iter; step++) {
+        int sign = p->nu > 0 ? 1 : 0;
+        end e = find_end(p, sign);
+        const end other = p->nu > 0 ? find_end(p, -1) : e;
+        if (other.gap > e.gap) {
+            e = other;
+            sign = -1;
+        }
+        if (!(e.gap >= p->tol) || (step % POLL == 0 && hone_stopping(p->run) != HONE_GO))
+            return HONE_OK;
+        const double *ki = kernel_row(&s, row_of(p, e.i), -1);
+        const int64_t j = ki ? find_partner(&s, sign, &e, ki) : -1;
+        const double *kj = j < 0 ? NULL : kernel_row(&s, row_of(p, j), row_of(p, e.i));
+        if (!ki || (j >= 0 && !kj))
+            return hone_no_memory(error);
+        if (j < 0 || !move(&s, e.i, j, ki, kj))
+            return HONE_OK;
+        p->iterations++;
+        if (!p->inside)
+            hone_work(p->run, 4 * p->m);
+    }
+    return HONE_OK;
+}

@@ -1,0 +1,217 @@
+"""svm ends at the optimum of LIBSVM's dual problems, and its certificate holds.
+
+Both are trained at tol 1e-6; objective and KKT gap are computed here, in double, from the
+coefficients and the data. Hone's objective may be at most 1e-6 (relative) above LIBSVM's, and the gap of
+a fit that calls itself converged must be below tol. usage: test_svm.py [--long]
+"""
+import gzip
+import csv
+import sys
+import unittest
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR
+
+import hone
+
+LONG = "--long" in sys.argv
+if LONG:
+    sys.argv.remove("--long")
+DATA = Path(__file__).resolve().parents[2] / "examples" / "data"
+TOL, WITHIN = 1e-6, 1e-6
+PATIENCE = 20_000_000 if LONG else 300_000  # pairs that LIBSVM may move
+TABLES = {"adult": "income", "letter": "lettr", "spam": "type", "vehicle": "Class", "pima": "diabetes",
+          "diamonds": "price", "abalone": "Rings"}
+
+
+def table(name, rows):
+    """Numeric columns without missing cells, standardised, and the target: every k-th row."""
+    with gzip.open(DATA / f"{name}.csv.gz", "rt", newline="") as file:
+        lines = [line for line in csv.DictReader(file)]
+    lines = lines[:: max(1, len(lines) // rows)][:rows]
+
+    def number(column):
+        try:
+            return len({float(line[column]) for line in lines}) > 1
+        except ValueError:
+            return False
+
+    names = [c for c in lines[0] if c != TABLES[name] and number(c)]
+    x = np.array([[float(line[c]) for c in names] for line in lines])
+    y = [line[TABLES[name]] for line in lines]
+    if name in ("diamonds", "abalone"):
+        y = np.array(y, dtype=float)
+        return (x - x.mean(axis=0)) / x.std(axis=0), (y - y.mean()) / y.std()
+    return (x - x.mean(axis=0)) / x.std(axis=0), np.unique(y, return_inverse=True)[1]
+
+
+def kernel(params, a, b):
+    name, gamma = params["kernel"], params.get("gamma", 1.0)
+    if name == "linear":
+        return a @ b.T
+    if name == "rbf":
+        norms = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None, :]
+        return np.exp(-gamma * np.maximum(norms - 2 * a @ b.T, 0))
+    if name == "laplacian":
+        return np.exp(-gamma * np.abs(a[:, None, :] - b[None, :, :]).sum(axis=2))
+    inner = gamma * a @ b.T + params.get("coef0", 0.0)
+    return inner ** params["degree"] if name == "poly" else np.tanh(inner)
+
+
+def check(K, y, beta, C, epsilon):
+    """Dual objective and KKT gap at y alpha = beta; `epsilon` None: classes -1 and 1."""
+    f = K @ beta
+    if epsilon is None:
+        objective = beta @ f / 2 - np.abs(beta).sum()
+        f = f - y
+        up = np.where(y > 0, beta < C, beta < 0)
+        low = np.where(y > 0, beta > 0, beta > -C)
+        return objective, max(f[low].max(initial=-np.inf) - f[up].min(initial=np.inf), 0)
+    objective = beta @ f / 2 - y @ beta + epsilon * np.abs(beta).sum()
+    f = f - y
+    # both variables of a row: one may raise beta, the other lower it
+    up = np.concatenate([(f + epsilon)[(beta >= 0) & (beta < C)], (f - epsilon)[beta < 0]])
+    low = np.concatenate([(f + epsilon)[beta > 0], (f - epsilon)[(beta <= 0) & (beta > -C)]])
+    return objective, max(low.max() - up.min(), 0)
+
+
+class Fit:
+    """Hone's fit of one problem: coefficients by training row and pair of classes."""
+
+    def __init__(self, x, y, params, task):
+        config = {"model": "svm", "svm:tol": TOL, "prep:scale": "none",
+                  **{f"svm:{k}": v for k, v in params.items()}}
+        if task == "regression":
+            config["prep:target"] = "none"
+        self.model = hone.fit(config, {"X": x, "y": y, "task": task}, seed=0, validation="none",
+                              n_threads=2).model
+        self.support = self.model.output("support").ravel().astype(int)
+        self.coef = self.model.output("coef")
+        self.converged = bool(self.model.output("converged")[0, 0])
+        self.gap = float(self.model.output("gap")[0, 0])
+
+    def beta(self, n, column=0):
+        beta = np.zeros(n)
+        beta[self.support] = self.coef[:, column]
+        return beta
+
+
+def libsvm(cls, x, y, params, **more):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return cls(**params, tol=TOL, cache_size=500, max_iter=PATIENCE, **more).fit(x, y)
+
+
+class Truth(unittest.TestCase):
+    def agree(self, ours, theirs, gap, fit, what):
+        scale = max(abs(theirs), 1e-12)
+        self.assertLessEqual((ours - theirs) / scale, WITHIN, f"{what}: {ours} against {theirs}")
+        if fit.converged:
+            self.assertLess(gap, TOL * 1.01, f"{what}: says that it converged")
+        return fit.converged
+
+    def classes(self, x, y, params, what):
+        """Pairs of classes, each a problem of its own."""
+        fit = Fit(x, y, params, "classification")
+        k = int(y.max()) + 1
+        worst, ours, theirs = 0.0, 0.0, 0.0
+        for a in range(k):
+            for b in range(a + 1, k):
+                rows = np.flatnonzero((y == a) | (y == b))
+                sign = np.where(y[rows] == a, 1.0, -1.0)
+                both = np.where(y[rows] == a, fit.beta(len(y), b - 1)[rows], fit.beta(len(y), a)[rows])
+                K = kernel(params, x[rows], x[rows])
+                objective, gap = check(K, sign, both, params["C"], None)
+                peer = libsvm(SVC, x[rows], sign, {k: v for k, v in params.items()})
+                beta = np.zeros(len(rows))
+                beta[peer.support_] = peer.dual_coef_[0]
+                ours, theirs = ours + objective, theirs + check(K, sign, beta, params["C"], None)[0]
+                worst = max(worst, gap)
+        return self.agree(ours, theirs, worst, fit, what)
+
+    def amounts(self, x, y, params, what):
+        fit = Fit(x, y, params, "regression")
+        K = kernel(params, x, x)
+        ours, gap = check(K, y, fit.beta(len(y)), params["C"], params["epsilon"])
+        peer = libsvm(SVR, x, y, params)
+        beta = np.zeros(len(y))
+        beta[peer.support_] = peer.dual_coef_[0]
+        theirs = check(K, y, beta, params["C"], params["epsilon"])[0]
+        return self.agree(ours, theirs, gap, fit, what)
+
+    def test_data(self):
+        for name in TABLES:
+            rows = {"letter": 3000, "vehicle": 846}.get(name, 1200) if LONG else 600
+            x, y = table(name, rows)
+            for params in ({"kernel": "rbf", "gamma": 1 / x.shape[1], "C": 1.0},
+                           {"kernel": "rbf", "gamma": 0.5, "C": 30.0}):
+                with self.subTest(name=name, **params):
+                    if y.dtype.kind == "f":
+                        self.amounts(x, y, {**params, "epsilon": 0.1}, name)
+                    else:
+                        self.classes(x, y, params, name)
+
+    def test_random_problems(self):
+        """50 problems over C from 1e-3 to 1e6 and gamma from 1e-5 to 1e2."""
+        random = np.random.default_rng(5)
+        converged = 0
+        for number in range(50):
+            n = int(random.integers(50, 2500 if LONG else 500))
+            d = int(random.integers(1, 20))
+            C, gamma = 10 ** random.uniform(-3, 6), 10 ** random.uniform(-5, 2)
+            x = random.normal(size=(n, d))
+            z = x @ random.normal(size=d) + np.sin(2 * x[:, 0]) + random.normal(size=n)
+            what = f"problem {number}: {n} x {d}, C {C:.3g}, gamma {gamma:.3g}"
+            params = {"kernel": "rbf", "gamma": gamma, "C": C}
+            with self.subTest(what):
+                if number % 3 == 2:
+                    params["epsilon"] = 0.1
+                    converged += self.amounts(x, (z - z.mean()) / z.std(), params, what)
+                else:
+                    converged += self.classes(x, (z > 0).astype(int), params, what)
+        self.assertGreaterEqual(converged, 40)
+
+    def test_kernels(self):
+        x, y = table("pima", 400)
+        for params in ({"kernel": "linear", "C": 1.0}, {"kernel": "linear", "C": 100.0},
+                       {"kernel": "poly", "gamma": 0.2, "degree": 3, "coef0": 1.0, "C": 1.0},
+                       {"kernel": "poly", "gamma": 0.5, "degree": 2, "coef0": 0.0, "C": 5.0}):
+            with self.subTest(**params):
+                self.classes(x, y, params, params["kernel"])
+
+    def test_laplacian(self):
+        x, y = table("pima", 300)
+        for C in (1.0, 1e3):
+            params = {"kernel": "laplacian", "gamma": 0.2, "C": C}
+            fit = Fit(x, y, params, "classification")
+            K, sign = kernel(params, x, x), np.where(y == 0, 1.0, -1.0)
+            ours, gap = check(K, sign, fit.beta(len(y)), C, None)
+            peer = libsvm(SVC, K, sign, {"kernel": "precomputed", "C": C})
+            beta = np.zeros(len(y))
+            beta[peer.support_] = peer.dual_coef_[0]
+            self.agree(ours, check(K, sign, beta, C, None)[0], gap, fit, "laplacian")
+
+    def test_nu(self):
+        """nu-SVC gets as low as LIBSVM; nu-SVR predicts the same."""
+        x, y = table("pima", 400)
+        for nu in (0.5, 0.7):
+            fit = Fit(x, y, {"formulation": "nu", "nu": nu, "gamma": 0.02}, "classification")
+            peer = libsvm(NuSVC, x, y, {"nu": nu, "gamma": 0.02})
+            K = kernel({"kernel": "rbf", "gamma": 0.02}, x, x)
+            theirs = np.zeros(len(y))
+            theirs[peer.support_] = peer.dual_coef_[0]
+            # both divide alpha by the margin; the largest alpha is 1 before that
+            ours, theirs = ((b @ K @ b) / np.abs(b).max() ** 2 for b in (fit.beta(len(y)), theirs))
+            self.assertTrue(fit.converged)
+            self.assertLessEqual(ours, theirs * (1 + WITHIN))
+        x, y = table("abalone", 400)
+        fit = Fit(x, y, {"formulation": "nu", "nu": 0.4, "gamma": 0.1, "C": 2.0}, "regression")
+        peer = libsvm(NuSVR, x, y, {"nu": 0.4, "gamma": 0.1, "C": 2.0})
+        np.testing.assert_allclose(fit.model.predict(x), peer.predict(x), atol=1e-4)
+
+
+if __name__ == "__main__":
+    unittest.main()
