@@ -14,7 +14,7 @@ enum {
     RUNS = TRAINS | TUNE,
     ROWS = RUNS | REPLAY | PREDICT | EVALUATE | DESCRIBE | SPACES,
     ANSWERS = RUNS | REPLAY | EVALUATE | DESCRIBE | SPACES,
-    MODULES = RUNS | REPLAY | PREDICT | EVALUATE | EXPORT | SPACES
+    MODULES = RUNS | REPLAY | PREDICT | EVALUATE | DESCRIBE | EXPORT | SPACES
 };
 
 typedef struct flag {
@@ -79,6 +79,7 @@ static const flag FLAGS[] = {
     {"--model", "FILE", "a saved model", PREDICT | EVALUATE | EXPORT | DESCRIBE, TEXT, FLAG(model)},
     {"--proba", NULL, "one column per class instead of labels", PREDICT, SWITCH, FLAG(proba)},
     {"--output", "FILE", "instead of standard output; whole or not at all", PREDICT | EXPORT | IMPORT, TEXT, FLAG(output)},
+    {"--hash", NULL, "only the hash of all but how the run went", INSPECT, SWITCH, FLAG(hash)},
     {"--plugin", "FILE", "a shared library with modules; may be repeated", MODULES, LIST_FLAG(plugin, plugins, MOST_PLUGINS)},
     {0},
 };

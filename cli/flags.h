@@ -32,7 +32,7 @@ typedef struct flags {
         *deadline;
     const char *memory, *work_limit, *cutoff, *model_dir, *model, *output, *columns, *models, *n;
     const char *search, *trials, *min_budget, *eta, *time, *journal, *incumbent, *keep;
-    bool race, no_refit, strict, quiet, verbose, json, proba;
+    bool race, no_refit, strict, quiet, verbose, json, proba, hash;
     const char *setting[MOST_SETTINGS]; /* KEY=VALUE */
     int settings;
     const char *metric[MOST_SETTINGS];

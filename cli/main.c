@@ -144,6 +144,12 @@ static int run(const flags *f)
     }
 }
 
+/* The code of a command, unless what it printed did not arrive. */
+static int done(int code)
+{
+    return fflush(stdout) || ferror(stdout) ? FILE_TROUBLE : code;
+}
+
 int main(int count, char **words)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -153,15 +159,14 @@ int main(int count, char **words)
     for (int i = 1; i < count; i++)
         if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) {
             flags_help(stdout);
-            return fflush(stdout) ? FILE_TROUBLE : 0;
+            return done(0);
         }
     if (count == 2 && !strcmp(words[1], "--version")) {
         printf("hone %s\n", hone_version());
-        return fflush(stdout) ? FILE_TROUBLE : 0;
+        return done(0);
     }
     flags f;
     if (!flags_read(count, words, &f))
         return USAGE;
-    const int code = run(&f);
-    return fflush(stdout) ? FILE_TROUBLE : code;
+    return done(run(&f));
 }

@@ -168,6 +168,14 @@ int describe_command(const flags *f)
     return status ? failed(&error) : 0;
 }
 
+/* The value of "content_hash", which holds no escapes. */
+static void print_hash(const char *json)
+{
+    static const char key[] = "\"content_hash\":\"";
+    const char *hash = strstr(json, key) + strlen(key);
+    printf("%.*s\n", (int)strcspn(hash, "\""), hash);
+}
+
 int inspect_command(const flags *f)
 {
     hone_error error = {0};
@@ -177,7 +185,9 @@ int inspect_command(const flags *f)
         return USAGE;
     }
     const hone_status status = hone_model_inspect(f->file, &json, &error);
-    if (!status)
+    if (!status && f->hash)
+        print_hash(json);
+    else if (!status)
         printf("%s\n", json);
     hone_text_free(json);
     return status ? failed(&error) : 0;

@@ -122,6 +122,15 @@ static void announce_keys(const hone_training *t)
     hone_text_drop(&text);
 }
 
+static void warn_of_empty_columns(const hone_training *t)
+{
+    const hone_dataset *d = t->dataset;
+    for (int64_t j = 0; d->column && j < d->table.cols; j++)
+        if (d->column[j].missing == d->table.rows)
+            hone_training_log(t, HONE_WARNING, "column \"%s\" has no value and tells nothing",
+                              d->column[j].name);
+}
+
 void hone_training_announce(const hone_training *t)
 {
     if (!t->options.log)
@@ -142,4 +151,5 @@ void hone_training_announce(const hone_training *t)
     else
         hone_training_log(t, HONE_INFO, "validation: %s", hone_validation_names[t->validation]);
     announce_keys(t);
+    warn_of_empty_columns(t);
 }

@@ -198,7 +198,6 @@ static void add_record(hone_text *out, const hone_training *t)
         add_folds(out, t, false);
     add_text(out, "library", hone_version());
     add_text(out, "build", hone_build);
-    add_text(out, "kernels", hone_isa_names[t->run.isa]);
 }
 
 static void add_run(hone_text *out, const hone_training *t)
@@ -209,6 +208,7 @@ static void add_run(hone_text *out, const hone_training *t)
     char text[32] = "";
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
     add_text(out, "time", text);
+    add_text(out, "kernels", hone_isa_names[t->run.isa]);
     add_kind(out, t->result, HONE_NUMBER_TIMING, -1);
     if (t->folds > 1)
         add_folds(out, t, true);

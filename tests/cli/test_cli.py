@@ -82,6 +82,18 @@ class OnRealData(unittest.TestCase):
         record = json.loads(run("inspect", self.model).stdout)["record"]
         self.assertEqual(record["model"], "random_forest")
 
+    def test_equal_trainings_have_equal_hashes(self):
+        hashes = []
+        for threads, seed in ((1, 1), (2, 1), (2, 2)):
+            folder = self.out / f"hash-{threads}-{seed}"
+            run("train", "--data", ADULT, "--target", "income", *FOREST, "--seed", seed, "--threads",
+                threads, "--model-dir", folder)
+            done = run("inspect", "--hash", next(folder.iterdir()))
+            self.assertRegex(done.stdout, r"^[0-9a-f]{16}\n$")
+            hashes.append(done.stdout)
+        self.assertEqual(hashes[0], hashes[1])
+        self.assertNotEqual(hashes[1], hashes[2])
+
     def test_describe_names_what_a_linear_model_learned(self):
         run("train", "--data", ADULT, "--target", "income", "--set", "model=logistic_regression",
             "--set", "prep:scale=none", "--set", "prep:max_levels=20", "--validation", "none",
@@ -311,6 +323,42 @@ class BadInput(unittest.TestCase):
             done = run("train", "--data", path, "--target", "y", *FOREST)
             self.assertEqual(done.returncode, 3)
             self.assertIn("ragged.csv:3", done.stderr)
+
+    def test_a_column_without_a_value_is_warned_of(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "t.csv"
+            path.write_text("a,b,y\n" + "".join(f"{i},,{'xz'[i % 2]}\n" for i in range(20)))
+            for model in ("knn", "random_forest"):
+                done = run("train", "--data", path, "--target", "y", "--set", f"model={model}")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn('column "b" has no value', done.stderr)
+
+    def on_a_small_disk(self, script):
+        """Runs a shell script where /mnt is a disk of 64 KiB; needs the right to mount one."""
+        done = subprocess.run(["unshare", "-rm", "sh", "-ec", "mount -t tmpfs -o size=64k none /mnt\n" +
+                               script], capture_output=True, text=True, timeout=120,
+                              env={**os.environ, "HONE": HONE, "ADULT": ADULT})
+        if "unshare:" in done.stderr or "mount:" in done.stderr:
+            self.skipTest("may not mount")
+        return done
+
+    def test_a_full_disk_leaves_nothing(self):
+        done = self.on_a_small_disk(
+            'code=0; "$HONE" train --data "$ADULT" --target income --set model=knn --model-dir /mnt/m '
+            "--validation none --no-refit --deadline 2 || code=$?\n"
+            'find /mnt -type f; echo "code $code"')
+        self.assertEqual(done.stdout.splitlines()[-1], "code 5", done.stderr)
+        self.assertNotIn("/mnt", done.stdout)
+        self.assertIn("No space left", done.stderr)
+
+    def test_a_directory_that_cannot_be_written_is_named(self):
+        done = self.on_a_small_disk(
+            "mount -o remount,ro /mnt\n"
+            'code=0; "$HONE" train --data "$ADULT" --target income --set model=logistic_regression '
+            '--model-dir /mnt/m || code=$?\necho "code $code"')
+        self.assertEqual(done.stdout, "code 5\n", done.stderr)
+        self.assertIn("/mnt/m", done.stderr)
+        self.assertIn("Read-only", done.stderr)
 
     def test_a_full_device_ends_with_the_file_code(self):
         with open("/dev/full", "w") as full:
