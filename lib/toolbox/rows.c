@@ -14,6 +14,16 @@ static inline int64_t hot(const hone_matrix *x, int64_t j, double code)
     return code >= 0 && code < x->levels[j] ? x->first[j] + (int64_t)code : -1;
 }
 
+/* Neighbouring cells in a loop of their own, which compilers make vectors of. */
+#define COPY(type, source)                                                                         \
+    {                                                                                              \
+        const source *from = (const source *)x->values + base;                                     \
+        for (int64_t j = 0; j < n && step == 1; j++)                                               \
+            out[j] = (type)from[j];                                                                \
+        for (int64_t j = 0; j < n && step != 1; j++)                                               \
+            out[j] = (type)from[j * step];                                                         \
+    }
+
 #define ROWS(suffix, type)                                                                         \
     static void expand_##suffix(const hone_matrix *x, int64_t r, type *out)                        \
     {                                                                                              \
@@ -32,13 +42,11 @@ static inline int64_t hot(const hone_matrix *x, int64_t j, double code)
     }                                                                                              \
     static void copy_##suffix(const hone_matrix *x, int64_t r, type *out)                          \
     {                                                                                              \
-        const int64_t base = r * x->row_stride, step = x->col_stride;                              \
+        const int64_t base = r * x->row_stride, step = x->col_stride, n = x->cols;                 \
         if (x->dtype == HONE_F64)                                                                  \
-            for (int64_t j = 0; j < x->cols; j++)                                                  \
-                out[j] = (type)((const double *)x->values)[base + j * step];                       \
+            COPY(type, double)                                                                     \
         else                                                                                       \
-            for (int64_t j = 0; j < x->cols; j++)                                                  \
-                out[j] = (type)((const float *)x->values)[base + j * step];                        \
+            COPY(type, float)                                                                      \
     }                                                                                              \
     void hone_rows_##suffix(const hone_matrix *x, int64_t first, int64_t count, type *out,         \
                             int64_t stride)                                                        \

@@ -48,20 +48,17 @@ static hone_status fill_dense(const hone_fit_job *job, const hone_design *d, hon
         return hone_no_memory(error);
     for (int64_t first = 0; first < d->rows; first += HONE_TILE) {
         const int64_t rows = d->rows - first < HONE_TILE ? d->rows - first : HONE_TILE;
-        hone_design_tile_f64(d, &job->x, first, rows, tile);
+        hone_design_tile_f64(d, &job->x, hone_run_isa(job->run), first, rows, tile);
         for (int64_t j = 0; j < d->numeric; j++)
             for (int64_t i = 0; i < rows; i++) {
                 const int64_t at = to[j]++;
                 c->row[at] = (int32_t)(first + i);
                 c->value[at] = tile[i * d->stride + j];
             }
-        for (int64_t i = first; i < first + rows; i++)
-            for (int64_t j = 0; j < d->codes; j++) {
-                const int64_t code = d->code[i * d->codes + j];
-                if (code == d->size - 1)
-                    continue;
-                c->row[to[code]] = (int32_t)i;
-                c->value[to[code]++] = 1;
+        for (int64_t i = first; i < first + rows && d->mark; i++)
+            for (int64_t k = d->mark_start[i]; k < d->mark_start[i + 1]; k++) {
+                c->row[to[d->mark[k]]] = (int32_t)i;
+                c->value[to[d->mark[k]]++] = 1;
             }
         if (hone_stopping(job->run) == HONE_ABANDON)
             return HONE_STOPPED;
@@ -84,8 +81,8 @@ hone_status hone_columns_build(const hone_fit_job *job, const hone_design *d, ho
         count_csr(&job->x, to);
     for (int64_t j = 0; j < d->numeric && !sparse; j++)
         to[j] = d->rows;
-    for (int64_t i = 0; i < d->rows * d->codes; i++)
-        to[d->code[i]] += d->code[i] != d->size - 1;
+    for (int64_t k = 0; d->mark && k < d->mark_start[d->rows]; k++)
+        to[d->mark[k]]++;
     for (int64_t j = 0; j < d->size; j++) {
         c->start[j + 1] = c->start[j] + to[j];
         to[j] = c->start[j];

@@ -1,5 +1,5 @@
 /* The training rows of a linear fit by column, in the coordinates of its design: for sums and
- * steps along a column. The intercept's column and that of unknown codes are empty.
+ * steps along a column. The intercept's column is empty.
  */
 #ifndef HONE_TOOLBOX_LINEAR_COLUMNS_H
 #define HONE_TOOLBOX_LINEAR_COLUMNS_H

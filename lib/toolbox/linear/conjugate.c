@@ -73,15 +73,15 @@ static hone_status multiply(conjugate *t, hone_error *error)
 
 /* ---- the preconditioner ---- */
 
-/* Weighted mean squares: 1 for scaled columns, the share of its rows for a level. */
+/* Weighted mean squares: 1 for scaled columns, the share of its rows for a mark. */
 static void set_shares(conjugate *t)
 {
     const hone_design *d = t->s->rows.design;
     for (int64_t j = 0; j < d->base; j++)
         t->share[j] = 1;
-    for (int64_t i = 0; i < d->rows; i++)
-        for (int64_t j = 0; j < d->codes; j++)
-            t->share[d->code[i * d->codes + j]] += t->s->rows.weight[i];
+    for (int64_t i = 0; i < d->rows && d->mark; i++)
+        for (int64_t k = d->mark_start[i]; k < d->mark_start[i + 1]; k++)
+            t->share[d->mark[k]] += t->s->rows.weight[i];
 }
 
 static void set_diagonal(conjugate *t)

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "toolbox/linear/marks.h"
 #include "toolbox/linear/tile.h"
 #include "toolbox/rows.h"
 
@@ -18,9 +19,11 @@ enum { MOST_BLOCKS = 64, FEWEST_ROWS = 1024 };
 typedef struct building {
     const hone_matrix *x;
     hone_design *design;
-    int64_t blocks;
-    double *first; /* numeric: the value that sums are taken around */
-    double *sums;  /* blocks x 4 x numeric: low, high, sum, squares */
+    hone_marks marks;
+    hone_isa isa;
+    int64_t blocks, width; /* width: numeric, padded */
+    double *first;         /* width: the value that sums are taken around */
+    double *sums;          /* blocks x 4 x width: low, high, sum, squares */
 } building;
 
 static int64_t start_of(const building *b, int64_t block)
@@ -32,37 +35,27 @@ static int64_t start_of(const building *b, int64_t block)
 static void raw_tile(const hone_design *d, const hone_matrix *x, int64_t first, int64_t rows,
                      double *out, int64_t stride)
 {
-    if (!d->codes) {
+    if (x->layout == HONE_CSR || d->numeric == x->stored_cols)
         hone_rows_f64(x, first, rows, out, stride);
-        return;
-    }
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < d->numeric; j++)
-            out[i * stride + j] = hone_element(x, first + i, d->stored[j]);
+    else
+        hone_stored_tile(x, first, rows, d->numeric, d->stored, out, stride);
 }
 
 static hone_status measure(void *context, int64_t block, hone_arena *scratch, hone_error *error)
 {
     const building *b = context;
-    const int64_t q = b->design->numeric, end = start_of(b, block + 1);
-    double *const low = b->sums + block * 4 * q, *const high = low + q, *const sum = high + q,
-                  *const squares = sum + q;
-    double *tile = HONE_RAW(scratch, double, HONE_TILE, q);
+    const int64_t w = b->width, end = start_of(b, block + 1);
+    double *const low = b->sums + block * 4 * w, *const high = low + w, *const sum = high + w,
+                  *const squares = sum + w;
+    double *tile = HONE_NEW(scratch, double, HONE_TILE, w);
     if (!tile)
         return hone_no_memory(error);
-    for (int64_t j = 0; j < q; j++)
+    for (int64_t j = 0; j < w; j++)
         low[j] = DBL_MAX, high[j] = -DBL_MAX;
     for (int64_t i = start_of(b, block); i < end; i += HONE_TILE) {
         const int64_t rows = end - i < HONE_TILE ? end - i : HONE_TILE;
-        raw_tile(b->design, b->x, i, rows, tile, q);
-        for (int64_t k = 0; k < rows; k++)
-            for (int64_t j = 0; j < q; j++) {
-                const double v = tile[k * q + j], away = v - b->first[j];
-                low[j] = v < low[j] ? v : low[j];
-                high[j] = v > high[j] ? v : high[j];
-                sum[j] += away;
-                squares[j] += away * away;
-            }
+        raw_tile(b->design, b->x, i, rows, tile, w);
+        HONE_PICK(b->isa, hone_tile_measure)(rows, w, tile, b->first, low, high, sum, squares);
     }
     return HONE_OK;
 }
@@ -72,14 +65,14 @@ static hone_status measure(void *context, int64_t block, hone_arena *scratch, ho
 static void settle(const building *b, int64_t j, bool centred)
 {
     hone_design *d = b->design;
-    const int64_t q = d->numeric;
+    const int64_t w = b->width;
     double low = DBL_MAX, high = -DBL_MAX, sum = 0, squares = 0;
     for (int64_t block = 0; block < b->blocks; block++) {
-        const double *const s = b->sums + block * 4 * q + j;
+        const double *const s = b->sums + block * 4 * w + j;
         low = s[0] < low ? s[0] : low;
-        high = s[q] > high ? s[q] : high;
-        sum += s[2 * q];
-        squares += s[3 * q];
+        high = s[w] > high ? s[w] : high;
+        sum += s[2 * w];
+        squares += s[3 * w];
     }
     const double n = (double)d->rows, about = sum / n;
     double shift = b->first[j] + about, scale = sqrt(squares / n - about * about);
@@ -95,6 +88,7 @@ static void settle(const building *b, int64_t j, bool centred)
     }
     d->shift[j] = shift;
     d->scale[j] = scale > DBL_MIN ? scale : 1;
+    d->inverse[j] = 1 / d->scale[j];
 }
 
 /* Sparse columns: root of the mean square, in units of the largest value so that it is finite. */
@@ -116,6 +110,7 @@ static void settle_sparse(const hone_matrix *x, hone_design *d)
     for (int64_t j = 0; j < d->numeric; j++) {
         const double scale = d->shift[j] * sqrt((d->scale[j] - 1) / (double)d->rows);
         d->scale[j] = scale > DBL_MIN ? scale : 1;
+        d->inverse[j] = 1 / d->scale[j];
         d->shift[j] = 0;
     }
 }
@@ -124,83 +119,97 @@ static hone_status fill(void *context, int64_t block, hone_arena *scratch, hone_
 {
     const building *b = context;
     hone_design *d = b->design;
-    double *tile = HONE_RAW(scratch, double, HONE_TILE, d->stride);
+    double *tile = HONE_NEW(scratch, double, HONE_TILE, d->stride);
     if (!tile)
         return hone_no_memory(error);
     const int64_t end = start_of(b, block + 1);
     for (int64_t i = start_of(b, block); i < end; i += HONE_TILE) {
         const int64_t rows = end - i < HONE_TILE ? end - i : HONE_TILE;
-        hone_design_tile_f64(d, b->x, i, rows, tile);
-        for (int64_t k = 0; k < rows * d->stride; k++)
-            d->panel[i * d->stride + k] = (float)tile[k];
+        float *const out = d->panel + i * d->stride;
+        raw_tile(d, b->x, i, rows, tile, d->stride);
+        HONE_PICK(b->isa, hone_tile_enter_f32)(rows, d->stride, tile, d->shift, d->inverse, out);
+        for (int64_t k = 0; k < rows && d->intercept; k++)
+            out[k * d->stride + d->numeric] = 1;
     }
-    for (int64_t i = start_of(b, block); i < end && d->codes; i++)
-        for (int64_t j = 0, at = 0, from = d->base; j < b->x->stored_cols; j++) {
-            const int32_t levels = hone_levels(b->x, j);
-            if (!levels)
-                continue;
-            const double code = hone_element(b->x, i, j);
-            const bool known = code >= 0 && code < levels;
-            d->code[i * d->codes + at++] = (int32_t)(known ? from + (int64_t)code : d->size - 1);
-            from += levels;
-        }
-    return HONE_OK;
+    return d->mark ? hone_marks_fill(&b->marks, block, d, scratch, error) : HONE_OK;
 }
 
 /* Coordinates: which column each one is. */
-static void lay_out(const hone_matrix *x, hone_design *d)
+static void lay_out(const hone_matrix *x, const hone_marks *m, hone_design *d)
 {
-    int64_t q = 0, to = d->base;
     for (int64_t j = 0; j < d->size; j++)
         d->scale[j] = 1, d->column[j] = -1;
-    for (int64_t j = 0; j < x->stored_cols; j++) {
-        const int32_t levels = d->codes ? hone_levels(x, j) : 0;
-        const int64_t logical = d->codes ? x->first[j] : j;
-        if (!levels) {
-            d->column[q] = logical;
-            d->stored[q++] = (int32_t)j;
+    for (int64_t j = 0, k = 0, q = 0; j < x->stored_cols; j++) {
+        if (k < m->count && m->of[k].stored == j) {
+            k++;
+            continue;
         }
-        for (int32_t l = 0; l < levels; l++)
-            d->column[to++] = logical + l;
+        d->column[q] = x->layout == HONE_ONE_HOT ? x->first[j] : j;
+        d->stored[q++] = (int32_t)j;
     }
+    for (int64_t k = 0; k < m->count; k++) {
+        hone_marked *const of = &m->of[k];
+        of->coordinate += d->base;
+        for (int32_t l = 0; l < (of->levels ? of->levels : 1); l++)
+            d->column[of->coordinate + l] = of->column + l;
+        if (!of->levels)
+            d->shift[of->coordinate] = of->usual, d->scale[of->coordinate] = of->other - of->usual;
+        else if (of->common >= 0)
+            d->shift[of->coordinate + of->common] = 1, d->scale[of->coordinate + of->common] = -1;
+    }
+}
+
+static hone_status make_room(const hone_fit_job *job, building *b, hone_error *error)
+{
+    hone_design *d = b->design;
+    const int64_t marks = b->marks.count ? b->marks.before[b->blocks] : 0;
+    const bool sparse = job->x.layout == HONE_CSR;
+    d->base = d->numeric + d->intercept;
+    d->stride = hone_lanes(d->base);
+    d->size = d->base + b->marks.coordinates;
+    b->width = hone_lanes(d->numeric);
+    if (d->size >= INT32_MAX)
+        return hone_fail(error, HONE_UNSUPPORTED, "data.x", "%lld columns are more than 2^31 - 2",
+                         (long long)d->size);
+    d->shift = HONE_NEW(job->keep, double, d->size + HONE_LANES, 1);
+    d->scale = HONE_NEW(job->keep, double, d->size, 1);
+    d->inverse = HONE_NEW(job->keep, double, d->stride, 1);
+    d->column = HONE_NEW(job->keep, int64_t, d->size, 1);
+    d->stored = HONE_NEW(job->keep, int32_t, d->numeric, 1);
+    if (!d->shift || !d->scale || !d->inverse || !d->column || !d->stored)
+        return hone_no_memory(error);
+    if (sparse)
+        return HONE_OK;
+    d->panel = HONE_RAW(job->keep, float, d->rows, d->stride);
+    b->first = HONE_NEW(job->scratch, double, b->width, 1);
+    b->sums = HONE_NEW(job->scratch, double, b->blocks * 4, b->width);
+    if (b->marks.count) {
+        d->mark_start = HONE_RAW(job->keep, int64_t, d->rows + 1, 1);
+        d->mark = HONE_RAW(job->keep, int32_t, marks + 1, 1);
+    }
+    return d->panel && b->first && b->sums && (!b->marks.count || (d->mark_start && d->mark))
+               ? HONE_OK
+               : hone_no_memory(error);
 }
 
 hone_status hone_design_build(const hone_fit_job *job, bool intercept, hone_design *d,
                               hone_error *error)
 {
     const hone_matrix *x = &job->x;
-    int64_t levels = 0;
-    *d = (hone_design){.rows = x->rows, .intercept = intercept};
-    for (int64_t j = 0; j < x->stored_cols; j++)
-        if (x->layout == HONE_ONE_HOT && hone_levels(x, j))
-            d->codes++, levels += hone_levels(x, j);
-    d->numeric = x->stored_cols - d->codes;
-    d->base = d->numeric + intercept;
-    d->stride = hone_lanes(d->base);
-    d->size = d->base + levels + (d->codes > 0);
-    if (d->size >= INT32_MAX)
-        return hone_fail(error, HONE_UNSUPPORTED, "data.x", "%lld columns are more than 2^31 - 2",
-                         (long long)d->size);
-    const bool sparse = x->layout == HONE_CSR;
-    building b = {.x = x, .design = d, .blocks = d->rows / FEWEST_ROWS};
+    *d = (hone_design){.rows = x->rows, .intercept = intercept, .numeric = x->stored_cols};
+    building b = {
+        .x = x, .design = d, .isa = hone_run_isa(job->run), .blocks = d->rows / FEWEST_ROWS};
     b.blocks = b.blocks < 1 ? 1 : b.blocks > MOST_BLOCKS ? MOST_BLOCKS : b.blocks;
-    d->shift = HONE_NEW(job->keep, double, d->size, 1);
-    d->scale = HONE_NEW(job->keep, double, d->size, 1);
-    d->column = HONE_NEW(job->keep, int64_t, d->size, 1);
-    d->stored = HONE_NEW(job->keep, int32_t, d->numeric, 1);
-    d->code = d->codes ? HONE_RAW(job->keep, int32_t, d->rows, d->codes) : NULL;
-    d->panel = sparse ? NULL : HONE_RAW(job->keep, float, d->rows, d->stride);
-    b.first = HONE_NEW(job->scratch, double, d->stride, 1);
-    b.sums = sparse ? b.first : HONE_NEW(job->scratch, double, b.blocks * 4, d->numeric);
-    if (!d->shift || !d->scale || !d->column || !d->stored || (d->codes && !d->code) ||
-        (!sparse && !d->panel) || !b.first || !b.sums)
-        return hone_no_memory(error);
-    lay_out(x, d);
-    if (sparse) {
+    if (x->layout != HONE_CSR)
+        HONE_TRY(hone_marks_find(job, intercept, b.blocks, &b.marks, error));
+    d->numeric -= b.marks.count;
+    HONE_TRY(make_room(job, &b, error));
+    lay_out(x, &b.marks, d);
+    if (x->layout == HONE_CSR) {
         settle_sparse(x, d);
         return HONE_OK;
     }
-    raw_tile(d, x, 0, 1, b.first, d->stride);
+    raw_tile(d, x, 0, 1, b.first, b.width);
     HONE_TRY(hone_for_blocks(job->run, b.blocks, measure, &b, error));
     for (int64_t j = 0; j < d->numeric; j++)
         settle(&b, j, intercept);
@@ -214,7 +223,7 @@ static hone_status build_recipe(const hone_fit_job *job, const int64_t key[HONE_
     return hone_design_build(job, key[0] != 0, object, error);
 }
 
-static const hone_recipe DESIGN = {"linear.design/1", HONE_OF_ROWS, sizeof(hone_design),
+static const hone_recipe DESIGN = {"linear.design/2", HONE_OF_ROWS, sizeof(hone_design),
                                    build_recipe};
 
 hone_status hone_design_of_rows(hone_shared *shared, bool intercept, const hone_design **design,
@@ -229,30 +238,30 @@ hone_status hone_design_of_rows(hone_shared *shared, bool intercept, const hone_
 
 /* ---- tiles ---- */
 
-const double *hone_design_tile_f64(const hone_design *d, const hone_matrix *x, int64_t first,
-                                   int64_t rows, double *buffer)
+const double *hone_design_tile_f64(const hone_design *d, const hone_matrix *x, hone_isa isa,
+                                   int64_t first, int64_t rows, double *buffer)
 {
     raw_tile(d, x, first, rows, buffer, d->stride);
-    for (int64_t i = 0; i < rows; i++) {
-        double *const row = buffer + i * d->stride;
-        for (int64_t j = 0; j < d->numeric; j++)
-            row[j] = (row[j] - d->shift[j]) / d->scale[j];
+    for (int64_t i = 0; i < rows; i++)
         for (int64_t j = d->numeric; j < d->stride; j++)
-            row[j] = j < d->base;
-    }
+            buffer[i * d->stride + j] = 0;
+    HONE_PICK(isa, hone_tile_enter_f64)(rows, d->stride, buffer, d->shift, d->inverse, buffer);
+    for (int64_t i = 0; i < rows && d->intercept; i++)
+        buffer[i * d->stride + d->numeric] = 1;
     return buffer;
 }
 
-const float *hone_design_tile_f32(const hone_design *d, const hone_matrix *x, int64_t first,
-                                  int64_t rows, float *buffer)
+const float *hone_design_tile_f32(const hone_design *d, const hone_matrix *x, hone_isa isa,
+                                  int64_t first, int64_t rows, float *buffer)
 {
+    (void)isa;
     if (d->panel)
         return d->panel + first * d->stride;
     hone_rows_f32(x, first, rows, buffer, d->stride);
     for (int64_t i = 0; i < rows; i++) {
         float *const row = buffer + i * d->stride;
         for (int64_t j = 0; j < d->numeric; j++)
-            row[j] = (float)((double)row[j] / d->scale[j]);
+            row[j] = (float)((double)row[j] * d->inverse[j]);
         for (int64_t j = d->numeric; j < d->stride; j++)
             row[j] = j < d->base;
     }

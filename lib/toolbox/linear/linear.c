@@ -131,7 +131,7 @@ static void set_penalties(hone_solver *s)
         if (d->column[j] < 0)
             continue;
         s->ridge[j] = fmin(p->l2 / total / d->scale[j] / d->scale[j], MOST_PENALTY);
-        s->lasso[j] = fmin(p->l1 / total / d->scale[j], MOST_PENALTY);
+        s->lasso[j] = fmin(p->l1 / total / fabs(d->scale[j]), MOST_PENALTY);
     }
 }
 
@@ -145,7 +145,7 @@ static bool factors(const hone_solver *s)
     const double outputs = (double)s->rows.outputs, all = (double)s->all;
     if (all > MOST_FACTORED)
         return false;
-    const double touched = (double)(d->base + d->codes), n = (double)d->rows;
+    const double touched = hone_design_touched(d), n = (double)d->rows;
     const double step =
         n * outputs * (outputs + 1) / 2 * touched * touched / 2 + all * all * all / 3;
     const double entries = x->layout == HONE_CSR ? SCATTERED * (double)entries_of(x) : n * touched;

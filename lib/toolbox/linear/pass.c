@@ -2,16 +2,18 @@
  *
  * Cost of a pass over n rows, size D, K outputs, per row: dense 2 D K for the gradient and
  * D^2 / 2 (HONE_WITHIN_OUTPUTS: K D^2 / 2, HONE_FULL: K (K + 1) / 2 * D^2 / 2) for the Hessian;
- * with p one-hot columns and q numeric ones D is p + q in the first and (p + q)^2 instead of D^2 in
- * the second.
+ * with p marks and q numeric columns D is p + q in the first and (p + q)^2 instead of D^2 in the
+ * second.
  */
 #include "toolbox/linear/pass.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "toolbox/linear/tile.h"
 
 enum { LEAST_SPARED = 4, MOST_CHUNKS = 64, FEWEST_ROWS = 2048, MOST_BYTES = 1 << 25 };
+enum { MOST_WIDE = 32 };
 
 struct hone_pass {
     hone_rows_loss rows;
@@ -39,16 +41,43 @@ static int64_t start_of(const hone_pass *p, int64_t chunk)
 #define PICK(isa, name) HONE_PICK(isa, name)
 #define E(name) PICK(hone_run_isa(p->rows.run), T(name))
 #define E_F32(name) PICK(hone_run_isa(p->rows.run), HONE_GLUE(name, f32))
-#define real float
-#define T(name) HONE_GLUE(name, f32)
-#include "toolbox/linear/pass.inc.h"
-#undef real
-#undef T
 #define real double
 #define T(name) HONE_GLUE(name, f64)
+#define CURVE(p, first, rows, x, m, out) curve_f64(p, first, rows, x, (m)->h, (m)->scaled, out)
 #include "toolbox/linear/pass.inc.h"
 #undef real
 #undef T
+#undef CURVE
+#define real float
+#define T(name) HONE_GLUE(name, f32)
+#define CURVE(p, first, rows, x, m, out) curve_narrow(p, first, rows, x, (m)->h, m, out)
+static void curve_narrow(const hone_pass *p, int64_t first, int64_t rows, const float *x,
+                         const float *h, const void *room, double *out);
+#include "toolbox/linear/pass.inc.h"
+#undef real
+#undef T
+#undef CURVE
+
+/* Marks are often collinear (all levels of a column and the intercept): with a small penalty only
+ * sums in double tell such a Hessian from one that is not positive definite. They are of the same
+ * rows and weights, in float, and as cheap where the numeric columns are few. */
+static void curve_narrow(const hone_pass *p, int64_t first, int64_t rows, const float *x,
+                         const float *h, const void *room, double *out)
+{
+    const room_f32 *m = room;
+    const hone_design *d = p->rows.design;
+    const int64_t cells = rows * d->stride;
+    double *const wide = m->wide, *const scaled = wide + cells, *const weight = scaled + cells;
+    if (!d->mark || d->base > MOST_WIDE) {
+        curve_f32(p, first, rows, x, h, m->scaled, out);
+        return;
+    }
+    for (int64_t i = 0; i < cells; i++)
+        wide[i] = (double)x[i];
+    for (int64_t i = 0; i < rows; i++)
+        weight[i] = (double)h[i];
+    curve_f64(p, first, rows, wide, weight, scaled, out);
+}
 
 void hone_mean_weights(double *weight, int64_t rows)
 {
@@ -81,7 +110,7 @@ static int64_t chunks_of(int64_t rows, int64_t size, int64_t outputs, hone_curva
 int64_t hone_pass_bytes(int64_t rows, int64_t size, int64_t outputs, hone_curvature most)
 {
     const int64_t kp = hone_lanes(outputs);
-    const int64_t room = 8 * HONE_TILE * (2 * (size + HONE_LANES) + 3 * kp);
+    const int64_t room = 8 * HONE_TILE * (3 * (size + HONE_LANES) + 3 * kp);
     return chunks_of(rows, size, outputs, most) *
                (8 * (hessian_size(size, outputs, most) + (size + HONE_LANES) * kp) + room) +
            (rows + HONE_TILE) * 24 + 16 * (2 * size + HONE_LANES) * kp;
@@ -107,7 +136,7 @@ hone_pass *hone_pass_open(const hone_rows_loss *rows, hone_curvature most, hone_
     p->g_size = (hone_lanes(d->size) + HONE_LANES) * p->kp;
     p->h_size = hessian_size(d->size, outputs, most);
     p->w_size = (d->stride + d->size) * p->kp;
-    p->room_bytes = 8 * HONE_TILE * (2 * d->stride + 3 * p->kp);
+    p->room_bytes = 8 * HONE_TILE * (3 * d->stride + 3 * p->kp);
     p->rooms = HONE_RAW(scratch, char, p->chunks, p->room_bytes);
     p->w_f32 = HONE_NEW(scratch, float, p->w_size, 1);
     p->w_f64 = HONE_NEW(scratch, double, p->w_size, 1);
@@ -173,24 +202,16 @@ static hone_status add_row(void *context, int64_t row, hone_arena *scratch, hone
     return HONE_OK;
 }
 
-/* Blocks between two outputs are symmetric and only their lower triangles were summed; the
- * coordinate of unknown codes is taken out. */
+/* Blocks between two outputs are symmetric and only their lower triangles were summed. */
 static void complete(const hone_pass *p)
 {
-    const int64_t size = p->rows.design->size, all = size * p->rows.outputs;
-    if (p->wanted == HONE_FULL)
-        for (int64_t k = 1; k < p->rows.outputs; k++)
-            for (int64_t l = 0; l < k; l++)
-                for (int64_t i = 0; i < size; i++)
-                    for (int64_t j = i + 1; j < size; j++)
-                        p->h[(k * size + i) * p->stride + l * size + j] =
-                            p->h[(k * size + j) * p->stride + l * size + i];
-    if (!p->rows.design->codes)
-        return;
-    for (int64_t i = size - 1; i < all; i++)
-        for (int64_t j = 0; j < (p->wanted == HONE_FULL ? i + 1 : size); j++)
-            if (i % size == size - 1 || j % size == size - 1)
-                p->h[i * p->stride + j] = 0;
+    const int64_t size = p->rows.design->size;
+    for (int64_t k = 1; k < p->rows.outputs && p->wanted == HONE_FULL; k++)
+        for (int64_t l = 0; l < k; l++)
+            for (int64_t i = 0; i < size; i++)
+                for (int64_t j = i + 1; j < size; j++)
+                    p->h[(k * size + i) * p->stride + l * size + j] =
+                        p->h[(k * size + j) * p->stride + l * size + i];
 }
 
 static void add_gradients(const hone_pass *p)
@@ -203,15 +224,13 @@ static void add_gradients(const hone_pass *p)
                 p->g[k * size + j] += p->part_g[c * p->g_size + j * p->kp + k];
     for (int64_t i = 0; i < size * p->rows.outputs; i++)
         p->g[i] /= p->share;
-    for (int64_t k = 0; k < p->rows.outputs && p->rows.design->codes; k++)
-        p->g[k * size + size - 1] = 0;
 }
 
 /* Multiply-adds of a pass, for the work limit. */
 static int64_t work_of(const hone_pass *p)
 {
     const hone_design *d = p->rows.design;
-    const int64_t touched = d->base + d->codes, k = p->rows.outputs;
+    const int64_t touched = (int64_t)ceil(hone_design_touched(d)), k = p->rows.outputs;
     const int64_t blocks = !p->wanted ? 0 : p->wanted == HONE_FULL ? k * (k + 1) / 2 : k;
     return d->rows / p->every * (2 * touched * k + blocks * touched * touched / 2);
 }
@@ -274,7 +293,8 @@ static hone_status product_chunk(void *context, int64_t chunk, hone_arena *scrat
     const int64_t end = start_of(p, chunk + 1);
     for (int64_t i = start_of(p, chunk); i < end; i += HONE_TILE) {
         const int64_t rows = end - i < HONE_TILE ? end - i : HONE_TILE;
-        const float *x = hone_design_tile_f32(p->rows.design, &p->rows.x, i, rows, m.x);
+        const float *x =
+            hone_design_tile_f32(p->rows.design, &p->rows.x, HONE_ISA_AUTO, i, rows, m.x);
         margins_f32(p, p->w_f32, i, rows, x, m.z);
         bend(p, i, rows, m.z, m.r);
         slope_f32(p, i, rows, x, m.r, g);

@@ -1,15 +1,18 @@
-/* A chunk of a pass in one element type: `real`, T(name), E(name) for the kernels. */
+/* A chunk of a pass in one element type: `real`, T(name), E(name) for the kernels, CURVE for the
+ * Hessian of a tile with the second derivatives m->h. */
 
 typedef struct T(room) {
     real *x, *scaled; /* HONE_TILE x stride */
     real *z, *r, *h;  /* HONE_TILE x kp */
+    double *wide;     /* in float: HONE_TILE x (2 stride + 1), for Hessians in double */
 } T(room);
 
 static T(room) T(room_of)(const hone_pass *p, int64_t chunk)
 {
     const int64_t wide = HONE_TILE * p->rows.design->stride, tall = HONE_TILE * p->kp;
     real *const at = (real *)(void *)(p->rooms + chunk * p->room_bytes);
-    return (T(room)){at, at + wide, at + 2 * wide, at + 2 * wide + tall, at + 2 * wide + 2 * tall};
+    real *const z = at + 2 * wide;
+    return (T(room)){at, at + wide, z, z + tall, z + 2 * tall, (double *)(void *)(z + 3 * tall)};
 }
 
 /* z (rows x kp) = x w; w is size x kp */
@@ -22,18 +25,19 @@ static void T(margins)(const hone_pass *p, const real *w, int64_t first, int64_t
         E(hone_tile_dot)(rows, d->stride, x, d->stride, w, z);
     else
         E(hone_tile_forward)(rows, d->base, x, d->stride, kp, w, z);
-    for (int64_t i = 0; i < rows && d->codes; i++) {
-        const int32_t *code = d->code + (first + i) * d->codes;
+    for (int64_t i = 0; i < rows && d->mark; i++) {
+        const int32_t *mark = d->mark + d->mark_start[first + i];
+        const int64_t count = d->mark_start[first + i + 1] - d->mark_start[first + i];
         if (kp == 1) {
             real sum = 0;
-            for (int64_t j = 0; j < d->codes; j++)
-                sum += w[d->stride + code[j]];
+            for (int64_t j = 0; j < count; j++)
+                sum += w[d->stride + mark[j]];
             z[i] += sum;
             continue;
         }
-        for (int64_t j = 0; j < d->codes; j++)
+        for (int64_t j = 0; j < count; j++)
             for (int64_t k = 0; k < kp; k++)
-                z[i * kp + k] += w[code[j] * kp + k];
+                z[i * kp + k] += w[mark[j] * kp + k];
     }
 }
 
@@ -47,33 +51,32 @@ static void T(slope)(const hone_pass *p, int64_t first, int64_t rows, const real
         E(hone_tile_back)(rows, d->stride, x, d->stride, r, g);
     else
         E(hone_tile_atb)(rows, d->base, x, d->stride, kp, r, kp, g, kp, false);
-    for (int64_t i = 0; i < rows && d->codes; i++) {
-        const int32_t *code = d->code + (first + i) * d->codes;
-        for (int64_t j = 0; j < d->codes; j++)
+    for (int64_t i = 0; i < rows && d->mark; i++)
+        for (int64_t j = d->mark_start[first + i]; j < d->mark_start[first + i + 1]; j++)
             for (int64_t k = 0; k < kp; k++)
-                g[code[j] * kp + k] += (double)r[i * kp + k];
-    }
+                g[d->mark[j] * kp + k] += (double)r[i * kp + k];
 }
 
-/* Lower triangle of out += x' diag(h) x; h has `step` elements a row. A row's codes cost a visit
- * for each pair, and one for each code and numeric column. */
+/* Lower triangle of out += x' diag(h) x. A row's marks cost a visit for each pair, and one for each
+ * mark and numeric column. */
 static void T(curve)(const hone_pass *p, int64_t first, int64_t rows, const real *x, const real *h,
-                     int64_t step, real *scaled, double *out)
+                     real *scaled, double *out)
 {
     const hone_design *d = p->rows.design;
-    const int64_t ld = p->stride;
-    E(hone_tile_scale)(rows, d->stride, x, d->stride, h, step, scaled, d->stride);
-    E(hone_tile_atb)(rows, d->base, scaled, d->stride, d->stride, x, d->stride, out, ld, true);
-    for (int64_t i = 0; i < rows && d->codes; i++) {
-        const int32_t *code = d->code + (first + i) * d->codes;
+    const int64_t ld = p->stride, base = d->base;
+    E(hone_tile_scale)(rows, d->stride, x, d->stride, h, 1, scaled, d->stride);
+    E(hone_tile_atb)(rows, base, scaled, d->stride, d->stride, x, d->stride, out, ld, true);
+    for (int64_t i = 0; i < rows && d->mark; i++) {
+        const int32_t *mark = d->mark + d->mark_start[first + i];
+        const int64_t count = d->mark_start[first + i + 1] - d->mark_start[first + i];
         const real *row = scaled + i * d->stride;
-        const double weight = (double)h[i * step];
-        for (int64_t a = 0; a < d->codes; a++) {
-            double *const to = out + code[a] * ld;
-            for (int64_t j = 0; j < d->base; j++)
+        const double weight = (double)h[i];
+        for (int64_t a = 0; a < count; a++) {
+            double *const to = out + mark[a] * ld;
+            for (int64_t j = 0; j < base; j++)
                 to[j] += (double)row[j];
             for (int64_t b = 0; b <= a; b++)
-                to[code[b]] += weight;
+                to[mark[b]] += weight;
         }
     }
 }
@@ -111,7 +114,7 @@ static void T(curve_classes)(const hone_pass *p, int64_t first, int64_t rows, co
             }
             double *const block = p->wanted == HONE_FULL ? out + k * size * p->stride + l * size
                                                          : out + k * size * p->stride;
-            T(curve)(p, first, rows, x, m->h, 1, m->scaled, block);
+            CURVE(p, first, rows, x, m, block);
         }
 }
 
@@ -135,17 +138,18 @@ static hone_status T(chunk)(void *context, int64_t chunk, hone_arena *scratch, h
     if (p->wanted)
         memset(h, 0, (size_t)p->h_size * sizeof *h);
     double loss = 0;
+    const hone_isa isa = hone_run_isa(p->rows.run);
     const int64_t end = start_of(p, chunk + 1);
     for (int64_t i = start_of(p, chunk); i < end; i += p->every * HONE_TILE) {
         const int64_t rows = end - i < HONE_TILE ? end - i : HONE_TILE;
-        const real *x = T(hone_design_tile)(p->rows.design, &p->rows.x, i, rows, m.x);
+        const real *x = T(hone_design_tile)(p->rows.design, &p->rows.x, isa, i, rows, m.x);
         T(margins)(p, p->T(w), i, rows, x, m.z);
         loss += T(losses)(p, i, rows, &m);
         if (p->curve)
             T(remember)(p, i, rows, &m);
         T(slope)(p, i, rows, x, m.r, g);
         if (p->wanted && p->kp == 1)
-            T(curve)(p, i, rows, x, m.h, 1, m.scaled, h);
+            CURVE(p, i, rows, x, &m, h);
         else if (p->wanted)
             T(curve_classes)(p, i, rows, x, &m, h);
         if (hone_stopping(p->rows.run) == HONE_ABANDON)

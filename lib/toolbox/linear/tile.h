@@ -53,4 +53,16 @@ static inline int64_t hone_lanes(int64_t d)
 HONE_TILE_KERNELS(float, f32)
 HONE_TILE_KERNELS(double, f64)
 
+/* clang-format off */
+/* Rows of d columns, a multiple of HONE_LANES. Column statistics of a tile: least and largest value,
+ * sums of x - first and of its squares are taken further. */
+HONE_DECLARE(void, hone_tile_measure, (int64_t rows, int64_t d, const double *x, const double *first,
+             double *low, double *high, double *sum, double *squares));
+/* out = (x - shift) * inverse; out may be x. */
+HONE_DECLARE(void, hone_tile_enter_f64, (int64_t rows, int64_t d, const double *x,
+             const double *shift, const double *inverse, double *out));
+HONE_DECLARE(void, hone_tile_enter_f32, (int64_t rows, int64_t d, const double *x,
+             const double *shift, const double *inverse, float *out));
+/* clang-format on */
+
 #endif

@@ -112,3 +112,44 @@ INLINE double_vector log1p_f64(double_vector e)
 #define WIDTH 4
 #define T(name) HONE_GLUE(name, f64)
 #include "toolbox/linear/tile.inc.h"
+
+void HONE_KERNEL(hone_tile_measure)(int64_t rows, int64_t d, const double *x, const double *first,
+                                    double *low, double *high, double *sum, double *squares)
+{
+    for (int64_t j = 0; j < d; j += 4) {
+        double_vector least = *(double_vector *)(low + j), most = *(double_vector *)(high + j);
+        double_vector total = {0}, square = {0};
+        const double_vector middle = *(const double_vector *)(first + j);
+        for (int64_t i = 0; i < rows; i++) {
+            const double_vector v = *(const double_vector *)(x + i * d + j), away = v - middle;
+            least = choose_f64(v < least, v, least);
+            most = choose_f64(v > most, v, most);
+            total += away;
+            square += away * away;
+        }
+        *(double_vector *)(low + j) = least, *(double_vector *)(high + j) = most;
+        *(double_vector *)(sum + j) += total, *(double_vector *)(squares + j) += square;
+    }
+}
+
+void HONE_KERNEL(hone_tile_enter_f64)(int64_t rows, int64_t d, const double *x, const double *shift,
+                                      const double *inverse, double *out)
+{
+    for (int64_t i = 0; i < rows; i++, x += d, out += d)
+        for (int64_t j = 0; j < d; j += 4)
+            *(double_vector *)(out + j) =
+                (*(const double_vector *)(x + j) - *(const double_vector *)(shift + j)) *
+                *(const double_vector *)(inverse + j);
+}
+
+void HONE_KERNEL(hone_tile_enter_f32)(int64_t rows, int64_t d, const double *x, const double *shift,
+                                      const double *inverse, float *out)
+{
+    for (int64_t i = 0; i < rows; i++, x += d, out += d)
+        for (int64_t j = 0; j < d; j += 4) {
+            const double_vector v =
+                (*(const double_vector *)(x + j) - *(const double_vector *)(shift + j)) *
+                *(const double_vector *)(inverse + j);
+            *(half_vector *)(out + j) = __builtin_convertvector(v, half_vector);
+        }
+}
