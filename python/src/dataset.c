@@ -1,10 +1,10 @@
 /* Datasets: from arrays, sparse rows, columns and Arrow; what they tell. */
-#include <string.h>
+#include "hone_python.h"
 
+#include <string.h>
 #include <xxhash.h>
 
 #include "hone/arrow.h"
-#include "hone_python.h"
 
 static const char CAPSULE[] = "hone.dataset";
 

@@ -1,7 +1,7 @@
 /* Errors of the library as exceptions, and callbacks out of a running call. */
-#include <string.h>
-
 #include "hone_python.h"
+
+#include <string.h>
 
 /* Set once when the package is imported; never freed: exceptions may be raised until the end. */
 static PyObject *classes;

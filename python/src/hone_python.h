@@ -1,6 +1,7 @@
 /* What the files of the extension share. CPython's stable ABI of 3.11, arrays through Py_buffer:
- * no NumPy headers. Python code of the package checks and arranges arguments; C borrows memory,
- * gives up the interpreter's lock, and turns errors into exceptions. */
+ * no NumPy headers; Python.h wants to be the first header of a file. Python code of the package
+ * checks and arranges arguments; C borrows memory, gives up the interpreter's lock, and turns
+ * errors into exceptions. */
 #ifndef HONE_PYTHON_H
 #define HONE_PYTHON_H
 

@@ -1,7 +1,7 @@
 /* Memory of the caller: windows on buffers, texts of strings. Nothing is copied but pointers. */
-#include <string.h>
-
 #include "hone_python.h"
+
+#include <string.h>
 
 void hone_python_release(views *v, Py_ssize_t kept)
 {

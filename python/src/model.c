@@ -1,7 +1,7 @@
 /* Fitted models: predict, save, load, tell. */
-#include <string.h>
-
 #include "hone_python.h"
+
+#include <string.h>
 
 static const char CAPSULE[] = "hone.model";
 

@@ -1,7 +1,7 @@
 /* Configurations and run options from dicts. */
-#include <string.h>
-
 #include "hone_python.h"
+
+#include <string.h>
 
 /* ---- configuration ---- */
 
