@@ -31,7 +31,7 @@ class Dense:
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.x.shape  # type: ignore[return-value]
+        return self.x.shape[0], self.x.shape[1]
 
 
 @dataclass
@@ -79,7 +79,8 @@ def lies_well(a: np.ndarray[Any, Any]) -> bool:
 def number_array(a: np.ndarray[Any, Any], what: str) -> np.ndarray[Any, Any]:
     """An array of a number type that the library reads: the same memory where possible."""
     if isinstance(a, np.ma.MaskedArray):
-        a = a.astype(a.dtype if a.dtype.kind == "f" else np.float64).filled(np.nan)
+        masked: np.ma.MaskedArray[Any, Any] = np.ma.masked_array(a, dtype=a.dtype if a.dtype.kind == "f" else np.float64)
+        a = masked.filled(np.nan)
     kind = a.dtype.kind
     if kind == "c":
         raise DataError("complex numbers are not supported", what)

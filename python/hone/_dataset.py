@@ -264,6 +264,7 @@ class Dataset:
     def _fill(self, parts: Parts | None, *, hold: bool, handle: Any = None) -> None:
         self._parts = parts if hold else None
         self._folder: str | None = None
+        self._source: tuple[str, dict[str, Any]] | None = None
         self._handle = handle if handle is not None else make(parts, hold)  # type: ignore[arg-type]
         self._n_rows, self._n_columns, task, self._classes, self._fingerprint = _hone.dataset_facts(
             self._handle)
@@ -280,7 +281,12 @@ class Dataset:
              categorical: Sequence[str] = (), drop: Sequence[str] = (), na: Sequence[str] | None = None,
              labels: str | None = None, delimiter: str | None = None, header: bool = True,
              task: str | None = None, cache_bytes: int | None = None) -> Dataset:
-        """A dataset from a file: CSV, svmlight (both also gzipped), .npy or .npz, by its name."""
+        """A dataset from a file: CSV, svmlight (both also gzipped), .npy or .npz, by its name.
+
+        Its pickle is the path: the file is read again where the pickle is opened, once a process.
+        """
+        asked = {"target": target, "weight": weight, "categorical": categorical, "drop": drop, "na": na,
+                 "labels": labels, "delimiter": delimiter, "header": header, "task": task, "cache_bytes": cache_bytes}
         log = logging.getLogger("hone.data")
         how = (None if target is None else str(target), weight, ",".join(categorical) or None,
                ",".join(drop) or None, None if na is None else ",".join(na), labels, delimiter, None,
@@ -289,6 +295,7 @@ class Dataset:
                  0 if cache_bytes is None else int(cache_bytes) or -1, log_line(log), level_of(log), False)
         new = cls.__new__(cls)
         new._fill(None, hold=False, handle=_hone.dataset_read(os.fspath(file), how, *about))
+        new._source = os.path.abspath(os.fspath(file)), asked
         return new
 
     @property
@@ -298,11 +305,11 @@ class Dataset:
 
     @property
     def n_rows(self) -> int:
-        return self._n_rows  # type: ignore[no-any-return]
+        return self._n_rows
 
     @property
     def n_columns(self) -> int:
-        return self._n_columns  # type: ignore[no-any-return]
+        return self._n_columns
 
     @property
     def classes(self) -> list[str]:
@@ -320,7 +327,7 @@ class Dataset:
 
     def cache_stats(self) -> dict[str, Any]:
         """Hits, misses, evictions, bytes, and the seconds that hits saved."""
-        return _hone.dataset_cache(self._handle)  # type: ignore[no-any-return]
+        return _hone.dataset_cache(self._handle)
 
     def __repr__(self) -> str:
         return f"hone.Dataset({self._n_rows} rows, {self._n_columns} columns, {self._task})"
@@ -344,8 +351,7 @@ class Dataset:
 
     def _require_parts(self) -> Parts:
         if self._parts is None:
-            raise ArgumentError("a dataset from a file is read again where it is needed, not pickled or shared",
-                                "dataset")
+            raise ArgumentError("a dataset from a file is shared by its file", "dataset")
         from ._share import plain_columns
 
         self._parts = plain_columns(self._parts)
@@ -356,6 +362,10 @@ class Dataset:
             from ._share import attach
 
             return attach, (self._folder,)
+        if self._source is not None:
+            from ._share import read_again
+
+            return read_again, (*self._source, self.fingerprint)
         return _rebuild, (self._require_parts(),)
 
 
@@ -461,7 +471,11 @@ def dataset_of(given: Any, task: str | None = None) -> tuple[Dataset, Any]:
             found = _find(key, content)
             if found is None:
                 found = Dataset._of(parts, hold=False)
-                gone = [weakref.ref(o, lambda _, key=key: _entries.pop(key, None)) for o in owners]
+
+                def drop(_: Any) -> None:
+                    _entries.pop(key, None)
+
+                gone = [weakref.ref(o, drop) for o in owners]
                 _remember(key, _Entry(found, content, gone))
             return found, parts
         new = Dataset._of(parts, hold=True)

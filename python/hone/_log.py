@@ -72,5 +72,5 @@ def listeners(verbose: int, progress: Any) -> tuple[Callable[[int, str], None], 
     if progress is True:
         return line, level, bar()
     if progress:
-        return line, level, progress  # type: ignore[no-any-return]
+        return line, level, progress
     return line, level, printed() if verbose > 1 else None

@@ -153,11 +153,11 @@ class Model:
         """
         name = os.fspath(path)
         folder = os.path.isdir(name) or name.endswith(os.sep)
-        return _hone.model_save(self._handle, name, folder, sidecar, fast)  # type: ignore[no-any-return]
+        return _hone.model_save(self._handle, name, folder, sidecar, fast)
 
     def to_bytes(self) -> bytes:
         """The bytes of the file."""
-        return _hone.model_bytes(self._handle)  # type: ignore[no-any-return]
+        return _hone.model_bytes(self._handle)
 
     @classmethod
     def from_bytes(cls, data: Any, *, max_bytes: int = 0) -> Model:

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -112,19 +113,40 @@ class _Reader:
                      None if p["valid"] is None else self.parts(p["valid"]))
 
 
-_attached: OrderedDict[str, Dataset] = OrderedDict()
+_attached: OrderedDict[Any, Dataset] = OrderedDict()
+
+
+def _kept(key: Any, make: Callable[[], Dataset]) -> Dataset:
+    """A process keeps the last few datasets, with what trials left in their memory."""
+    found = _attached.get(key)
+    if found is None:
+        found = _attached[key] = make()
+    _attached.move_to_end(key)
+    while len(_attached) > MOST_ATTACHED:
+        _attached.popitem(last=False)
+    return found
 
 
 def attach(folder: str) -> Dataset:
-    """The dataset in a folder. A process keeps the last few, with what trials left in their memory."""
-    found = _attached.get(folder)
-    if found is None:
+    """The dataset in a folder."""
+
+    def make() -> Dataset:
         with open(os.path.join(folder, INDEX), encoding="utf-8") as file:
             index = json.load(file)
         found = Dataset._of(_Reader(folder).parts(index), hold=True)
         found._folder = folder
-        _attached[folder] = found
-    _attached.move_to_end(folder)
-    while len(_attached) > MOST_ATTACHED:
-        _attached.popitem(last=False)
-    return found
+        return found
+
+    return _kept(folder, make)
+
+
+def read_again(file: str, how: dict[str, Any], fingerprint: str) -> Dataset:
+    """The dataset of a file that was read elsewhere; the file must still be the same."""
+
+    def make() -> Dataset:
+        found = Dataset.read(file, **how)
+        if found.fingerprint != fingerprint:
+            raise DataError("the file has changed since the dataset was read", file)
+        return found
+
+    return _kept((file, repr(how), fingerprint), make)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ._dataset import Dataset
 from ._errors import ArgumentError
-from ._train import fit, train
+from ._train import run_trial, train
 
 _ANYWHERE = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
@@ -54,6 +54,6 @@ class Target:
         dataset = self.dataset if data_to_scatter is None else data_to_scatter
         if not self.info:
             return train(config, dataset, seed, self.model_dir, budget=budget, instance=instance, **self.options)
-        found = fit(config, dataset, seed, self.model_dir, budget=budget, instance=instance, **self.options)
+        found = run_trial(config, dataset, seed, self.model_dir, budget=budget, instance=instance, **self.options)
         keep = ("metric", "metrics", "status", "config_hash", "adjusted", "inactive", "model_path")
         return found.loss, {k: found.info[k] for k in keep if k in found.info}

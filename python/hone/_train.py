@@ -37,27 +37,32 @@ class Result:
         end: ok, deadline, cutoff, work_limit, cancelled or memory.
         info: everything as a dict: metrics, configuration, adjusted and inactive keys, times.
         error: why a trial of `train_many` failed, or None.
+        scores: after `cross_validate`, the scores of every row from the model that has not seen it.
     """
+
+    scores: np.ndarray[Any, Any] | None = None
 
     def __init__(self, found: Any) -> None:
         self.error: Error | None = None
         self.model: Model | None = None
         self.path: str | None = None
+        self.loss, self.end = math.nan, "failed"
+        self.info: dict[str, Any] = {}
         if isinstance(found, Error) or len(found) == 3:
             self.error = found if isinstance(found, Error) else BY_STATUS[found[0]](*found[1:])
-            self.loss, self.end, self.info = math.nan, "failed", {"status": "failed", "message": str(self.error)}
+            self.info = {"status": "failed", "message": str(self.error)}
             return
-        self.loss: float
         self.loss, text, handle, self.path, end = found
         self.end = ENDS[end]
-        self.info: dict[str, Any] = json.loads(text)
+        self.info = json.loads(text)
         if handle is not None:
             self.model = Model(handle)
 
     @property
     def metrics(self) -> dict[str, float]:
         """All metrics of the task, in their natural sign."""
-        return self.info.get("metrics", {})  # type: ignore[no-any-return]
+        found: dict[str, float] = self.info.get("metrics", {})
+        return found
 
     def __repr__(self) -> str:
         return f"hone.Result(loss={self.loss!r}, end={self.end!r})"
@@ -215,6 +220,15 @@ def fit(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[str]
     return result
 
 
+def run_trial(cfg: Any, dataset: Any, seed: int, model_dir: Any = None, *, verbose: int = 0, progress: Any = None,
+              instance: Any = None, **options: Any) -> Result:
+    """The result of `train`: the model is fitted on all rows only when there is a directory for it."""
+    result = Result(_run(cfg, dataset, seed, verbose, progress, instance, dict(options, model_dir=model_dir)))
+    if result.error is not None:
+        raise result.error
+    return result
+
+
 def cross_validate(cfg: Any, dataset: Any, seed: int = 0, *, folds: int = 5, verbose: int = 0,
                    progress: Any = None, **options: Any) -> Result:
     """Trains on each of `folds` stratified parts. The loss is the mean over folds.
@@ -230,7 +244,7 @@ def cross_validate(cfg: Any, dataset: Any, seed: int = 0, *, folds: int = 5, ver
     del alive
     if result.error is not None:
         raise result.error
-    result.scores = scores  # type: ignore[attr-defined]
+    result.scores = scores
     return result
 
 

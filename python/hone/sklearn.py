@@ -1,7 +1,8 @@
 """Estimators under scikit-learn's names and conventions.
 
-Each class is made from the hyperparameter table of its model: signature, defaults and docstring come from there.
-Preprocessing belongs to the pipeline around an estimator, so these neither scale nor encode.
+Each class is made from the hyperparameter table of its model: signature, defaults and docstring come from there
+(`python/tools/stubs.py` writes them into `sklearn.pyi`). Preprocessing belongs to the pipeline around an estimator, so
+these neither scale nor encode.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
@@ -18,6 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
 
 from ._config import reference
+from ._model import Model
 from ._train import fit as train_model
 
 Array = np.ndarray[Any, Any]
@@ -44,6 +47,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
     _task: str
     _fixed: dict[str, Any]
     _defaults: dict[str, Any]
+    model_: Model
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -53,7 +57,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
     # ---- from scikit-learn's terms to the library's ----
 
-    def _config(self) -> dict[str, Any]:
+    def _config(self, weight_sum: float) -> dict[str, Any]:
         rows = _rows_of(self._model, self._task)
         config: dict[str, Any] = {"model": self._model, "prep:scale": "none"}
         if self._task == "regression":
@@ -84,7 +88,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         data = {"X": X, "y": y, "task": self._task}
         if weight is not None:
             data["sample_weight"] = weight
-        self.model_ = train_model(self._config(), data, self._seed(), validation="none", n_threads=self._threads()).model
+        config = self._config(float(X.shape[0]) if weight is None else float(weight.sum()))
+        found = train_model(config, data, self._seed(), validation="none", n_threads=self._threads())
+        self.model_ = found.model  # type: ignore[assignment]
 
     def _ready(self, X: Any) -> Any:
         check_is_fitted(self, "model_")
@@ -112,17 +118,18 @@ class _Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     def _probable(self) -> bool:
         return self._model != "svm" or bool(self.probability)
 
-    @available_if(_probable)
+    @available_if(_probable)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """Probabilities, a column a class, in the order of `classes_`."""
         X = self._ready(X)
         return self.model_.predict_proba(X, n_threads=self._threads())
 
-    @available_if(_probable)
+    @available_if(_probable)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of the probabilities."""
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            logarithms: Array = np.log(self.predict_proba(X))
+        return logarithms
 
 
 class _Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
@@ -189,14 +196,79 @@ class _Linear(_Iterative):
         found = self.model_.output("intercepts").ravel()
         return float(found[0]) if self._task == "regression" else found
 
+
+class _LinearMargins(_Linear):
     def decision_function(self, X: Any) -> Array:
         """Margins: of the second class when there are two, else a column a class."""
         X = self._ready(X)
-        margins = X @ self.coef_.T + self.intercept_
+        margins: Array = X @ self.coef_.T + self.intercept_
         return margins.ravel() if margins.shape[1] == 1 else margins
 
 
-class _Kernel(_Iterative):
+class _MeanLoss(_Linear):
+    """The penalty stands against the mean of the errors, not against their sum: Lasso and ElasticNet."""
+
+    def _config(self, weight_sum: float) -> dict[str, Any]:
+        config = super()._config(weight_sum)
+        config["linear_regression:alpha"] = float(self.alpha) * weight_sum
+        return config
+
+
+class _KernelMachine(_Iterative):
+    """With kernel='precomputed' rows are rows of a kernel matrix K of all pairs. K = Z Z^T is factored, and the rows
+    of Z are points of the linear kernel: the same problem. A query k becomes k Z (Z^T Z)^-1."""
+
+    _basis: Array
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = self._given()
+        tags.input_tags.sparse = not self._given()
+        return tags
+
+    def _given(self) -> bool:
+        return isinstance(self.kernel, str) and self.kernel == "precomputed"
+
+    def _config(self, weight_sum: float) -> dict[str, Any]:
+        config = super()._config(weight_sum)
+        if self._given():
+            config = {k: v for k, v in config.items() if k not in ("svm:gamma", "svm:coef0", "svm:degree")}
+            config["svm:kernel"] = "linear"
+        return config
+
+    def _checked(self, X: Any, *target: Any, **how: Any) -> Any:
+        found = super()._checked(X, *target, **how)
+        if self._given() and scipy.sparse.issparse(X):
+            raise ValueError("X: a precomputed kernel is a dense matrix, not a sparse one")
+        return found
+
+    def _train(self, X: Any, y: Array, weight: Array | None) -> None:
+        super()._train(self._coordinates(X) if self._given() else X, y, weight)
+
+    def _coordinates(self, kernel: Array) -> Array:
+        """Z, which also fixes the basis."""
+        rows, columns = kernel.shape
+        if rows != columns:
+            raise ValueError(f"X: a precomputed kernel is square, not {rows} by {columns}")
+        most = np.abs(kernel).max()
+        if np.abs(kernel - kernel.T).max() > 1e-5 * most:
+            raise ValueError("X: a precomputed kernel is symmetric")
+        values, vectors = np.linalg.eigh(kernel.astype(np.float64))
+        if values[0] < -1e-5 * max(values[-1], 0):
+            raise ValueError(f"X: a precomputed kernel has no negative eigenvalues; here there is {values[0]:g}")
+        kept = values > 1e-12 * values[-1]
+        if not kept.any():
+            kept[-1], values[-1] = True, 1
+        roots = np.sqrt(values[kept])
+        self._basis = vectors[:, kept] / roots
+        return np.ascontiguousarray(vectors[:, kept] * roots)
+
+    def _ready(self, X: Any) -> Any:
+        X = super()._ready(X)
+        return np.ascontiguousarray(X @ self._basis) if self._given() else X
+
+
+class _Kernel(_KernelMachine):
     def decision_function(self, X: Any) -> Array:
         """Margins: of the second class when there are two, else a column a class."""
         X = self._ready(X)
@@ -206,15 +278,26 @@ class _Kernel(_Iterative):
 
 # ---- the table ----
 
+_POSITIONAL = ("alpha", "n_estimators", "n_neighbors")  # where scikit-learn takes the first argument by position
+
 def _init_of(defaults: Mapping[str, Any]) -> Any:
-    def __init__(self: Any, **given: Any) -> None:
+    first = next(iter(defaults))
+    by_position = first in _POSITIONAL
+
+    def __init__(self: Any, *one: Any, **given: Any) -> None:
+        if len(one) > by_position:
+            raise TypeError(f"{type(self).__name__} takes {int(by_position)} arguments by position, not {len(one)}")
+        if one and first in given:
+            raise TypeError(f"{first} is given twice")
+        given.update({first: value for value in one})
         for name, default in defaults.items():
             setattr(self, name, given.pop(name, default))
         if given:
             raise TypeError(f"{type(self).__name__} has no parameter {next(iter(given))!r}")
 
     shown = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
-    shown += [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=d) for n, d in defaults.items()]
+    shown += [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD if n == first and by_position
+                                else inspect.Parameter.KEYWORD_ONLY, default=d) for n, d in defaults.items()]
     __init__.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     return __init__
 
@@ -226,17 +309,19 @@ def _made(name: str, bases: tuple[type, ...], model: str, summary: str, *, fixed
     fixed, changed = dict(fixed or {}), dict(defaults or {})
     own = {n: changed.get(n, _default(r)) for n, r in rows.items() if n not in fixed and (only is None or n in only)}
     known = {**own, **_COMMON}
-    text = [summary, "", "Args:"] + [f"    {n}: {rows[n]['help']} {rows[n]['takes']}; default {d!r}." for n, d in own.items()]
+    text = [summary, "", "Args:"]
+    text += [f"    {n}: {rows[n]['help']} {rows[n]['takes']}{_MORE.get(n, '')}; default {d!r}." for n, d in own.items()]
     text += [f"    {n}: {help_}" for n, help_ in _COMMON_HELP.items()]
     return type(name, bases, {"__init__": _init_of(known), "__doc__": "\n".join(text), "__module__": __name__,
                               "_model": model, "_fixed": fixed, "_defaults": known})
 
 
+_MORE = {"kernel": ", or precomputed", "class_weight": ", or a dict of weights by label"}
 _EXTRA = {"splitter": "random"}
 SVC = _made("SVC", (_Classifier, _Kernel), "svm", "C-support vector classifier.", fixed={"formulation": "c"})
 NuSVC = _made("NuSVC", (_Classifier, _Kernel), "svm", "Nu-support vector classifier.", fixed={"formulation": "nu"})
-SVR = _made("SVR", (_Regressor, _Iterative), "svm", "Epsilon-support vector regressor.", fixed={"formulation": "c"})
-NuSVR = _made("NuSVR", (_Regressor, _Iterative), "svm", "Nu-support vector regressor.", fixed={"formulation": "nu"})
+SVR = _made("SVR", (_Regressor, _KernelMachine), "svm", "Epsilon-support vector regressor.", fixed={"formulation": "c"})
+NuSVR = _made("NuSVR", (_Regressor, _KernelMachine), "svm", "Nu-support vector regressor.", fixed={"formulation": "nu"})
 RandomForestClassifier = _made("RandomForestClassifier", (_Classifier, _Forest), "random_forest",
                                "Mean of trees on resampled rows and drawn features.", fixed={"splitter": "best"})
 RandomForestRegressor = _made("RandomForestRegressor", (_Regressor, _Forest), "random_forest",
@@ -245,10 +330,22 @@ ExtraTreesClassifier = _made("ExtraTreesClassifier", (_Classifier, _Forest), "ra
                              "Mean of trees with random cuts.", fixed=_EXTRA, defaults={"bootstrap": False})
 ExtraTreesRegressor = _made("ExtraTreesRegressor", (_Regressor, _Forest), "random_forest",
                             "Mean of trees with random cuts.", fixed=_EXTRA, defaults={"bootstrap": False})
-LogisticRegression = _made("LogisticRegression", (_Classifier, _Linear), "logistic_regression",
+LogisticRegression = _made("LogisticRegression", (_Classifier, _LinearMargins), "logistic_regression",
                            "Linear classifier with probabilities.")
+_COMMON_LINEAR = ("fit_intercept", "tol", "max_iter")
+LinearRegression = _made("LinearRegression", (_Regressor, _Linear), "linear_regression", "Least squares.",
+                         fixed={"penalty": "none"}, only=_COMMON_LINEAR)
+Ridge = _made("Ridge", (_Regressor, _Linear), "linear_regression",
+              "Least squares: sum of squares + alpha |w|^2.", fixed={"penalty": "l2"}, only=("alpha", *_COMMON_LINEAR))
+Lasso = _made("Lasso", (_Regressor, _MeanLoss), "linear_regression",
+              "Least squares: mean of squares / 2 + alpha |w|.", fixed={"penalty": "l1"},
+              only=("alpha", *_COMMON_LINEAR))
+ElasticNet = _made("ElasticNet", (_Regressor, _MeanLoss), "linear_regression",
+                   "Least squares: mean of squares / 2 + alpha (l1_ratio |w| + (1 - l1_ratio) |w|^2 / 2).",
+                   fixed={"penalty": "elasticnet"}, only=("alpha", "l1_ratio", *_COMMON_LINEAR))
 KNeighborsClassifier = _made("KNeighborsClassifier", (_Classifier, _Unweighted), "knn", "Vote of the nearest training rows.")
 KNeighborsRegressor = _made("KNeighborsRegressor", (_Regressor, _Unweighted), "knn", "Mean of the nearest training rows.")
 
-__all__ = ["ExtraTreesClassifier", "ExtraTreesRegressor", "KNeighborsClassifier", "KNeighborsRegressor",
-           "LogisticRegression", "NuSVC", "NuSVR", "RandomForestClassifier", "RandomForestRegressor", "SVC", "SVR"]
+__all__ = ["ElasticNet", "ExtraTreesClassifier", "ExtraTreesRegressor", "KNeighborsClassifier", "KNeighborsRegressor",
+           "Lasso", "LinearRegression", "LogisticRegression", "NuSVC", "NuSVR", "RandomForestClassifier",
+           "RandomForestRegressor", "Ridge", "SVC", "SVR"]

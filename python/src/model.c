@@ -171,18 +171,6 @@ static PyObject *facts(PyObject *module, PyObject *capsule)
                          (int)hone_model_has_probabilities(m), hone_model_record(m));
 }
 
-static PyObject *level(PyObject *module, PyObject *arguments)
-{
-    (void)module;
-    PyObject *capsule;
-    long long column;
-    const char *text;
-    if (!PyArg_ParseTuple(arguments, "OLs", &capsule, &column, &text))
-        return NULL;
-    const hone_model *m = hone_python_model(capsule);
-    return m ? PyLong_FromLongLong(hone_model_level(m, column, text)) : NULL;
-}
-
 /* ---- prediction ---- */
 
 static hone_predict_options predicting(listener *l, int threads)
@@ -325,7 +313,6 @@ PyMethodDef hone_python_model_methods[] = {
     {"model_save", save, METH_VARARGS, NULL},
     {"model_inspect", inspect, METH_O, NULL},
     {"model_facts", facts, METH_O, NULL},
-    {"model_level", level, METH_VARARGS, NULL},
     {"model_predict", predict, METH_VARARGS, NULL},
     {"model_predict_dense", predict_dense, METH_VARARGS, NULL},
     {"model_evaluate", evaluate, METH_VARARGS, NULL},

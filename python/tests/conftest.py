@@ -1,3 +1,7 @@
+import os
+
+os.environ["SCIPY_ARRAY_API"] = "1"  # before SciPy is imported: scikit-learn then checks array API input too
+
 import numpy as np
 import pytest
 

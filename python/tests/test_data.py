@@ -100,13 +100,13 @@ def test_an_array_that_was_edited_in_place_is_new_data(rows):
 
 def test_a_thousand_datasets_leave_memory_flat():
     def one():
-        X = np.random.default_rng(0).normal(size=(2000, 50))
-        hone.train({"model": "logistic_regression", "max_iter": 1}, {"X": X, "y": np.arange(2000) % 2}, 0)
+        X = np.random.default_rng(0).normal(size=(1000, 40))
+        hone.train({"model": "logistic_regression", "max_iter": 1}, {"X": X, "y": np.arange(1000) % 2}, 0)
 
     for _ in range(30):
         one()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(300):
+    for _ in range(1000):
         one()
     assert len(hone._dataset._entries) <= hone._dataset.MOST_DATASETS
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
@@ -206,5 +206,18 @@ def test_a_dataset_reads_files(tmp_path):
     assert hone.train({"model": "random_forest"}, data, 0) == -1.0
     with pytest.raises(hone.FileError, match="absent"):
         hone.Dataset.read(tmp_path / "absent.csv")
+
+
+def test_a_dataset_of_a_file_pickles_as_its_path(tmp_path):
+    file = tmp_path / "t.csv"
+    file.write_text("a,b,label\n" + "".join(f"{i},{'uv'[i % 2]},{'xy'[i % 2]}\n" for i in range(40)))
+    data = hone.Dataset.read(file, target="label")
+    small = pickle.dumps(data)
+    again = pickle.loads(small)
+    assert len(small) < 600 and again.fingerprint == data.fingerprint and pickle.loads(small) is again
     with pytest.raises(hone.ArgumentError, match="file"):
-        pickle.dumps(data)
+        data.share(tmp_path)
+    hone._share._attached.clear()
+    file.write_text("a,b,label\n1,u,x\n2,v,y\n")
+    with pytest.raises(hone.DataError, match="changed"):
+        pickle.loads(small)

@@ -4,13 +4,15 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 sklearn = pytest.importorskip("sklearn")
 from sklearn import linear_model, neighbors, svm
 from sklearn.base import clone
-from sklearn.datasets import load_digits, load_iris, make_regression
+from sklearn.datasets import load_diabetes, load_digits, load_iris, make_regression
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -22,12 +24,24 @@ from hone import sklearn as hs
 WEIGHTS = ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data")
 # The first is 1e-1, and gone with gamma="auto"; the second is 2e-7, and gone with kernel="linear".
 KERNEL = dict.fromkeys(WEIGHTS, "rows of weight 0 count in gamma='scale'; kernel values are float32")
+# 15 rows, 30 columns: infinitely many coefficients fit, and the rows that have weight 0 tell them apart.
+UNDERDETERMINED = dict.fromkeys(WEIGHTS, "with more columns than rows least squares has no unique answer")
 EXPECTED = {
+    "LinearRegression": UNDERDETERMINED,
     "SVC": KERNEL, "SVR": KERNEL, "NuSVR": KERNEL,
     "NuSVC": {**KERNEL, "check_class_weight_classifiers": "nu hardly heeds class weights; NuSVC of scikit-learn fails too"},
     "RandomForestClassifier": {WEIGHTS[0]: "a bag draws rows, not weights"},
     "RandomForestRegressor": {WEIGHTS[0]: "a bag draws rows, not weights"},
 }
+
+PRECOMPUTED = dict.fromkeys(("check_positive_only_tag_during_fit", "check_estimators_dtypes",
+                             "check_classifiers_one_label_sample_weights"), "their matrices are no kernels")
+
+
+def expected(estimator):
+    if getattr(estimator, "kernel", None) == "precomputed":
+        return PRECOMPUTED
+    return EXPECTED.get(type(estimator).__name__, {})
 
 
 def small(name):
@@ -40,8 +54,8 @@ def small(name):
     return estimator
 
 
-@parametrize_with_checks([small(name) for name in hs.__all__],
-                         expected_failed_checks=lambda e: EXPECTED.get(type(e).__name__, {}))
+@parametrize_with_checks([small(name) for name in hs.__all__] + [hs.SVC(kernel="precomputed", tol=1e-10)],
+                         expected_failed_checks=expected)
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
@@ -67,6 +81,47 @@ def test_logistic_regression_has_the_coefficients_of_scikit_learn(iris):
         np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(ours.decision_function(X), theirs.decision_function(X), rtol=1e-3, atol=1e-3)
         np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)
+
+
+@pytest.mark.parametrize("name, given", [("LinearRegression", {}), ("Ridge", {"alpha": 0.3}), ("Lasso", {"alpha": 0.1}),
+                                         ("ElasticNet", {"alpha": 0.01, "l1_ratio": 0.3}),
+                                         ("Lasso", {"alpha": 1.0, "fit_intercept": False})])
+def test_linear_regressors_have_the_coefficients_of_scikit_learn(name, given):
+    X, y = load_diabetes(return_X_y=True)
+    for weight in (None, np.random.default_rng(0).random(len(y))):
+        ours = getattr(hs, name)(tol=1e-12, max_iter=10000, **given).fit(X, y, sample_weight=weight)
+        exact = {"tol": 1e-12, "max_iter": 100000} if name in ("Lasso", "ElasticNet") else {}
+        theirs = getattr(linear_model, name)(**exact, **given).fit(X, y, sample_weight=weight)
+        assert ours.coef_.shape == theirs.coef_.shape and type(ours.intercept_) is float
+        np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-8 * np.abs(theirs.coef_).max())
+        np.testing.assert_allclose(ours.predict(X), theirs.predict(X), atol=1e-8 * np.ptp(y))
+
+
+@pytest.mark.parametrize("name, data", [("SVC", load_digits), ("NuSVC", load_iris), ("SVR", load_diabetes),
+                                        ("NuSVR", load_diabetes)])
+def test_a_precomputed_kernel_is_that_of_scikit_learn(name, data):
+    X, y = (a[:400] for a in data(return_X_y=True))
+    gamma = 1 / X.var() / X.shape[1]
+    known = np.arange(len(X)) % 3 > 0
+    K, Q = rbf_kernel(X[known], gamma=gamma), rbf_kernel(X[~known], X[known], gamma=gamma)
+    given = {"kernel": "precomputed", "tol": 1e-6, **({"nu": 0.2} if name == "NuSVC" else {})}
+    ours, theirs = getattr(hs, name)(**given).fit(K, y[known]), getattr(svm, name)(**given).fit(K, y[known])
+    if "R" in name:
+        np.testing.assert_allclose(ours.predict(Q), theirs.predict(Q), atol=1e-3 * np.ptp(y))
+    else:
+        np.testing.assert_array_equal(ours.predict(Q), theirs.predict(Q))
+    again = pickle.loads(pickle.dumps(ours))
+    np.testing.assert_array_equal(again.predict(Q), ours.predict(Q))
+
+
+def test_a_kernel_matrix_that_is_none_is_refused(iris):
+    X, y = iris
+    machine = hs.SVC(kernel="precomputed")
+    K = rbf_kernel(X)
+    for wrong, said in ((X, "square"), (np.triu(K), "symmetric"), (-K, "negative"), (scipy.sparse.csr_array(K), "parse")):
+        with pytest.raises((ValueError, TypeError), match=said):
+            machine.fit(wrong, y)
+    assert cross_val_score(machine, K, y, cv=3).mean() > 0.9
 
 
 def test_svm_has_the_margins_of_scikit_learn(iris):
@@ -118,6 +173,46 @@ def test_seeds_and_threads(iris):
     np.testing.assert_array_equal(a.predict_proba(X), b.predict_proba(X))
     c = hs.RandomForestClassifier(n_estimators=15, random_state=4).fit(X, y)
     assert not np.array_equal(a.predict_proba(X), c.predict_proba(X))
+
+
+def test_weights_travel_through_pipelines_and_grids(iris):
+    X, y = iris
+    weight = np.random.default_rng(0).random(150)
+    with sklearn.config_context(enable_metadata_routing=True):
+        forest = hs.RandomForestClassifier(n_estimators=5, random_state=0).set_fit_request(sample_weight=True)
+        forest.set_score_request(sample_weight=True)
+        pipe = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), forest)
+        plain, weighed = (clone(pipe).fit(X, y, **w) for w in ({}, {"sample_weight": weight}))
+        assert not np.array_equal(plain.predict_proba(X), weighed.predict_proba(X))
+        GridSearchCV(pipe, {"randomforestclassifier__max_depth": [1, 3]}, cv=2).fit(X, y, sample_weight=weight)
+        with pytest.raises(TypeError, match="sample_weight"):
+            clone(pipe).set_params(randomforestclassifier=hs.KNeighborsClassifier()).fit(X, y, sample_weight=weight)
+
+
+def test_frames_give_names_and_are_matched_by_them():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    pipe = make_pipeline(StandardScaler(), hs.SVC()).set_output(transform="pandas").fit(X, y)
+    assert list(pipe[-1].feature_names_in_) == list(X.columns)
+    with pytest.raises(ValueError, match="feature names"):
+        pipe[-1].predict(X.iloc[:, ::-1])
+
+
+def test_explainers_of_shap_take_the_estimators(iris):
+    shap = pytest.importorskip("shap")
+    X, y = iris[0][:100], iris[1][:100]
+    linear = hs.LogisticRegression().fit(X, y)
+    told = shap.LinearExplainer(linear, X)(X[:5])
+    np.testing.assert_allclose(told.values.sum(1) + told.base_values, linear.decision_function(X[:5]), atol=1e-6)
+    forest = hs.RandomForestClassifier(n_estimators=10, random_state=0).fit(X, y)
+    told = shap.Explainer(forest.predict_proba, X[::10])(X[:3])
+    np.testing.assert_allclose(told.values.sum(1) + told.base_values, forest.predict_proba(X[:3]), atol=1e-6)
+
+
+def test_the_first_argument_by_position_where_scikit_learn_takes_it(iris):
+    assert hs.RandomForestClassifier(7).n_estimators == hs.KNeighborsClassifier(7).n_neighbors == hs.Ridge(7).alpha == 7
+    for wrong in (lambda: hs.SVC(1.0), lambda: hs.Ridge(1, 2), lambda: hs.Ridge(1, alpha=2)):
+        with pytest.raises(TypeError, match="position|twice"):
+            wrong()
 
 
 def test_bad_parameters_and_calls_are_named(iris):
