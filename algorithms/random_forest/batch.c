@@ -4,49 +4,59 @@
  */
 #include "grow.h"
 
-enum { CHUNK = 32 };
+enum { CHUNK = 32, PATIENCE = 8 /* cells of a histogram that are worth sorting a row */ };
 
 static const double EXACT_SQUARES = 0x1p26; /* weights below: their squares add up exactly */
 
-typedef enum way { CONSTANT, ALONE, SORTED, BINNED, WAYS } way;
+typedef enum way { CONSTANT, ALONE, SORTED, BINNED, COUNTED, WAYS } way;
 
 hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error)
 {
     const problem *p = s->p;
-    const int64_t steps = BINS + 1;
+    const int64_t steps = SORT_MOST, bins = BINS + 1;
     const hone_isa isa = hone_run_isa(p->job->run);
     lanes *v = &s->lanes;
     s->sorted = HONE_PICK(isa, forest_lanes_sorted);
     s->binned = HONE_PICK(isa, forest_lanes_binned);
+    s->counted = HONE_PICK(isa, forest_lanes_counted);
     *v = (lanes){.classes = p->classes,
+                 .stride = p->kind == COUNTS ? (p->classes + 7) / 8 * 8 : 0,
                  .min_rows = (double)p->min_leaf,
                  .coarse_stride = p->panel->coarse_stride,
                  .fine_stride = p->panel->fine_stride,
-                 .key = HONE_RAW(scratch, int32_t, SORT_MOST, LANES),
+                 .key = HONE_RAW(scratch, int32_t, steps, LANES),
                  .a = HONE_RAW(scratch, double, steps, LANES),
                  .b = HONE_RAW(scratch, double, steps, LANES),
-                 .c = HONE_RAW(scratch, double, steps, LANES),
+                 .c = HONE_RAW(scratch, double, bins, LANES),
                  .barred = HONE_RAW(scratch, double, steps, LANES),
+                 .pairs = HONE_RAW(scratch, double, bins, LANES * 2),
                  .count = HONE_NEW(scratch, double, p->classes + 1, LANES)};
-    return v->key && v->a && v->b && v->c && v->barred && v->count ? HONE_OK
-                                                                   : hone_no_memory(error);
+    v->total = HONE_NEW(scratch, double, v->stride + 1, 1);
+    v->by_class = HONE_RAW(scratch, int32_t, bins, v->stride + 1);
+    v->left = HONE_RAW(scratch, int32_t, v->stride + 1, 1);
+    v->in = HONE_RAW(scratch, int32_t, bins, 1);
+    return v->key && v->a && v->b && v->c && v->barred && v->pairs && v->count && v->total &&
+                   v->by_class && v->left && v->in
+               ? HONE_OK
+               : hone_no_memory(error);
 }
 
 static void load_lanes(search *s)
 {
-    const bool counts = s->p->kind == COUNTS;
     lanes *v = &s->lanes;
     v->row = s->row, v->m = s->m, v->cell = s->cell;
-    v->label = counts ? s->label : NULL;
     v->weight = s->total[0];
     v->min_weight = s->min_leaf_weight;
-    v->moment = 0;
-    for (int64_t k = 1; k <= s->p->classes && counts; k++)
-        v->moment += s->total[k] * s->total[k];
-    for (int64_t i = 0; i < s->m && counts; i++)
-        s->cell[2 * i + 1] = s->cell[2 * i] * s->total[1 + s->label[i]];
-    if (!counts)
+    if (s->p->kind != COUNTS) {
         v->moment = s->total[1];
+        return;
+    }
+    v->label = s->label;
+    v->moment = 0;
+    for (int64_t k = 0; k < s->p->classes; k++) {
+        v->total[k] = s->total[1 + k];
+        v->moment += v->total[k] * v->total[k];
+    }
 }
 
 /* ---- which way ---- */
@@ -59,8 +69,10 @@ static way way_of(const search *s, const feature_codes *f)
         return ALONE;
     if (p->kind == MOMENT && f->bins && (!small || (exact && 2 * f->bins <= s->m)))
         return BINNED;
-    const bool sums = p->kind == MOMENT || (p->kind == COUNTS && s->total[0] < EXACT_SQUARES);
-    return small && sums ? SORTED : ALONE;
+    const bool squares = p->kind == COUNTS && s->total[0] < EXACT_SQUARES;
+    if (squares && f->bins && (!small || (exact && f->bins * p->classes <= PATIENCE * s->m)))
+        return COUNTED;
+    return small && (squares || p->kind == MOMENT) ? SORTED : ALONE;
 }
 
 static bool is_constant(const search *s, int32_t j, way how)
@@ -90,7 +102,7 @@ typedef struct trial {
     way how;
     bool found;
     double score;
-    uint32_t cut;
+    uint32_t cut, above;
 } trial;
 
 static void run_lanes(search *s, trial *const in[], int n, way how)
@@ -98,7 +110,8 @@ static void run_lanes(search *s, trial *const in[], int n, way how)
     const panel *x = s->p->panel;
     lanes *v = &s->lanes;
     v->bins = 2;
-    for (int l = 0; l < LANES; l++) {
+    v->width = n > 4 ? LANES : 4;
+    for (int l = 0; l < v->width; l++) {
         const int32_t j = in[l < n ? l : 0]->feature;
         const feature_codes *f = &x->feature[j];
         const bool fine = how == SORTED && f->fine >= 0;
@@ -106,12 +119,16 @@ static void run_lanes(search *s, trial *const in[], int n, way how)
         v->fine[l] = fine ? x->fine + f->fine : NULL;
         v->bins = f->bins > v->bins ? f->bins : v->bins;
     }
-    (how == SORTED ? s->sorted : s->binned)(v);
+    (how == SORTED ? s->sorted : how == BINNED ? s->binned : s->counted)(v);
     for (int l = 0; l < n; l++) {
-        in[l]->found = v->at[l] >= 0;
+        const int64_t at = v->at[l];
+        in[l]->found = at >= 0;
         in[l]->score = v->score[l];
-        in[l]->cut = how == SORTED && in[l]->found ? (uint32_t)v->key[v->at[l] * LANES + l] >> 8
-                                                   : (uint32_t)v->at[l];
+        in[l]->cut = (uint32_t)at, in[l]->above = (uint32_t)v->next[l];
+        if (how == SORTED && in[l]->found) {
+            const int32_t *key = v->key + at * v->width + l;
+            in[l]->cut = (uint32_t)key[0] >> 8, in[l]->above = (uint32_t)key[v->width] >> 8;
+        }
     }
 }
 
@@ -122,7 +139,7 @@ static void run_way(search *s, trial *t, int64_t count, way how)
     for (int64_t k = 0; k < count; k++) {
         if (t[k].how == how)
             in[n++] = &t[k];
-        if (n == LANES || (n && k + 1 == count)) {
+        if (n == (how == COUNTED ? 1 : LANES) || (n && k + 1 == count)) {
             run_lanes(s, in, n, how);
             n = 0;
         }
@@ -137,8 +154,9 @@ static void take(const search *s, const trial *t, split *best)
     *best = (split){.found = true,
                     .score = t->score,
                     .feature = t->feature,
-                    .coarse = t->how == BINNED && f->bins != f->codes,
-                    .cut = t->cut};
+                    .coarse = t->how != SORTED && f->bins != f->codes,
+                    .cut = t->cut,
+                    .above = t->above};
 }
 
 bool forest_try_features(search *s, const uint32_t *feature, int64_t count, split *best)
@@ -156,20 +174,19 @@ bool forest_try_features(search *s, const uint32_t *feature, int64_t count, spli
             t[k] = (trial){.feature = j, .how = how};
             of[how]++;
         }
-        if (of[SORTED] + of[BINNED])
+        if (of[SORTED] + of[BINNED] + of[COUNTED])
             load_lanes(s);
-        if (of[SORTED])
-            run_way(s, t, n, SORTED);
-        if (of[BINNED])
-            run_way(s, t, n, BINNED);
+        for (way how = SORTED; how < WAYS; how++)
+            if (of[how])
+                run_way(s, t, n, how);
         for (int64_t k = 0; k < n; k++)
             if (t[k].how == ALONE)
                 varies |= forest_try_feature(s, t[k].feature, best);
             else
                 take(s, &t[k], best);
         varies |= of[SORTED] > 0;
-        for (int64_t k = 0; k < n && of[BINNED] && !varies; k++)
-            varies = t[k].how == BINNED && (t[k].found || !is_constant(s, t[k].feature, BINNED));
+        for (int64_t k = 0; k < n && of[BINNED] + of[COUNTED] && !varies; k++)
+            varies = t[k].how >= BINNED && (t[k].found || !is_constant(s, t[k].feature, BINNED));
     }
     return varies;
 }

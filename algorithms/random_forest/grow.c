@@ -42,9 +42,11 @@ typedef struct growth {
     int64_t top;
     tree *t;
     int64_t room_entries, room_words;
-    double *cell, *spare_cell; /* weight and moment of `row`; of them the next pair is */
-    double deviation;          /* MEDIAN: of the node */
-    uint8_t *goes;             /* by row of the node: 1 left */
+    double *cell, *spare_cell;    /* weight and moment of `row` */
+    int32_t *label, *spare_label; /* of `row`, when classes are counted */
+    uint8_t *left_of;             /* by code of a categorical feature: 1 goes left */
+    double deviation;             /* MEDIAN: of the node */
+    int64_t (*part)(const parting *);
 } growth;
 
 /* ---- memory that grows: entries of leaves, words of category sets ---- */
@@ -83,31 +85,44 @@ static bool counts_classes(const problem *p)
     return p->kind == COUNTS || p->kind == LOGS;
 }
 
-/* Sums the rows' weights and targets. True: nothing left to separate. */
+/* Weights and targets of `count` rows, added up in `stat`. */
+static void sum_rows(const growth *g, int64_t first, int64_t count, double *stat)
+{
+    const double *cell = g->cell + 2 * first;
+    memset(stat, 0, (size_t)g->p->width * sizeof *stat);
+    if (counts_classes(g->p)) {
+        for (int64_t i = 0; i < count; i++)
+            stat[1 + g->label[first + i]] += cell[2 * i];
+        for (int64_t k = 1; k <= g->p->classes; k++)
+            stat[0] += stat[k];
+        return;
+    }
+    double w[4] = {0}, v[4] = {0};
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4)
+        for (int k = 0; k < 4; k++)
+            w[k] += cell[2 * (i + k)], v[k] += cell[2 * (i + k) + 1];
+    for (; i < count; i++)
+        w[0] += cell[2 * i], v[0] += cell[2 * i + 1];
+    stat[0] = w[0] + w[1] + w[2] + w[3], stat[1] = v[0] + v[1] + v[2] + v[3];
+}
+
+/* True: nothing left to separate. */
 static bool load_node(growth *g, const segment *at)
 {
     search *s = &g->s;
     const problem *p = g->p;
     s->row = g->row + at->first, s->m = at->last - at->first, s->path = at->path;
     s->cell = g->cell + 2 * at->first;
-    memset(s->total, 0, (size_t)p->width * sizeof *s->total);
-    bool pure = true;
-    if (counts_classes(p)) {
-        for (int64_t i = 0; i < s->m; i++) {
-            const int32_t k = p->job->label[s->row[i]];
-            s->label[i] = k;
-            s->total[0] += s->cell[2 * i];
-            s->total[1 + k] += s->cell[2 * i];
-            pure = pure && k == s->label[0];
-        }
-        return pure;
-    }
-    for (int64_t i = 0; i < s->m; i++) {
-        const double w = s->cell[2 * i], v = s->cell[2 * i + 1];
-        s->total[0] += w, s->total[1] += v;
-        pure = pure && v * s->cell[0] == s->cell[1] * w;
-    }
-    return pure;
+    s->label = g->label + at->first;
+    sum_rows(g, at->first, s->m, s->total);
+    if (counts_classes(p))
+        return s->total[1 + s->label[0]] == s->total[0];
+    const double w = s->cell[0], v = s->cell[1];
+    for (int64_t i = 1; i < s->m; i++)
+        if (s->cell[2 * i + 1] * w != v * s->cell[2 * i])
+            return false;
+    return true;
 }
 
 /* The weighted median of the targets: the mean of both middle ones when the weight is even. Ranks
@@ -238,175 +253,104 @@ typedef struct edges {
     uint32_t below, above;
 } edges;
 
-static int64_t mark_fine(growth *g, const split *best, const feature_codes *f, edges *e)
-{
-    const panel *x = g->p->panel;
-    int64_t left = 0;
-    for (int64_t i = 0; i < g->s.m; i++) {
-        const uint32_t code = x->fine[g->s.row[i] * x->fine_stride + f->fine];
-        const bool missing = code == CODE_MISSING, goes = code <= best->cut;
-        g->goes[i] = missing ? best->missing_left : goes;
-        e->below = goes && code > e->below ? code : e->below;
-        e->above = !goes && code < e->above ? code : e->above;
-        left += g->goes[i];
-    }
-    return left;
-}
-
-static int64_t mark_coarse(growth *g, const split *best, const feature_codes *f, edges *e)
+/* Codes inside the bins next to the cut; rows are parted. */
+static edges refined_edges(const growth *g, int64_t left, const split *best)
 {
     const panel *x = g->p->panel;
     const uint8_t *column = x->coarse + best->feature;
-    const uint32_t none = (uint32_t)f->bins;
-    int64_t left = 0;
-    for (int64_t i = 0; i < g->s.m; i++) {
-        const uint32_t code = column[g->s.row[i] * x->coarse_stride];
-        const bool missing = code == none, goes = !missing && code <= best->cut;
-        g->goes[i] = missing ? best->missing_left : goes;
-        e->below = goes && code > e->below ? code : e->below;
-        e->above = !goes && !missing && code < e->above ? code : e->above;
-        left += g->goes[i];
-    }
-    return left;
-}
-
-/* Codes inside the bins next to the cut. */
-static void refine_edges(const growth *g, int32_t feature, edges *e)
-{
-    const panel *x = g->p->panel;
-    const uint8_t *column = x->coarse + feature;
-    const uint16_t *fine = x->fine + x->feature[feature].fine;
-    const edges bin = *e;
-    *e = (edges){0, CODE_MISSING};
+    const uint16_t *fine = x->fine + x->feature[best->feature].fine;
+    edges e = {0, CODE_MISSING};
     for (int64_t i = 0; i < g->s.m; i++) {
         const int64_t r = g->s.row[i];
-        const uint32_t b = column[r * x->coarse_stride];
-        if (b != bin.below && b != bin.above)
+        if (column[r * x->coarse_stride] != (i < left ? best->cut : best->above))
             continue;
         const uint32_t code = fine[r * x->fine_stride];
-        if (b == bin.below)
-            e->below = code > e->below ? code : e->below;
+        if (i < left)
+            e.below = code > e.below ? code : e.below;
         else
-            e->above = code < e->above ? code : e->above;
+            e.above = code < e.above ? code : e.above;
     }
+    return e;
 }
 
-static int64_t mark_numeric(growth *g, const split *best, grown_node *node)
+static double threshold_of(const growth *g, int64_t left, const split *best)
 {
     const feature_codes *f = &g->p->panel->feature[best->feature];
-    edges e = {0, CODE_MISSING};
-    const bool fine = f->fine >= 0 && !best->coarse;
-    const int64_t left = fine ? mark_fine(g, best, f, &e) : mark_coarse(g, best, f, &e);
-    if (e.above == CODE_MISSING) {
-        node->threshold = DBL_MAX; /* what is missing against the rest */
-        return left;
-    }
-    if (best->coarse)
-        refine_edges(g, best->feature, &e);
-    node->threshold =
-        best->random ? best->threshold
-                     : middle(f->high[e.below], f->low[e.above], g->p->job->x.dtype == HONE_F32);
-    return left;
+    if (best->above == CODE_MISSING)
+        return DBL_MAX; /* what is missing against the rest */
+    if (best->random)
+        return best->threshold;
+    const edges e = best->coarse ? refined_edges(g, left, best) : (edges){best->cut, best->above};
+    return middle(f->high[e.below], f->low[e.above], g->p->job->x.dtype == HONE_F32);
 }
 
-static int64_t mark_categories(growth *g, const split *best, const grown_node *node)
+/* Left rows first. Gives their number. */
+static int64_t part_rows(growth *g, const segment *at, const split *best)
 {
     const panel *x = g->p->panel;
     const feature_codes *f = &x->feature[best->feature];
-    const uint32_t *word = g->t->words + node->payload;
-    int64_t left = 0;
-    for (int64_t i = 0; i < g->s.m; i++) {
-        const int64_t r = g->s.row[i];
-        uint32_t code = f->fine >= 0 ? x->fine[r * x->fine_stride + f->fine]
-                                     : x->coarse[r * x->coarse_stride + best->feature];
-        const bool missing = code == CODE_MISSING || (int32_t)code == f->codes;
-        g->goes[i] = missing ? best->missing_left : (uint8_t)(word[code / 32] >> (code % 32) & 1);
-        left += g->goes[i];
+    const bool fine = f->fine >= 0 && !best->coarse, counts = counts_classes(g->p);
+    const uint32_t missing = fine ? CODE_MISSING : (uint32_t)f->bins;
+    parting p = {.m = g->s.m,
+                 .row = g->row + at->first,
+                 .spare_row = g->spare,
+                 .cell = g->cell + 2 * at->first,
+                 .spare_cell = g->spare_cell,
+                 .label = counts ? g->label + at->first : NULL,
+                 .spare_label = g->spare_label,
+                 .coarse = x->coarse + best->feature,
+                 .fine = fine ? x->fine + f->fine : NULL,
+                 .stride = fine ? x->fine_stride : x->coarse_stride,
+                 .cut = best->cut,
+                 .also = best->missing_left ? missing : UINT32_MAX};
+    if (f->levels) {
+        for (int64_t i = 0; i < best->n_seen; i++)
+            g->left_of[best->level[i]] = i < best->n_left;
+        g->left_of[missing] = best->missing_left;
+        p.left = g->left_of;
     }
-    return left;
+    return g->part(&p);
 }
 
-/* Writes the set of a category split: first what was seen in the node and goes left. */
-static bool write_set(growth *g, const split *best, grown_node *node)
+/* Writes the set of a category split. Levels that no row of the node has go where most rows go. */
+static bool write_set(growth *g, const split *best, bool heavier, grown_node *node)
 {
-    const int64_t n = (g->p->panel->feature[best->feature].levels + 31) / 32;
+    const feature_codes *f = &g->p->panel->feature[best->feature];
+    const int64_t n = (f->levels + 31) / 32;
     if (!room_for_words(g, n))
         return false;
     node->payload = (int32_t)g->t->n_words;
     node->side |= BY_CATEGORY;
     uint32_t *word = g->t->words + g->t->n_words;
     memset(word, 0, (size_t)n * sizeof *word);
-    for (int64_t i = 0; i < best->n_left; i++)
-        word[best->left[i] / 32] |= UINT32_C(1) << (best->left[i] % 32);
+    for (int32_t k = 0; k < f->codes && heavier; k++)
+        word[k / 32] |= UINT32_C(1) << (k % 32);
+    for (int64_t i = heavier ? best->n_left : 0; i < (heavier ? best->n_seen : best->n_left); i++)
+        word[best->level[i] / 32] ^= UINT32_C(1) << (best->level[i] % 32);
     g->t->n_words += n;
     return true;
 }
 
-/* Levels that no row of the node has go where most rows go. */
-static void place_absent(growth *g, const grown_node *node)
-{
-    const feature_codes *f = &g->p->panel->feature[node->feature];
-    uint32_t *word = g->t->words + node->payload;
-    uint8_t *seen = (uint8_t *)g->spare;
-    memset(seen, 0, (size_t)f->codes);
-    for (int64_t i = 0; i < g->s.m; i++) {
-        const int64_t r = g->s.row[i];
-        const panel *x = g->p->panel;
-        const uint32_t code = f->fine >= 0 ? x->fine[r * x->fine_stride + f->fine]
-                                           : x->coarse[r * x->coarse_stride + node->feature];
-        if (code < (uint32_t)f->codes)
-            seen[code] = 1;
-    }
-    for (int32_t k = 0; k < f->codes; k++)
-        if (!seen[k])
-            word[k / 32] |= UINT32_C(1) << (k % 32);
-}
-
-/* Stable: left rows first. */
-static void part_rows(growth *g, const segment *at)
-{
-    uint32_t *row = g->row + at->first;
-    double *cell = g->cell + 2 * at->first;
-    int64_t left = 0, right = 0;
-    for (int64_t i = 0; i < g->s.m; i++) {
-        const uint32_t r = row[i];
-        const double w = cell[2 * i], v = cell[2 * i + 1];
-        row[left] = r;
-        g->spare[right] = r;
-        cell[2 * left] = w, cell[2 * left + 1] = v;
-        g->spare_cell[2 * right] = w, g->spare_cell[2 * right + 1] = v;
-        left += g->goes[i];
-        right += !g->goes[i];
-    }
-    memcpy(row + left, g->spare, (size_t)right * sizeof *row);
-    memcpy(cell + 2 * left, g->spare_cell, (size_t)(2 * right) * sizeof *cell);
-}
-
-/* The score of both sides, from the rows as they are marked. */
-static double score_of_sides(growth *g)
+/* The score of both sides; rows are parted. */
+static double score_of_sides(growth *g, const segment *at, int64_t left)
 {
     search *s = &g->s;
-    memset(s->left, 0, (size_t)g->p->width * sizeof *s->left);
-    for (int64_t i = 0; i < s->m; i++)
-        if (g->goes[i]) {
-            s->left[0] += s->cell[2 * i];
-            if (counts_classes(g->p))
-                s->left[1 + s->label[i]] += s->cell[2 * i];
-            else
-                s->left[1] += s->cell[2 * i + 1];
-        }
+    const bool few = 2 * left <= s->m;
+    double *sum = few ? s->left : s->right, *rest = few ? s->right : s->left;
+    sum_rows(g, few ? at->first : at->first + left, few ? left : s->m - left, sum);
     for (int64_t k = 0; k < g->p->width; k++)
-        s->right[k] = s->total[k] - s->left[k];
+        rest[k] = s->total[k] - sum[k];
     return forest_score(g->p, s->left) + forest_score(g->p, s->right);
 }
 
 /* In units of the criterion: what scikit-learn calls the improvement. */
-static double gain_of(growth *g, const split *best)
+static double gain_of(growth *g, const segment *at, const split *best, int64_t left)
 {
     const problem *p = g->p;
     const double unit = p->target_unit / p->weight_unit;
-    const double more = p->kind == MEDIAN ? best->score + g->deviation
-                                          : score_of_sides(g) - forest_score(p, g->s.total);
+    const double more = p->kind == MEDIAN
+                            ? best->score + g->deviation
+                            : score_of_sides(g, at, left) - forest_score(p, g->s.total);
     double gain = more / g->s.tree_weight;
     if (p->kind == MOMENT)
         gain *= p->classes ? 2 : unit * unit;
@@ -421,22 +365,20 @@ static bool split_node(growth *g, const segment *at, const split *best)
 {
     grown_node *node = &g->t->node[at->id];
     node->feature = best->feature, node->side = 0, node->payload = -1, node->threshold = 0;
-    const bool by_category = g->p->panel->feature[best->feature].levels > 0;
-    if (by_category && !write_set(g, best, node))
-        return false;
-    const int64_t left = by_category ? mark_categories(g, best, node) : mark_numeric(g, best, node);
+    const int64_t left = part_rows(g, at, best);
     const bool heavier = 2 * left > g->s.m;
     if (best->saw_missing ? best->missing_left : heavier)
         node->side |= MISSING_LEFT;
-    if (by_category && heavier)
-        place_absent(g, node);
-    node->gain = gain_of(g, best);
+    if (g->p->panel->feature[best->feature].levels == 0)
+        node->threshold = threshold_of(g, left, best);
+    else if (!write_set(g, best, heavier, node))
+        return false;
+    node->gain = gain_of(g, at, best, left);
     node->child = -1;
     if (node->gain + DBL_EPSILON < g->p->min_gain)
         return true;
     node->child = (int32_t)g->t->n_nodes;
     g->t->n_nodes += 2;
-    part_rows(g, at);
     g->stack[g->top++] = (segment){at->first + left, at->last, at->depth + 1, node->child + 1,
                                    hone_mix(at->path + 2 * GOLDEN)};
     g->stack[g->top++] = (segment){at->first, at->first + left, at->depth + 1, node->child,
@@ -493,6 +435,8 @@ static int64_t fill_bag(growth *g, const uint32_t *count, const double *factor)
         if (!(w > 0))
             continue;
         g->cell[2 * m] = w, g->cell[2 * m + 1] = v;
+        if (counts_classes(p))
+            g->label[m] = p->job->label[i];
         g->row[m++] = (uint32_t)i;
         g->s.tree_weight += w;
     }
@@ -503,18 +447,19 @@ static hone_status open_growth(growth *g, hone_arena *scratch, hone_error *error
 {
     const problem *p = g->p;
     const int64_t n = p->rows, d = p->panel->features;
-    int64_t levels = 0;
-    for (int64_t j = 0; j < d; j++)
-        if (p->panel->feature[j].levels && p->panel->feature[j].codes > levels)
-            levels = p->panel->feature[j].codes;
+    const int64_t labels = counts_classes(p) ? n : 0;
+    g->part = HONE_PICK(hone_run_isa(p->job->run), forest_part);
     g->row = HONE_RAW(scratch, uint32_t, n, 1);
-    g->spare = HONE_RAW(scratch, uint32_t, n + levels / 4 + 1, 1);
+    g->spare = HONE_RAW(scratch, uint32_t, n, 1);
     g->order = HONE_RAW(scratch, uint32_t, d, 1);
     g->swap = HONE_RAW(scratch, uint32_t, d, 1);
     g->cell = HONE_RAW(scratch, double, n, 2);
     g->spare_cell = HONE_RAW(scratch, double, n, 2);
-    g->goes = HONE_RAW(scratch, uint8_t, n, 1);
-    if (!g->row || !g->spare || !g->order || !g->swap || !g->cell || !g->spare_cell || !g->goes)
+    g->label = HONE_RAW(scratch, int32_t, labels + 1, 1);
+    g->spare_label = HONE_RAW(scratch, int32_t, labels + 1, 1);
+    g->left_of = HONE_RAW(scratch, uint8_t, CODE_MISSING + 1, 1);
+    if (!g->row || !g->spare || !g->order || !g->swap || !g->cell || !g->spare_cell || !g->label ||
+        !g->spare_label || !g->left_of)
         return hone_no_memory(error);
     for (int64_t j = 0; j < d; j++)
         g->order[j] = (uint32_t)j;

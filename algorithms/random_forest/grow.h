@@ -82,11 +82,12 @@ typedef struct split {
     int32_t feature;
     bool coarse;      /* `cut` is a coarse code */
     uint32_t cut;     /* numeric: codes up to this go left */
+    uint32_t above;   /* the next code in the node; CODE_MISSING: only what is missing is right */
     double threshold; /* numeric with random cut: where; otherwise computed when rows part */
     bool random;
     bool missing_left, saw_missing;
-    int64_t n_left; /* categories that go left: `left` */
-    uint16_t *left;
+    int64_t n_seen, n_left; /* categories of the node, of them the first n_left go left */
+    uint16_t *level;
 } split;
 
 /* Working memory of one tree and the node that is searched. */
@@ -99,7 +100,7 @@ typedef struct search {
     int64_t m;
     uint64_t path;
     double *total;  /* width */
-    double *cell;   /* m x 2: weight and moment; counting classes the second is free */
+    double *cell;   /* m x 2: weight and moment */
     int32_t *label; /* m, when classes are counted */
     /* scratch */
     double *left, *right;  /* width */
@@ -108,14 +109,14 @@ typedef struct search {
     uint32_t *bin_rows;    /* BINS + 1 */
     groups by_code, ordered;
     double *mean;
-    uint16_t *best_left;
+    uint16_t *best_level;
     uint32_t *sequence; /* rows of the node, by code */
     uint32_t *bucket;   /* 256 */
     /* MEDIAN: rows by target, a tree of prefix sums over them, and the answer by group */
     uint32_t *rank;
     double *middle, *sum, *deviation;
     lanes lanes;
-    void (*sorted)(lanes *), (*binned)(lanes *);
+    void (*sorted)(lanes *), (*binned)(lanes *), (*counted)(lanes *);
 } search;
 
 hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch, hone_error *error);

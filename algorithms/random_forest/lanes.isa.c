@@ -1,42 +1,48 @@
-/* Kernels of the split search, eight features at a time.
+/* Kernels of growing a tree.
  *
  * sorted: keys code << 8 | row go through Batcher's odd-even merge sort (1968), whose comparators
  * are minima and maxima of whole runs; keys differ, so every network gives the same order.
  * binned: one histogram per feature, filled in one pass over the rows.
+ * counted: a histogram of classes by bin, lanes are classes.
  * Then prefix sums and scores, all lanes at once: O(steps) divisions of vectors. Everything that is
  * added is an integer in a double; nothing is fused: the same bits on every instruction set.
+ * part: no branch depends on where a row goes.
  */
 #include <string.h>
 
 #include "lanes.h"
 
 typedef double quad __attribute__((vector_size(32)));
+typedef double pair __attribute__((vector_size(16)));
 typedef int64_t quad_mask __attribute__((vector_size(32)));
+typedef int32_t quad_count __attribute__((vector_size(16)));
 
-enum { QUADS = LANES / 4, AHEAD = 16 };
+#define ALWAYS static inline __attribute__((always_inline))
+
+enum { AHEAD = 16 };
 
 /* ---- sorting ---- */
 
-static inline void fill_keys(lanes *s)
+ALWAYS void fill_keys(lanes *s, const int width)
 {
-    for (int l = 0; l < LANES; l++) {
+    for (int l = 0; l < width; l++) {
         int32_t *key = s->key + l;
         if (s->coarse[l]) {
             for (int64_t i = 0; i < s->m; i++)
-                key[i * LANES] =
+                key[i * width] =
                     (int32_t)(s->coarse[l][s->row[i] * s->coarse_stride] << 8 | (int32_t)i);
         } else {
             for (int64_t i = 0; i < s->m; i++)
-                key[i * LANES] =
+                key[i * width] =
                     (int32_t)(s->fine[l][s->row[i] * s->fine_stride] << 8 | (int32_t)i);
         }
     }
 }
 
-static inline void exchange(int32_t *restrict a, int32_t *restrict b, int64_t n)
+ALWAYS void exchange(int32_t *restrict a, int32_t *restrict b, int64_t n, const int width)
 {
-    for (int64_t i = 0; i < n * LANES; i += LANES)
-        for (int64_t l = i; l < i + LANES; l++) {
+    for (int64_t i = 0; i < n * width; i += width)
+        for (int64_t l = i; l < i + width; l++) {
             const int32_t x = a[l], y = b[l];
             a[l] = x < y ? x : y;
             b[l] = x < y ? y : x;
@@ -45,27 +51,27 @@ static inline void exchange(int32_t *restrict a, int32_t *restrict b, int64_t n)
 
 /* Comparators beyond row m would meet keys larger than all others: left out. A run of comparators
  * is either inside one block of 2 p rows or leaves it as a whole. */
-static inline void sort_keys(int32_t *key, int64_t m)
+ALWAYS void sort_keys(int32_t *key, int64_t m, const int width)
 {
     for (int64_t p = 1; p < m; p *= 2)
         for (int64_t k = p; k > 0; k /= 2)
             for (int64_t j = k % p; j + k < m; j += 2 * k) {
                 const int64_t left = m - j - k;
                 if ((j & -2 * p) == ((j + k) & -2 * p))
-                    exchange(key + j * LANES, key + (j + k) * LANES, left < k ? left : k);
+                    exchange(key + j * width, key + (j + k) * width, left < k ? left : k, width);
             }
 }
 
 /* A boundary must not part rows of equal code. */
-static inline void bar_equal(lanes *s)
+ALWAYS void bar_equal(lanes *s, const int width)
 {
-    for (int64_t i = 0; i < (s->m - 1) * LANES; i++)
-        s->barred[i] = (s->key[i] ^ s->key[i + LANES]) < 256 ? NAN : 0.0;
+    for (int64_t i = 0; i < (s->m - 1) * width; i++)
+        s->barred[i] = (s->key[i] ^ s->key[i + width]) < 256 ? NAN : 0.0;
 }
 
-static inline void spread_moments(lanes *s)
+ALWAYS void spread_moments(lanes *s, const int width)
 {
-    for (int64_t i = 0; i < s->m * LANES; i++) {
+    for (int64_t i = 0; i < s->m * width; i++) {
         const double *cell = s->cell + 2 * (s->key[i] & 255);
         s->a[i] = cell[0];
         s->b[i] = cell[1];
@@ -73,38 +79,53 @@ static inline void spread_moments(lanes *s)
 }
 
 /* sum of squares on the left: (L + w)^2 - L^2; on the right: - 2 T w + that. */
-static inline void spread_counts(lanes *s)
+ALWAYS void spread_counts(lanes *s, const int width)
 {
     for (int64_t i = 0; i < s->m; i++)
-        for (int64_t l = 0; l < LANES; l++) {
-            const int64_t r = s->key[i * LANES + l] & 255, at = i * LANES + l;
+        for (int64_t l = 0; l < width; l++) {
+            const int64_t r = s->key[i * width + l] & 255, at = i * width + l;
+            const int64_t k = s->label[r];
             const double w = s->cell[2 * r];
-            double *left = s->count + l * s->classes + s->label[r];
+            double *left = s->count + l * s->classes + k;
             s->a[at] = w;
             s->b[at] = w * (2 * *left + w);
-            s->c[at] = s->cell[2 * r + 1];
+            s->c[at] = w * s->total[k];
             *left += w;
         }
     for (int64_t i = 0; i < s->m; i++)
-        for (int64_t l = 0; l < LANES; l++)
+        for (int64_t l = 0; l < width; l++)
             s->count[l * s->classes + s->label[i]] = 0;
 }
 
 /* ---- scanning ---- */
 
-/* Steps [0, last): after each from `first` on a boundary may be. `rows`: c counts rows. */
-static inline __attribute__((always_inline)) void scan(lanes *s, int64_t first, int64_t last,
-                                                       bool counts, bool barred, bool rows)
+/* The best boundary of four lanes so far. */
+typedef struct best_quad {
+    quad score;
+    quad_mask at;
+} best_quad;
+
+ALWAYS void keep_better(best_quad *best, quad score, quad_mask ok, int64_t i)
 {
-    const double tw = s->weight, ts = s->moment, least = s->min_weight, m = (double)s->m;
-    for (int q = 0; q < QUADS; q++) {
-        quad w = {0}, v = {0}, u = {0}, best = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
-        quad_mask at = {-1, -1, -1, -1};
+    ok &= score > best->score; /* never when NaN */
+    best->score = (quad)(((quad_mask)score & ok) | ((quad_mask)best->score & ~ok));
+    best->at = ((quad_mask){i, i, i, i} & ok) | (best->at & ~ok);
+}
+
+static const best_quad NOTHING = {{-INFINITY, -INFINITY, -INFINITY, -INFINITY}, {-1, -1, -1, -1}};
+
+/* Sorted rows [0, last): after each from `first` on a boundary may be. */
+ALWAYS void scan_rows(lanes *s, int64_t first, int64_t last, const bool counts, const int width)
+{
+    const double tw = s->weight, ts = s->moment, least = s->min_weight;
+    for (int q = 0; q < width / 4; q++) {
+        quad w = {0}, v = {0}, u = {0};
+        best_quad best = NOTHING;
         for (int64_t i = 0; i < last; i++) {
-            const int64_t k = i * LANES + q * 4;
+            const int64_t k = i * width + q * 4;
             w += *(const quad *)(s->a + k);
             v += *(const quad *)(s->b + k);
-            if (counts || rows)
+            if (counts)
                 u += *(const quad *)(s->c + k);
             if (i < first)
                 continue;
@@ -112,61 +133,203 @@ static inline __attribute__((always_inline)) void scan(lanes *s, int64_t first, 
             const quad d = v * tw - ts * w;
             quad score =
                 counts ? (v * right + (ts - 2 * u + v) * w) / (w * right) : d * d / (w * right);
-            if (barred)
-                score += *(const quad *)(s->barred + k);
-            quad_mask ok = (w >= least) & (right >= least);
-            if (rows)
-                ok &= (u >= s->min_rows) & (m - u >= s->min_rows);
-            ok &= score > best; /* never when NaN */
-            best = (quad)(((quad_mask)score & ok) | ((quad_mask)best & ~ok));
-            at = ((quad_mask){i, i, i, i} & ok) | (at & ~ok);
+            score += *(const quad *)(s->barred + k);
+            keep_better(&best, score, (w >= least) & (right >= least), i);
         }
-        memcpy(s->score + q * 4, &best, sizeof best);
-        memcpy(s->at + q * 4, &at, sizeof at);
+        memcpy(s->score + q * 4, &best.score, sizeof best.score);
+        memcpy(s->at + q * 4, &best.at, sizeof best.at);
+    }
+}
+
+ALWAYS void sorted(lanes *s, const int width)
+{
+    fill_keys(s, width);
+    sort_keys(s->key, s->m, width);
+    bar_equal(s, width);
+    const int64_t first = (int64_t)s->min_rows - 1, last = s->m - (int64_t)s->min_rows;
+    if (s->label) {
+        spread_counts(s, width);
+        scan_rows(s, first, last, true, width);
+    } else {
+        spread_moments(s, width);
+        scan_rows(s, first, last, false, width);
     }
 }
 
 void HONE_KERNEL(forest_lanes_sorted)(lanes *s)
 {
-    fill_keys(s);
-    sort_keys(s->key, s->m);
-    bar_equal(s);
-    const int64_t first = (int64_t)s->min_rows - 1, last = s->m - (int64_t)s->min_rows;
-    if (s->label) {
-        spread_counts(s);
-        scan(s, first, last, true, true, false);
-    } else {
-        spread_moments(s);
-        scan(s, first, last, false, true, false);
-    }
+    if (s->width == 4)
+        sorted(s, 4);
+    else
+        sorted(s, LANES);
 }
 
 /* ---- bins ---- */
 
-/* An empty bin repeats the score before it, and 0 / 0 at either end never wins. */
-void HONE_KERNEL(forest_lanes_binned)(lanes *s)
+ALWAYS void fill_bins(lanes *s, const bool rows, const int width)
 {
-    const bool rows = s->min_rows > 1;
-    const size_t size = (size_t)(s->bins * LANES) * sizeof(double);
-    memset(s->a, 0, size);
-    memset(s->b, 0, size);
+    memset(s->pairs, 0, (size_t)(s->bins * width * 2) * sizeof(double));
     if (rows)
-        memset(s->c, 0, size);
+        memset(s->c, 0, (size_t)(s->bins * width) * sizeof(double));
     for (int64_t i = 0; i < s->m; i++) {
         const int64_t r = s->row[i] * s->coarse_stride;
-        const double w = s->cell[2 * i], v = s->cell[2 * i + 1];
+        const pair cell = *(const pair *)(s->cell + 2 * i);
         __builtin_prefetch(s->coarse[0] +
                            s->row[i + AHEAD < s->m ? i + AHEAD : i] * s->coarse_stride);
-        for (int l = 0; l < LANES; l++) {
-            const int64_t k = s->coarse[l][r] * LANES + l;
-            s->a[k] += w;
-            s->b[k] += v;
+        for (int l = 0; l < width; l++) {
+            const int64_t k = s->coarse[l][r] * width + l;
+            *(pair *)(s->pairs + 2 * k) += cell;
             if (rows)
                 s->c[k] += 1;
         }
     }
-    if (rows)
-        scan(s, 0, s->bins - 1, false, false, true);
+}
+
+/* An empty bin repeats the score before it, and 0 / 0 at either end never wins. */
+ALWAYS void scan_bins(lanes *s, const bool rows, const int width)
+{
+    const double tw = s->weight, ts = s->moment, least = s->min_weight, m = (double)s->m;
+    for (int q = 0; q < width / 4; q++) {
+        quad w = {0}, v = {0}, u = {0};
+        best_quad best = NOTHING;
+        for (int64_t i = 0; i < s->bins - 1; i++) {
+            const int64_t k = i * width + q * 4;
+            const quad one = *(const quad *)(s->pairs + 2 * k);
+            const quad two = *(const quad *)(s->pairs + 2 * k + 4);
+            w += __builtin_shufflevector(one, two, 0, 2, 4, 6);
+            v += __builtin_shufflevector(one, two, 1, 3, 5, 7);
+            const quad right = tw - w;
+            const quad d = v * tw - ts * w;
+            quad_mask ok = (w >= least) & (right >= least);
+            if (rows) {
+                u += *(const quad *)(s->c + k);
+                ok &= (u >= s->min_rows) & (m - u >= s->min_rows);
+            }
+            keep_better(&best, d * d / (w * right), ok, i);
+        }
+        memcpy(s->score + q * 4, &best.score, sizeof best.score);
+        memcpy(s->at + q * 4, &best.at, sizeof best.at);
+    }
+    for (int l = 0; l < width; l++) {
+        int64_t next = s->at[l] + 1;
+        while (next < s->bins && s->pairs[2 * (next * width + l)] == 0)
+            next++;
+        s->next[l] = next;
+    }
+}
+
+ALWAYS void binned(lanes *s, const int width)
+{
+    if (s->min_rows > 1) {
+        fill_bins(s, true, width);
+        scan_bins(s, true, width);
+    } else {
+        fill_bins(s, false, width);
+        scan_bins(s, false, width);
+    }
+}
+
+void HONE_KERNEL(forest_lanes_binned)(lanes *s)
+{
+    if (s->width == 4)
+        binned(s, 4);
     else
-        scan(s, 0, s->bins - 1, false, false, false);
+        binned(s, LANES);
+}
+
+/* ---- classes by bin ---- */
+
+static inline void fill_classes(lanes *s)
+{
+    const uint8_t *code = s->coarse[0];
+    memset(s->by_class, 0, (size_t)(s->bins * s->stride) * sizeof *s->by_class);
+    memset(s->in, 0, (size_t)s->bins * sizeof *s->in);
+    for (int64_t i = 0; i < s->m; i++) {
+        const int64_t c = code[s->row[i] * s->coarse_stride];
+        s->by_class[c * s->stride + s->label[i]] += (int32_t)s->cell[2 * i];
+        s->in[c]++;
+    }
+}
+
+ALWAYS double sum_of(quad v)
+{
+    return (v[0] + v[1]) + (v[2] + v[3]);
+}
+
+void HONE_KERNEL(forest_lanes_counted)(lanes *s)
+{
+    double weight = 0, best = -INFINITY;
+    int64_t rows = 0, at = -1;
+    const int64_t min_rows = (int64_t)s->min_rows;
+    fill_classes(s);
+    memset(s->left, 0, (size_t)s->stride * sizeof *s->left);
+    for (int64_t i = 0; i < s->bins - 1; i++) {
+        if (!s->in[i])
+            continue;
+        quad a = {0}, b = {0};
+        quad_count more = {0};
+        for (int64_t k = 0; k < s->stride; k += 4) {
+            const quad_count in = *(const quad_count *)(s->by_class + i * s->stride + k);
+            quad_count *left = (quad_count *)(s->left + k);
+            *left += in;
+            more += in;
+            const quad l = __builtin_convertvector(*left, quad);
+            const quad r = *(const quad *)(s->total + k) - l;
+            a += l * l, b += r * r;
+        }
+        weight += (double)(more[0] + more[1] + more[2] + more[3]);
+        rows += s->in[i];
+        const double right = s->weight - weight;
+        if (rows < min_rows || s->m - rows < min_rows || weight < s->min_weight ||
+            right < s->min_weight)
+            continue;
+        const double score = (sum_of(a) * right + sum_of(b) * weight) / (weight * right);
+        if (score > best)
+            best = score, at = i;
+    }
+    int64_t next = at + 1;
+    while (next < s->bins && !s->in[next])
+        next++;
+    s->score[0] = best, s->at[0] = at, s->next[0] = next;
+}
+
+/* ---- parting ---- */
+
+ALWAYS int64_t part(const parting *p, const bool fine, const bool set, const bool labels)
+{
+    int64_t left = 0;
+    for (int64_t i = 0; i < p->m; i++) {
+        const uint32_t r = p->row[i];
+        const int64_t ahead = p->row[i + AHEAD < p->m ? i + AHEAD : i] * p->stride;
+        __builtin_prefetch(fine ? (const void *)(p->fine + ahead) : p->coarse + ahead);
+        const uint32_t code = fine ? p->fine[r * p->stride] : p->coarse[r * p->stride];
+        const int64_t goes = set ? p->left[code] : (code <= p->cut) | (code == p->also);
+        const int64_t right = i - left;
+        const pair cell = *(const pair *)(p->cell + 2 * i);
+        p->row[left] = r, p->spare_row[right] = r;
+        *(pair *)(p->cell + 2 * left) = cell, *(pair *)(p->spare_cell + 2 * right) = cell;
+        if (labels) {
+            const int32_t k = p->label[i];
+            p->label[left] = k, p->spare_label[right] = k;
+        }
+        left += goes;
+    }
+    const size_t right = (size_t)(p->m - left);
+    memcpy(p->row + left, p->spare_row, right * sizeof *p->row);
+    memcpy(p->cell + 2 * left, p->spare_cell, 2 * right * sizeof *p->cell);
+    if (labels)
+        memcpy(p->label + left, p->spare_label, right * sizeof *p->label);
+    return left;
+}
+
+ALWAYS int64_t part_codes(const parting *p, const bool fine, const bool set)
+{
+    return p->label ? part(p, fine, set, true) : part(p, fine, set, false);
+}
+
+int64_t HONE_KERNEL(forest_part)(const parting *p)
+{
+    if (p->left)
+        return p->fine ? part_codes(p, true, true) : part_codes(p, false, true);
+    return p->fine ? part_codes(p, true, false) : part_codes(p, false, false);
 }

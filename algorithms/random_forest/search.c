@@ -27,17 +27,16 @@ hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch,
     most = most < n ? most : n;
     *s = (search){.p = p,
                   .total = HONE_NEW(scratch, double, q, 3),
-                  .label = HONE_RAW(scratch, int32_t, n, 1),
                   .key = HONE_RAW(scratch, uint64_t, n, 1),
                   .spare = HONE_RAW(scratch, uint64_t, n, 1),
                   .sequence = HONE_RAW(scratch, uint32_t, n, 1),
                   .bins = HONE_NEW(scratch, double, BINS + 1, q),
                   .bin_rows = HONE_NEW(scratch, uint32_t, BINS + 1, 1),
                   .mean = HONE_RAW(scratch, double, most + 1, 1),
-                  .best_left = HONE_RAW(scratch, uint16_t, most + 1, 1),
+                  .best_level = HONE_RAW(scratch, uint16_t, most + 1, 1),
                   .bucket = HONE_RAW(scratch, uint32_t, 256, 1)};
-    bool ok = s->total && s->label && s->key && s->spare && s->sequence && s->bins && s->bin_rows &&
-              s->mean && s->best_left && s->bucket;
+    bool ok = s->total && s->key && s->spare && s->sequence && s->bins && s->bin_rows && s->mean &&
+              s->best_level && s->bucket;
     groups *const all[] = {&s->by_code, &s->ordered};
     for (int i = 0; i < 2; i++) {
         *all[i] = (groups){.code = HONE_RAW(scratch, uint32_t, most + 1, 1),
@@ -289,6 +288,7 @@ static void scan_numeric(search *s, int32_t j, bool coarse, split *best)
                             .feature = j,
                             .coarse = coarse,
                             .cut = way->code[b.at],
+                            .above = way->code[b.at + 1],
                             .missing_left = left,
                             .saw_missing = missing};
     }
@@ -323,16 +323,15 @@ static void order_groups(search *s)
 
 static void take_categories(search *s, int32_t j, int64_t last, double score, split *best)
 {
-    *best = (split){.found = true, .score = score, .feature = j, .left = s->best_left};
+    *best = (split){.found = true, .score = score, .feature = j, .level = s->best_level};
     for (int64_t i = 0; i < s->ordered.n; i++) {
         const uint32_t code = s->ordered.code[i];
-        best->saw_missing = best->saw_missing || code == CODE_MISSING;
-        if (i > last)
-            continue;
         if (code == CODE_MISSING)
-            best->missing_left = true;
+            best->saw_missing = true, best->missing_left = i <= last;
         else
-            best->left[best->n_left++] = (uint16_t)code;
+            best->level[best->n_seen++] = (uint16_t)code;
+        if (i == last)
+            best->n_left = best->n_seen;
     }
 }
 
@@ -398,6 +397,7 @@ static void random_numeric(search *s, int32_t j, split *best)
                         .score = b.score,
                         .feature = j,
                         .cut = g->code[at],
+                        .above = at + 1 < values ? g->code[at + 1] : CODE_MISSING,
                         .threshold = cut,
                         .random = true,
                         .missing_left = first,
