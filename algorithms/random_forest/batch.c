@@ -4,6 +4,7 @@
  */
 #include "grow.h"
 
+enum { SPARSE = 3 /* values of a feature that is often constant: looked at before it is sorted */ };
 enum { CHUNK = 32, PATIENCE = 8 /* cells of a histogram that are worth sorting a row */ };
 
 static const double EXACT_SQUARES = 0x1p26; /* weights below: their squares add up exactly */
@@ -30,13 +31,14 @@ hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error)
                  .c = HONE_RAW(scratch, double, bins, LANES),
                  .barred = HONE_RAW(scratch, double, steps, LANES),
                  .pairs = HONE_RAW(scratch, double, bins, LANES * 2),
+                 .packed = HONE_RAW(scratch, uint64_t, bins, LANES),
                  .count = HONE_NEW(scratch, double, p->classes + 1, LANES)};
     v->total = HONE_NEW(scratch, double, v->stride + 1, 1);
     v->by_class = HONE_RAW(scratch, int32_t, bins, v->stride + 1);
     v->left = HONE_RAW(scratch, int32_t, v->stride + 1, 1);
     v->in = HONE_RAW(scratch, int32_t, bins, 1);
-    return v->key && v->a && v->b && v->c && v->barred && v->pairs && v->count && v->total &&
-                   v->by_class && v->left && v->in
+    return v->key && v->a && v->b && v->c && v->barred && v->pairs && v->packed && v->count &&
+                   v->total && v->by_class && v->left && v->in
                ? HONE_OK
                : hone_no_memory(error);
 }
@@ -49,6 +51,7 @@ static void load_lanes(search *s)
     v->min_weight = s->min_leaf_weight;
     if (s->p->kind != COUNTS) {
         v->moment = s->total[1];
+        v->pack = s->p->classes && s->total[0] < 0x1p32;
         return;
     }
     v->label = s->label;
@@ -75,18 +78,10 @@ static way way_of(const search *s, const feature_codes *f)
     return small && (squares || p->kind == MOMENT) ? SORTED : ALONE;
 }
 
-static bool is_constant(const search *s, int32_t j, way how)
+/* All coarse codes are one. */
+static bool is_constant(const search *s, int32_t j)
 {
     const panel *x = s->p->panel;
-    const feature_codes *f = &x->feature[j];
-    if (how == SORTED && f->fine >= 0) {
-        const uint16_t *code = x->fine + f->fine;
-        const int64_t stride = x->fine_stride;
-        for (int64_t i = 1; i < s->m; i++)
-            if (code[s->row[i] * stride] != code[s->row[0] * stride])
-                return false;
-        return true;
-    }
     const uint8_t *code = x->coarse + j;
     const int64_t stride = x->coarse_stride;
     for (int64_t i = 1; i < s->m; i++)
@@ -100,7 +95,7 @@ static bool is_constant(const search *s, int32_t j, way how)
 typedef struct trial {
     int32_t feature;
     way how;
-    bool found;
+    bool found, varies;
     double score;
     uint32_t cut, above;
 } trial;
@@ -123,6 +118,7 @@ static void run_lanes(search *s, trial *const in[], int n, way how)
     for (int l = 0; l < n; l++) {
         const int64_t at = v->at[l];
         in[l]->found = at >= 0;
+        in[l]->varies = in[l]->found || (how == SORTED && v->varies[l]);
         in[l]->score = v->score[l];
         in[l]->cut = (uint32_t)at, in[l]->above = (uint32_t)v->next[l];
         if (how == SORTED && in[l]->found) {
@@ -169,7 +165,7 @@ bool forest_try_features(search *s, const uint32_t *feature, int64_t count, spli
         for (int64_t k = 0; k < n; k++) {
             const int32_t j = (int32_t)feature[first + k];
             way how = way_of(s, &s->p->panel->feature[j]);
-            if (how == SORTED && is_constant(s, j, how))
+            if (how == SORTED && s->p->panel->feature[j].bins <= SPARSE && is_constant(s, j))
                 how = CONSTANT;
             t[k] = (trial){.feature = j, .how = how};
             of[how]++;
@@ -184,9 +180,8 @@ bool forest_try_features(search *s, const uint32_t *feature, int64_t count, spli
                 varies |= forest_try_feature(s, t[k].feature, best);
             else
                 take(s, &t[k], best);
-        varies |= of[SORTED] > 0;
-        for (int64_t k = 0; k < n && of[BINNED] + of[COUNTED] && !varies; k++)
-            varies = t[k].how >= BINNED && (t[k].found || !is_constant(s, t[k].feature, BINNED));
+        for (int64_t k = 0; k < n && !varies; k++)
+            varies = t[k].varies || (t[k].how >= BINNED && !is_constant(s, t[k].feature));
     }
     return varies;
 }

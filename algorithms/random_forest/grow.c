@@ -34,7 +34,7 @@ typedef struct segment {
 typedef struct growth {
     const problem *p;
     search s;
-    hone_arena *keep;
+    hone_arena *keep, *scratch;
     uint32_t *row, *spare; /* row: the bag, grouped by node */
     uint32_t *order;       /* features; a permutation that every node puts back */
     uint32_t *swap;        /* what it exchanged */
@@ -46,7 +46,10 @@ typedef struct growth {
     int32_t *label, *spare_label; /* of `row`, when classes are counted */
     uint8_t *left_of;             /* by code of a categorical feature: 1 goes left */
     double deviation;             /* MEDIAN: of the node */
-    int64_t (*part)(const parting *);
+    uint32_t *edge;               /* rows in the bins next to a coarse cut */
+    double *stat;                 /* of the segments in `stack` */
+    int64_t room;                 /* segments */
+    int64_t (*part)(parting *);
 } growth;
 
 /* ---- memory that grows: entries of leaves, words of category sets ---- */
@@ -76,6 +79,22 @@ static bool room_for_words(growth *g, int64_t more)
     g->room_words = 2 * g->room_words + more;
     g->t->words = enlarged(g->keep, g->t->words, g->t->n_words, g->room_words, sizeof *g->t->words);
     return g->t->words != NULL;
+}
+
+/* Puts a node on the stack, with the statistic of its rows. */
+static bool push(growth *g, segment at, const double *stat)
+{
+    const int64_t q = g->p->width;
+    if (g->top == g->room) {
+        g->room = 2 * g->room + 64;
+        g->stack = enlarged(g->scratch, g->stack, g->top, g->room, sizeof *g->stack);
+        g->stat = enlarged(g->scratch, g->stat, g->top * q, g->room * q, sizeof *g->stat);
+        if (!g->stack || !g->stat)
+            return false;
+    }
+    memcpy(g->stat + g->top * q, stat, (size_t)q * sizeof *stat);
+    g->stack[g->top++] = at;
+    return true;
 }
 
 /* ---- a node ---- */
@@ -115,7 +134,7 @@ static bool load_node(growth *g, const segment *at)
     s->row = g->row + at->first, s->m = at->last - at->first, s->path = at->path;
     s->cell = g->cell + 2 * at->first;
     s->label = g->label + at->first;
-    sum_rows(g, at->first, s->m, s->total);
+    memcpy(s->total, g->stat + g->top * p->width, (size_t)p->width * sizeof *s->total);
     if (counts_classes(p))
         return s->total[1 + s->label[0]] == s->total[0];
     const double w = s->cell[0], v = s->cell[1];
@@ -253,19 +272,17 @@ typedef struct edges {
     uint32_t below, above;
 } edges;
 
-/* Codes inside the bins next to the cut; rows are parted. */
-static edges refined_edges(const growth *g, int64_t left, const split *best)
+/* Codes inside the bins next to the cut. */
+static edges refined_edges(const growth *g, int64_t near, const split *best)
 {
     const panel *x = g->p->panel;
     const uint8_t *column = x->coarse + best->feature;
     const uint16_t *fine = x->fine + x->feature[best->feature].fine;
     edges e = {0, CODE_MISSING};
-    for (int64_t i = 0; i < g->s.m; i++) {
-        const int64_t r = g->s.row[i];
-        if (column[r * x->coarse_stride] != (i < left ? best->cut : best->above))
-            continue;
+    for (int64_t i = 0; i < near; i++) {
+        const int64_t r = g->edge[i];
         const uint32_t code = fine[r * x->fine_stride];
-        if (i < left)
+        if (column[r * x->coarse_stride] == best->cut)
             e.below = code > e.below ? code : e.below;
         else
             e.above = code < e.above ? code : e.above;
@@ -273,19 +290,19 @@ static edges refined_edges(const growth *g, int64_t left, const split *best)
     return e;
 }
 
-static double threshold_of(const growth *g, int64_t left, const split *best)
+static double threshold_of(const growth *g, int64_t near, const split *best)
 {
     const feature_codes *f = &g->p->panel->feature[best->feature];
     if (best->above == CODE_MISSING)
         return DBL_MAX; /* what is missing against the rest */
     if (best->random)
         return best->threshold;
-    const edges e = best->coarse ? refined_edges(g, left, best) : (edges){best->cut, best->above};
+    const edges e = best->coarse ? refined_edges(g, near, best) : (edges){best->cut, best->above};
     return middle(f->high[e.below], f->low[e.above], g->p->job->x.dtype == HONE_F32);
 }
 
-/* Left rows first. Gives their number. */
-static int64_t part_rows(growth *g, const segment *at, const split *best)
+/* Left rows first. Gives their number, and in `near` that of the rows in g->edge. */
+static int64_t part_rows(growth *g, const segment *at, const split *best, int64_t *near)
 {
     const panel *x = g->p->panel;
     const feature_codes *f = &x->feature[best->feature];
@@ -302,6 +319,8 @@ static int64_t part_rows(growth *g, const segment *at, const split *best)
                  .fine = fine ? x->fine + f->fine : NULL,
                  .stride = fine ? x->fine_stride : x->coarse_stride,
                  .cut = best->cut,
+                 .above = best->above,
+                 .edge = best->coarse ? g->edge : NULL,
                  .also = best->missing_left ? missing : UINT32_MAX};
     if (f->levels) {
         for (int64_t i = 0; i < best->n_seen; i++)
@@ -309,7 +328,9 @@ static int64_t part_rows(growth *g, const segment *at, const split *best)
         g->left_of[missing] = best->missing_left;
         p.left = g->left_of;
     }
-    return g->part(&p);
+    const int64_t left = g->part(&p);
+    *near = p.edges;
+    return left;
 }
 
 /* Writes the set of a category split. Levels that no row of the node has go where most rows go. */
@@ -331,8 +352,8 @@ static bool write_set(growth *g, const split *best, bool heavier, grown_node *no
     return true;
 }
 
-/* The score of both sides; rows are parted. */
-static double score_of_sides(growth *g, const segment *at, int64_t left)
+/* The statistics of both sides; rows are parted. */
+static void sum_sides(growth *g, const segment *at, int64_t left)
 {
     search *s = &g->s;
     const bool few = 2 * left <= s->m;
@@ -340,17 +361,17 @@ static double score_of_sides(growth *g, const segment *at, int64_t left)
     sum_rows(g, few ? at->first : at->first + left, few ? left : s->m - left, sum);
     for (int64_t k = 0; k < g->p->width; k++)
         rest[k] = s->total[k] - sum[k];
-    return forest_score(g->p, s->left) + forest_score(g->p, s->right);
 }
 
 /* In units of the criterion: what scikit-learn calls the improvement. */
-static double gain_of(growth *g, const segment *at, const split *best, int64_t left)
+static double gain_of(const growth *g, const split *best)
 {
     const problem *p = g->p;
+    const search *s = &g->s;
     const double unit = p->target_unit / p->weight_unit;
-    const double more = p->kind == MEDIAN
-                            ? best->score + g->deviation
-                            : score_of_sides(g, at, left) - forest_score(p, g->s.total);
+    const double more = p->kind == MEDIAN ? best->score + g->deviation
+                                          : forest_score(p, s->left) + forest_score(p, s->right) -
+                                                forest_score(p, g->s.total);
     double gain = more / g->s.tree_weight;
     if (p->kind == MOMENT)
         gain *= p->classes ? 2 : unit * unit;
@@ -365,25 +386,27 @@ static bool split_node(growth *g, const segment *at, const split *best)
 {
     grown_node *node = &g->t->node[at->id];
     node->feature = best->feature, node->side = 0, node->payload = -1, node->threshold = 0;
-    const int64_t left = part_rows(g, at, best);
+    int64_t near;
+    const int64_t left = part_rows(g, at, best, &near);
     const bool heavier = 2 * left > g->s.m;
     if (best->saw_missing ? best->missing_left : heavier)
         node->side |= MISSING_LEFT;
     if (g->p->panel->feature[best->feature].levels == 0)
-        node->threshold = threshold_of(g, left, best);
+        node->threshold = threshold_of(g, near, best);
     else if (!write_set(g, best, heavier, node))
         return false;
-    node->gain = gain_of(g, at, best, left);
+    sum_sides(g, at, left);
+    node->gain = gain_of(g, best);
     node->child = -1;
     if (node->gain + DBL_EPSILON < g->p->min_gain)
         return true;
     node->child = (int32_t)g->t->n_nodes;
     g->t->n_nodes += 2;
-    g->stack[g->top++] = (segment){at->first + left, at->last, at->depth + 1, node->child + 1,
-                                   hone_mix(at->path + 2 * GOLDEN)};
-    g->stack[g->top++] = (segment){at->first, at->first + left, at->depth + 1, node->child,
-                                   hone_mix(at->path + GOLDEN)};
-    return true;
+    const segment right = {at->first + left, at->last, at->depth + 1, node->child + 1,
+                           hone_mix(at->path + 2 * GOLDEN)};
+    const segment near_by = {at->first, at->first + left, at->depth + 1, node->child,
+                             hone_mix(at->path + GOLDEN)};
+    return push(g, right, g->s.right) && push(g, near_by, g->s.left);
 }
 
 static bool grow_node(growth *g, const segment *at)
@@ -451,6 +474,7 @@ static hone_status open_growth(growth *g, hone_arena *scratch, hone_error *error
     g->part = HONE_PICK(hone_run_isa(p->job->run), forest_part);
     g->row = HONE_RAW(scratch, uint32_t, n, 1);
     g->spare = HONE_RAW(scratch, uint32_t, n, 1);
+    g->edge = HONE_RAW(scratch, uint32_t, n, 1);
     g->order = HONE_RAW(scratch, uint32_t, d, 1);
     g->swap = HONE_RAW(scratch, uint32_t, d, 1);
     g->cell = HONE_RAW(scratch, double, n, 2);
@@ -459,7 +483,7 @@ static hone_status open_growth(growth *g, hone_arena *scratch, hone_error *error
     g->spare_label = HONE_RAW(scratch, int32_t, labels + 1, 1);
     g->left_of = HONE_RAW(scratch, uint8_t, CODE_MISSING + 1, 1);
     if (!g->row || !g->spare || !g->order || !g->swap || !g->cell || !g->spare_cell || !g->label ||
-        !g->spare_label || !g->left_of)
+        !g->spare_label || !g->left_of || !g->edge)
         return hone_no_memory(error);
     for (int64_t j = 0; j < d; j++)
         g->order[j] = (uint32_t)j;
@@ -472,7 +496,7 @@ hone_status forest_grow(const problem *p, int64_t number, hone_arena *keep, hone
     *out = (tree){0};
     if (hone_stopping(p->job->run) != HONE_GO)
         return HONE_OK;
-    growth g = {.p = p, .keep = keep, .t = out};
+    growth g = {.p = p, .keep = keep, .scratch = scratch, .t = out};
     HONE_TRY(open_growth(&g, scratch, error));
     uint32_t *count = HONE_RAW(scratch, uint32_t, p->rows, 1);
     double *factor = p->raw_weight ? HONE_NEW(scratch, double, p->classes, 1) : NULL;
@@ -490,12 +514,13 @@ hone_status forest_grow(const problem *p, int64_t number, hone_arena *keep, hone
     }
     g.s.min_leaf_weight = p->min_leaf_share * g.s.tree_weight;
     out->node = HONE_RAW(keep, grown_node, 2 * m + 1, 1);
-    g.stack = HONE_RAW(scratch, segment, m + 2, 1);
-    if (!out->node || !g.stack)
+    if (!out->node)
         return hone_no_memory(error);
     const hone_stream root = hone_stream_of(p->job->seed, (uint64_t)number, ROOT);
     out->n_nodes = 1;
-    g.stack[g.top++] = (segment){0, m, 0, 0, root.state};
+    sum_rows(&g, 0, m, g.s.total);
+    if (!push(&g, (segment){0, m, 0, 0, root.state}, g.s.total))
+        return hone_no_memory(error);
     for (int64_t work = 0; g.top > 0;) {
         const segment at = g.stack[--g.top];
         if (!grow_node(&g, &at))

@@ -28,8 +28,10 @@ typedef struct lanes {
     int64_t bins;
     /* scratch, by step: a sorted row or a bin */
     int32_t *key;
-    double *a, *b, *c;  /* weight; moment or growth of squares; rows or weight x class total */
-    double *barred;     /* NaN: no boundary here */
+    double *a, *b, *c; /* weight; moment or growth of squares; rows or weight x class total */
+    double *barred;    /* NaN: no boundary here */
+    uint64_t *packed;  /* in place of `pairs`, for weights below 2^32 and classes 0 and 1 */
+    bool pack;
     double *pairs;      /* bins x LANES x 2: weight and moment */
     double *count;      /* LANES x classes, zero between calls */
     int32_t *by_class;  /* bins x stride */
@@ -37,6 +39,7 @@ typedef struct lanes {
     /* the answer: the best boundary is after step `at`; -1: there is none */
     double score[LANES];
     int64_t at[LANES];
+    bool varies[LANES];  /* sorted: more than one code */
     int64_t next[LANES]; /* binned, counted: the next bin that has rows */
 } lanes;
 
@@ -58,9 +61,12 @@ typedef struct parting {
     int64_t stride;
     const uint8_t *left; /* by code: 1 goes left; NULL: codes up to `cut`, and `also` */
     uint32_t cut, also;
+    uint32_t above; /* with `edge`: rows of code `cut` or `above` go there too */
+    uint32_t *edge; /* NULL: not wanted */
+    int64_t edges;
 } parting;
 
 /* Left rows first, both sides in their order. Gives the number of left rows. */
-HONE_DECLARE(int64_t, forest_part, (const parting *p));
+HONE_DECLARE(int64_t, forest_part, (parting * p));
 
 #endif

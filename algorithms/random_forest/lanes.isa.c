@@ -141,10 +141,19 @@ ALWAYS void scan_rows(lanes *s, int64_t first, int64_t last, const bool counts, 
     }
 }
 
+/* Whether the keys of each lane, in order, hold more than one code. */
+ALWAYS void note_varying(lanes *s, const int width)
+{
+    const int32_t *last = s->key + (s->m - 1) * width;
+    for (int l = 0; l < width; l++)
+        s->varies[l] = s->key[l] >> 8 != last[l] >> 8;
+}
+
 ALWAYS void sorted(lanes *s, const int width)
 {
     fill_keys(s, width);
     sort_keys(s->key, s->m, width);
+    note_varying(s, width);
     bar_equal(s, width);
     const int64_t first = (int64_t)s->min_rows - 1, last = s->m - (int64_t)s->min_rows;
     if (s->label) {
@@ -166,27 +175,47 @@ void HONE_KERNEL(forest_lanes_sorted)(lanes *s)
 
 /* ---- bins ---- */
 
-ALWAYS void fill_bins(lanes *s, const bool rows, const int width)
+ALWAYS void fill_bins(lanes *s, const bool rows, const bool pack, const int width)
 {
-    memset(s->pairs, 0, (size_t)(s->bins * width * 2) * sizeof(double));
+    if (pack)
+        memset(s->packed, 0, (size_t)(s->bins * width) * sizeof(uint64_t));
+    else
+        memset(s->pairs, 0, (size_t)(s->bins * width * 2) * sizeof(double));
     if (rows)
         memset(s->c, 0, (size_t)(s->bins * width) * sizeof(double));
     for (int64_t i = 0; i < s->m; i++) {
         const int64_t r = s->row[i] * s->coarse_stride;
         const pair cell = *(const pair *)(s->cell + 2 * i);
+        const uint64_t both =
+            pack ? (uint64_t)(int64_t)cell[0] << 32 | (uint32_t)(int64_t)cell[1] : 0;
         __builtin_prefetch(s->coarse[0] +
                            s->row[i + AHEAD < s->m ? i + AHEAD : i] * s->coarse_stride);
         for (int l = 0; l < width; l++) {
             const int64_t k = s->coarse[l][r] * width + l;
-            *(pair *)(s->pairs + 2 * k) += cell;
+            if (pack)
+                s->packed[k] += both;
+            else
+                *(pair *)(s->pairs + 2 * k) += cell;
             if (rows)
                 s->c[k] += 1;
         }
     }
 }
 
+/* Adds integers below 2^52: as doubles they are the bits of 2^52 + n, less 2^52. */
+ALWAYS void add_integers(quad *to, quad_mask n)
+{
+    const quad zero = {0x1p52, 0x1p52, 0x1p52, 0x1p52};
+    *to += (quad)(n | (quad_mask)zero) - zero;
+}
+
+ALWAYS bool is_empty(const lanes *s, int64_t k, const bool pack)
+{
+    return pack ? s->packed[k] == 0 : s->pairs[2 * k] == 0;
+}
+
 /* An empty bin repeats the score before it, and 0 / 0 at either end never wins. */
-ALWAYS void scan_bins(lanes *s, const bool rows, const int width)
+ALWAYS void scan_bins(lanes *s, const bool rows, const bool pack, const int width)
 {
     const double tw = s->weight, ts = s->moment, least = s->min_weight, m = (double)s->m;
     for (int q = 0; q < width / 4; q++) {
@@ -194,10 +223,16 @@ ALWAYS void scan_bins(lanes *s, const bool rows, const int width)
         best_quad best = NOTHING;
         for (int64_t i = 0; i < s->bins - 1; i++) {
             const int64_t k = i * width + q * 4;
-            const quad one = *(const quad *)(s->pairs + 2 * k);
-            const quad two = *(const quad *)(s->pairs + 2 * k + 4);
-            w += __builtin_shufflevector(one, two, 0, 2, 4, 6);
-            v += __builtin_shufflevector(one, two, 1, 3, 5, 7);
+            if (pack) {
+                const quad_mask both = *(const quad_mask *)(s->packed + k);
+                add_integers(&w, both >> 32);
+                add_integers(&v, both & UINT32_MAX);
+            } else {
+                const quad one = *(const quad *)(s->pairs + 2 * k);
+                const quad two = *(const quad *)(s->pairs + 2 * k + 4);
+                w += __builtin_shufflevector(one, two, 0, 2, 4, 6);
+                v += __builtin_shufflevector(one, two, 1, 3, 5, 7);
+            }
             const quad right = tw - w;
             const quad d = v * tw - ts * w;
             quad_mask ok = (w >= least) & (right >= least);
@@ -212,7 +247,7 @@ ALWAYS void scan_bins(lanes *s, const bool rows, const int width)
     }
     for (int l = 0; l < width; l++) {
         int64_t next = s->at[l] + 1;
-        while (next < s->bins && s->pairs[2 * (next * width + l)] == 0)
+        while (next < s->bins && is_empty(s, next * width + l, pack))
             next++;
         s->next[l] = next;
     }
@@ -221,11 +256,14 @@ ALWAYS void scan_bins(lanes *s, const bool rows, const int width)
 ALWAYS void binned(lanes *s, const int width)
 {
     if (s->min_rows > 1) {
-        fill_bins(s, true, width);
-        scan_bins(s, true, width);
+        fill_bins(s, true, false, width);
+        scan_bins(s, true, false, width);
+    } else if (s->pack) {
+        fill_bins(s, false, true, width);
+        scan_bins(s, false, true, width);
     } else {
-        fill_bins(s, false, width);
-        scan_bins(s, false, width);
+        fill_bins(s, false, false, width);
+        scan_bins(s, false, false, width);
     }
 }
 
@@ -295,9 +333,10 @@ void HONE_KERNEL(forest_lanes_counted)(lanes *s)
 
 /* ---- parting ---- */
 
-ALWAYS int64_t part(const parting *p, const bool fine, const bool set, const bool labels)
+ALWAYS int64_t part(parting *p, const bool fine, const bool set, const bool edges,
+                    const bool labels)
 {
-    int64_t left = 0;
+    int64_t left = 0, near = 0;
     for (int64_t i = 0; i < p->m; i++) {
         const uint32_t r = p->row[i];
         const int64_t ahead = p->row[i + AHEAD < p->m ? i + AHEAD : i] * p->stride;
@@ -307,6 +346,10 @@ ALWAYS int64_t part(const parting *p, const bool fine, const bool set, const boo
         const int64_t right = i - left;
         const pair cell = *(const pair *)(p->cell + 2 * i);
         p->row[left] = r, p->spare_row[right] = r;
+        if (edges) {
+            p->edge[near] = r;
+            near += (code == p->cut) | (code == p->above);
+        }
         *(pair *)(p->cell + 2 * left) = cell, *(pair *)(p->spare_cell + 2 * right) = cell;
         if (labels) {
             const int32_t k = p->label[i];
@@ -314,6 +357,7 @@ ALWAYS int64_t part(const parting *p, const bool fine, const bool set, const boo
         }
         left += goes;
     }
+    p->edges = near;
     const size_t right = (size_t)(p->m - left);
     memcpy(p->row + left, p->spare_row, right * sizeof *p->row);
     memcpy(p->cell + 2 * left, p->spare_cell, 2 * right * sizeof *p->cell);
@@ -322,14 +366,16 @@ ALWAYS int64_t part(const parting *p, const bool fine, const bool set, const boo
     return left;
 }
 
-ALWAYS int64_t part_codes(const parting *p, const bool fine, const bool set)
+ALWAYS int64_t part_codes(parting *p, const bool fine, const bool set, const bool edges)
 {
-    return p->label ? part(p, fine, set, true) : part(p, fine, set, false);
+    return p->label ? part(p, fine, set, edges, true) : part(p, fine, set, edges, false);
 }
 
-int64_t HONE_KERNEL(forest_part)(const parting *p)
+int64_t HONE_KERNEL(forest_part)(parting *p)
 {
     if (p->left)
-        return p->fine ? part_codes(p, true, true) : part_codes(p, false, true);
-    return p->fine ? part_codes(p, true, false) : part_codes(p, false, false);
+        return p->fine ? part_codes(p, true, true, false) : part_codes(p, false, true, false);
+    if (p->edge)
+        return part_codes(p, false, false, true);
+    return p->fine ? part_codes(p, true, false, false) : part_codes(p, false, false, false);
 }

@@ -432,8 +432,9 @@ bool forest_try_feature(search *s, int32_t j, split *best)
     const feature_codes *f = &p->panel->feature[j];
     const bool random = p->params->splitter == SPLIT_RANDOM;
     const bool exact = f->bins == f->codes;
-    const bool bins =
-        f->bins && s->m > SORT_MOST && p->kind != MEDIAN && (exact || (!random && !f->levels));
+    const bool few = exact && f->bins <= 4 * s->m;
+    const bool bins = f->bins && p->kind != MEDIAN &&
+                      (few || (s->m > SORT_MOST && (exact || (!random && !f->levels))));
     if (bins)
         group_bins(s, f, j);
     else
