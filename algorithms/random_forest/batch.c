@@ -155,8 +155,47 @@ static void take(const search *s, const trial *t, split *best)
                     .above = t->above};
 }
 
+/* ---- two rows ---- */
+
+static bool parts_pairs(const search *s)
+{
+    const problem *p = s->p;
+    return s->m == 2 && p->params->splitter == SPLIT_BEST &&
+           (p->kind == MOMENT || p->kind == COUNTS || p->kind == LOGS);
+}
+
+static uint32_t code_of(const panel *x, const feature_codes *f, int32_t j, int64_t row)
+{
+    return f->fine >= 0 ? x->fine[row * x->fine_stride + f->fine]
+                        : x->coarse[row * x->coarse_stride + j];
+}
+
+/* Two rows part in one way: all features that tell them apart are equally good. */
+static bool try_pair(search *s, const uint32_t *feature, int64_t count, split *best)
+{
+    const panel *x = s->p->panel;
+    for (int64_t k = 0; k < count; k++) {
+        const int32_t j = (int32_t)feature[k];
+        const feature_codes *f = &x->feature[j];
+        const uint32_t a = code_of(x, f, j, s->row[0]), b = code_of(x, f, j, s->row[1]);
+        if (a == b)
+            continue;
+        if (f->levels || f->missing)
+            return forest_try_feature(s, j, best);
+        const bool heavy = s->cell[0] >= s->min_leaf_weight && s->cell[2] >= s->min_leaf_weight;
+        *best = (split){.found = heavy && s->p->min_leaf <= 1,
+                        .feature = j,
+                        .cut = a < b ? a : b,
+                        .above = a < b ? b : a};
+        return true;
+    }
+    return false;
+}
+
 bool forest_try_features(search *s, const uint32_t *feature, int64_t count, split *best)
 {
+    if (parts_pairs(s))
+        return try_pair(s, feature, count, best);
     trial t[CHUNK];
     bool varies = false;
     for (int64_t first = 0; first < count; first += CHUNK) {

@@ -9,7 +9,14 @@
  */
 #include "forest.h"
 
-enum { TILE = 256, PACK = 4096, COLUMNS = 32, DIGIT = 11, BUCKETS = 1 << DIGIT };
+enum {
+    TILE = 256,
+    PACK = 4096,
+    NEAR = 128 /* rows whose codes fit in near memory */,
+    COLUMNS = 32,
+    DIGIT = 11,
+    BUCKETS = 1 << DIGIT
+};
 
 static const uint32_t RANK_MISSING = UINT32_MAX;
 
@@ -275,24 +282,32 @@ static hone_status recode(void *context, int64_t j, hone_arena *scratch, hone_er
     return HONE_OK;
 }
 
+static void pack_column(const packing *p, int64_t j, int64_t first, int64_t end)
+{
+    const panel *o = p->out;
+    const feature_codes *f = &o->feature[j];
+    const uint32_t *rank = p->ranks->column[j].rank;
+    const recoding *how = &p->how[j];
+    for (int64_t i = first; i < end; i++) {
+        const uint32_t k = rank[hone_row_id(&p->job->x, i)];
+        const uint16_t c = k == RANK_MISSING ? CODE_MISSING : how->code[k];
+        const int32_t coarse = c == CODE_MISSING ? f->bins : how->bin ? how->bin[c] : c;
+        p->coarse[i * o->coarse_stride + j] = (uint8_t)coarse;
+        if (f->fine >= 0)
+            p->fine[i * o->fine_stride + f->fine] = c;
+    }
+}
+
 static hone_status pack_rows(void *context, int64_t b, hone_arena *scratch, hone_error *error)
 {
     (void)scratch, (void)error;
     const packing *p = context;
     const panel *o = p->out;
     const int64_t first = b * PACK, end = first + PACK < o->rows ? first + PACK : o->rows;
-    for (int64_t j = 0; j < o->features; j++) {
-        const feature_codes *f = &o->feature[j];
-        const uint32_t *rank = p->ranks->column[j].rank;
-        const recoding *how = &p->how[j];
-        for (int64_t i = first; i < end; i++) {
-            const uint32_t k = rank[hone_row_id(&p->job->x, i)];
-            const uint16_t c = k == RANK_MISSING ? CODE_MISSING : how->code[k];
-            const int32_t coarse = c == CODE_MISSING ? f->bins : how->bin ? how->bin[c] : c;
-            p->coarse[i * o->coarse_stride + j] = (uint8_t)coarse;
-            if (f->fine >= 0)
-                p->fine[i * o->fine_stride + f->fine] = c;
-        }
+    for (int64_t at = first, next; at < end; at = next) {
+        next = at + NEAR < end ? at + NEAR : end;
+        for (int64_t j = 0; j < o->features; j++)
+            pack_column(p, j, at, next);
     }
     return HONE_OK;
 }

@@ -6,7 +6,7 @@
  */
 #include "oob.h"
 
-enum { CHUNK = 8, SHARED_MOST = 128, WAVE = 32 };
+enum { CHUNK = 8, SHARED_MOST = 128, WAVE = 128, WATCHED_WAVE = 32 };
 
 typedef struct chunk {
     tree tree[CHUNK];
@@ -216,7 +216,7 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
         HONE_TRY(forest_watch_open(&p, &loss, error));
     else if (params->early_stopping)
         hone_log(job->run, HONE_WARNING, "early_stopping needs bootstrap: all trees are grown");
-    const int64_t step = share ? CHUNK : WAVE;
+    const int64_t step = share ? CHUNK : watched ? WATCHED_WAVE : WAVE;
     for (int64_t first = 0; first < wanted && s->n_trees == first && !enough; first += step) {
         const int64_t count = wanted - first < step ? wanted - first : step;
         const hone_status status =

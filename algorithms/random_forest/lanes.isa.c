@@ -15,7 +15,8 @@
 typedef double quad __attribute__((vector_size(32)));
 typedef double pair __attribute__((vector_size(16)));
 typedef int64_t quad_mask __attribute__((vector_size(32)));
-typedef int32_t quad_count __attribute__((vector_size(16)));
+typedef double octet __attribute__((vector_size(64)));
+typedef int32_t octet_count __attribute__((vector_size(32)));
 
 #define ALWAYS static inline __attribute__((always_inline))
 
@@ -289,14 +290,30 @@ static inline void fill_classes(lanes *s)
     }
 }
 
-ALWAYS double sum_of(quad v)
+ALWAYS double sum_of(const octet *v)
 {
-    return (v[0] + v[1]) + (v[2] + v[3]);
+    const octet x = *v;
+    return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
+}
+
+/* Moves the classes of a bin to the left; sums of their weights, and of squares on both sides. */
+ALWAYS void move_bin(lanes *s, int64_t bin, double *weight, double *a, double *b)
+{
+    const int32_t *row = s->by_class + bin * s->stride;
+    octet squares = {0}, others = {0}, sum = {0};
+    for (int64_t k = 0; k < s->stride; k += 8) {
+        octet_count *left = (octet_count *)(s->left + k);
+        *left += *(const octet_count *)(row + k);
+        const octet l = __builtin_convertvector(*left, octet);
+        const octet r = *(const octet *)(s->total + k) - l;
+        squares += l * l, others += r * r, sum += l;
+    }
+    *weight = sum_of(&sum), *a = sum_of(&squares), *b = sum_of(&others);
 }
 
 void HONE_KERNEL(forest_lanes_counted)(lanes *s)
 {
-    double weight = 0, best = -INFINITY;
+    double best = -INFINITY;
     int64_t rows = 0, at = -1;
     const int64_t min_rows = (int64_t)s->min_rows;
     fill_classes(s);
@@ -304,24 +321,14 @@ void HONE_KERNEL(forest_lanes_counted)(lanes *s)
     for (int64_t i = 0; i < s->bins - 1; i++) {
         if (!s->in[i])
             continue;
-        quad a = {0}, b = {0};
-        quad_count more = {0};
-        for (int64_t k = 0; k < s->stride; k += 4) {
-            const quad_count in = *(const quad_count *)(s->by_class + i * s->stride + k);
-            quad_count *left = (quad_count *)(s->left + k);
-            *left += in;
-            more += in;
-            const quad l = __builtin_convertvector(*left, quad);
-            const quad r = *(const quad *)(s->total + k) - l;
-            a += l * l, b += r * r;
-        }
-        weight += (double)(more[0] + more[1] + more[2] + more[3]);
+        double weight, a, b;
+        move_bin(s, i, &weight, &a, &b);
         rows += s->in[i];
         const double right = s->weight - weight;
         if (rows < min_rows || s->m - rows < min_rows || weight < s->min_weight ||
             right < s->min_weight)
             continue;
-        const double score = (sum_of(a) * right + sum_of(b) * weight) / (weight * right);
+        const double score = (a * right + b * weight) / (weight * right);
         if (score > best)
             best = score, at = i;
     }

@@ -174,10 +174,16 @@ static void group_bins(search *s, const feature_codes *f, int32_t j)
     groups *g = &s->by_code;
     memset(s->bins, 0, (size_t)((bins + 1) * q) * sizeof *s->bins);
     memset(s->bin_rows, 0, (size_t)(bins + 1) * sizeof *s->bin_rows);
+    const bool counts = s->p->kind == COUNTS || s->p->kind == LOGS;
     for (int64_t i = 0; i < s->m; i++) {
         const int64_t c = code[s->row[i] * stride];
+        double *stat = s->bins + c * q;
         s->bin_rows[c]++;
-        add(s, s->bins + c * q, i);
+        stat[0] += s->cell[2 * i];
+        if (counts)
+            stat[1 + s->label[i]] += s->cell[2 * i];
+        else
+            stat[1] += s->cell[2 * i + 1];
     }
     g->n = 0;
     for (int64_t c = 0; c <= bins; c++) {
