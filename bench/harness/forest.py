@@ -1,9 +1,8 @@
 """bench/forest: the random forest against its peers, one question a subcommand.
 
     fit         seconds of fit and predict, pairs in turn, medians (--case, --peer, --threads, --pairs)
-    row         microseconds of one row, from C (no peer: theirs are in the thousands)
+    row         microseconds of one row from C, megabytes of the model's file
     grid        5 depths x 4 min_samples_split x 4 n_estimators on adult, through one dataset
-    categories  adult as it is against adult one-hot: accuracy and seconds
     accuracy    held-out score less that of scikit-learn over seeds, mean depth and leaves of both
 
 Peers get the float32 matrix of the harness (categories one-hot); Hone gets the same, and the table
@@ -25,6 +24,7 @@ FILES = {"adult": "income", "letter": "lettr", "diamonds": "price", "spam": "typ
          "vehicle": "Class", "pima": "diabetes", "abalone": "Rings"}
 MADE = {"tall": (100_000, 50, 2), "million": (1_333_334, 50, 2)}
 REGRESSION = ("diamonds", "abalone")
+NATIVE = ("adult", "diamonds")  # with categories
 
 
 def frame_of(name):
@@ -104,42 +104,167 @@ def seconds(make, seed, X, y, X_test):
 
 def fit(options):
     for name, threads in itertools.product(options.case, options.threads):
-        X, y, X_test, _, train, _ = parts(name, 0)
+        X, y, X_test, _, train, test = parts(name, 0)
         if name not in REGRESSION:
             y = np.unique(y, return_inverse=True)[1]
         sides = makers(name, options.trees, threads, options.extra)
-        tables = {"hone": (X, X_test)}
-        if options.native and name in ("adult", "diamonds"):
-            frame, _ = frame_of(name)
-            tables["hone native"] = (frame.iloc[train], None)
-        times = {side: [] for side in ("hone", *options.peer)}
+        ways = ["hone", *options.peer]
+        if name in NATIVE:
+            ways.insert(1, "hone native")
+            frame, target = frame_of(name)
+            sides["hone native"] = whole_tables(frame, target, train, test, options, threads)
+        times = {side: [] for side in ways}
         for pair in range(options.pairs + 1):
-            for side in times:
+            for side in ways:
                 t = seconds(sides[side], pair, X, y, X_test)
                 if pair:
                     times[side].append(t)
-        ours = [statistics.median(t) for t in zip(*times["hone"])]
-        print(f"{name} {len(y)} x {X.shape[1]}, {threads} threads: hone {ours[0]:.3f} / {ours[1]:.4f} s",
-              flush=True)
-        for side in options.peer:
-            peer = [statistics.median(t) for t in zip(*times[side])]
-            print(f"    {side} {peer[0]:.3f} / {peer[1]:.4f} s: fit {peer[0] / ours[0]:.2f}x, "
-                  f"predict {peer[1] / ours[1]:.2f}x", flush=True)
+        best = {side: [statistics.median(t) for t in zip(*times[side])] for side in ways}
+        print(f"{name}, {len(y)} x {X.shape[1]}, {threads} threads", flush=True)
+        for side, (grow, walk) in best.items():
+            ratios = "".join(f"; {own}: fit {grow / best[own][0]:.2f}x, predict {walk / best[own][1]:.2f}x"
+                             for own in ways if own.startswith("hone") and not side.startswith("hone"))
+            print(f"    {side} {grow:.3f} / {walk:.4f} s{ratios}", flush=True)
+
+
+class whole_tables:
+    """Hone on the table as it is, behind the two calls of an estimator."""
+
+    def __init__(self, frame, y, train, test, options, threads):
+        import hone
+
+        self.hone, self.threads = hone, threads
+        self.data = hone.Dataset(frame.iloc[train], y[train])
+        self.test = frame.iloc[test]
+        self.config = {"model": "random_forest", "n_estimators": options.trees,
+                       "splitter": "random" if options.extra else "best"}
+
+    def __call__(self, seed):
+        self.seed = seed
+        self.data.clear_cache()
+        return self
+
+    def fit(self, X, y):
+        self.model = self.hone.fit(self.config, self.data, self.seed, validation="none",
+                                   n_threads=self.threads).model
+
+    def predict(self, X):
+        return self.model.predict(self.test, n_threads=self.threads)
+
+
+def row(options):
+    import subprocess
+    import tempfile
+
+    import hone
+
+    build = ROOT / "bench/out/build"
+    if not build.exists():
+        subprocess.run(["meson", "setup", build, "-Dbench=true", "-Dtests=false"], cwd=ROOT, check=True,
+                       stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", build, "bench/bench_row"], check=True, stdout=subprocess.DEVNULL)
+    for name in options.case:
+        X, y, X_test, _, _, _ = parts(name, 0)
+        task = {"model": "random_forest", "n_estimators": options.trees}
+        model = hone.fit(task, {"X": X, "y": y}, 0, validation="none").model
+        with tempfile.TemporaryDirectory() as folder:
+            file, rows = f"{folder}/model.hone", f"{folder}/rows"
+            model.save(file)
+            X_test[:2000].astype(float).tofile(rows)
+            done = subprocess.run([build / "bench/bench_row", file, rows], check=True, text=True,
+                                  stdout=subprocess.PIPE)
+            size = pathlib.Path(file).stat().st_size
+        print(f"{name}, {options.trees} trees: one row {done.stdout.strip()} us, file {size / 1e6:.1f} MB")
+
+
+def grid(options):
+    import hone
+    from sklearn.ensemble import RandomForestClassifier
+
+    keys = ("max_depth", "min_samples_split", "n_estimators")
+    values = ((5, 10, 15, 20, None), (2, 5, 10, 20), (25, 50, 100, 200))
+    configs = [dict(zip(keys, v)) for v in itertools.product(*values)]
+    threads = options.threads[0]
+    frame, y = frame_of("adult")
+    X, _, X_test, _, train, test = parts("adult", 0)
+    for name, table in (("as it is", frame), ("one-hot", data.table(
+            data.find(ROOT, "adult.csv.gz"), "income")[0].astype(np.float32))):
+        asked = [{"model": "random_forest", "max_features": "sqrt", **c} for c in configs]
+        start = time.perf_counter()
+        results = hone.train_many(asked, hone.Dataset(table, y), 0, validation=test, n_threads=threads)
+        ours = time.perf_counter() - start
+        losses = [r.loss for r in results]
+        print(f"hone, adult {name}: {ours:.2f} s, best accuracy {-min(losses):.4f}", flush=True)
+    start = time.perf_counter()
+    scores = []
+    for c in configs:
+        model = RandomForestClassifier(**c, n_jobs=threads, random_state=0).fit(X, y[train])
+        scores.append(model.score(X_test, y[test]))
+    theirs = time.perf_counter() - start
+    print(f"scikit-learn, a loop: {theirs:.2f} s, best accuracy {max(scores):.4f}; {theirs / ours:.1f}x "
+          "the one-hot time")
+
+
+def loss_of(model, X, y, name):
+    predicted = model.predict(X)
+    if name in REGRESSION:
+        return float(np.sqrt(np.mean((predicted - y) ** 2)))
+    return float(np.mean(predicted == y))
+
+
+def shape_of(model):
+    """(mean depth, mean leaves) of the trees."""
+    if hasattr(model, "output"):
+        return [float(np.mean(model.output(f"tree_{what}"))) for what in ("depth", "leaves")]
+    trees = [e.tree_ for e in model.estimators_]
+    return [float(np.mean([t.max_depth for t in trees])), float(np.mean([t.n_leaves for t in trees]))]
+
+
+def accuracy(options):
+    """Means over seeds, each with a split of its own; missing numbers at the median for scikit-learn."""
+    import hone
+
+    for name in options.case:
+        frame, target = frame_of(name)
+        if name in REGRESSION:
+            target = target.astype(float)
+        rows = {"hone": [], "scikit-learn": []}
+        for seed in range(options.pairs):
+            X, y, X_test, y_test, train, test = parts(name, seed)
+            features = options.features or ("none" if name in REGRESSION else "sqrt")
+            config = {"model": "random_forest", "n_estimators": options.trees, **dict(
+                pair.split("=") for pair in options.set)}
+            table = (frame.iloc[train], frame.iloc[test]) if options.native else (X, X_test)
+            ours = hone.fit(config, hone.Dataset(table[0], target[train]), seed, validation="none",
+                            n_threads=options.threads[0]).model
+            rows["hone"].append([loss_of(ours, table[1], target[test], name), *shape_of(ours)])
+            peer = makers(name, options.trees, options.threads[0])["scikit-learn"](seed)
+            peer.set_params(max_features=None if features == "none" else features)
+            peer.fit(X, y)
+            rows["scikit-learn"].append([loss_of(peer, X_test, y_test, name), *shape_of(peer)])
+        ours, peer = (np.array(rows[side]) for side in rows)
+        apart = ours[:, 0] - peer[:, 0]
+        error = apart.std(ddof=1) / np.sqrt(len(apart))
+        print(f"{name}, {len(apart)} seeds: {ours[:, 0].mean():.5f} against {peer[:, 0].mean():.5f}, difference "
+              f"{apart.mean():+.5f} (standard error {error:.5f}); mean depth {ours[:, 1].mean():.1f} and "
+              f"{peer[:, 1].mean():.1f}, leaves {ours[:, 2].mean():.0f} and {peer[:, 2].mean():.0f}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(prog="bench/forest", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("question", choices=("fit",))
+    parser.add_argument("question", choices=("fit", "row", "grid", "accuracy"))
     parser.add_argument("--case", nargs="*", default=["letter", "adult", "diamonds", "tall"])
     parser.add_argument("--peer", nargs="*", default=["sklearnex"])
     parser.add_argument("--threads", nargs="*", type=int, default=[2])
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=3, help="of runs; accuracy: seeds")
     parser.add_argument("--trees", type=int, default=100)
     parser.add_argument("--extra", action="store_true", help="extra-trees instead")
-    parser.add_argument("--native", action="store_true")
+    parser.add_argument("--native", action="store_true", help="accuracy: categories and holes as they are")
+    parser.add_argument("--features", help="accuracy: max_features of both")
+    parser.add_argument("--set", nargs="*", default=[], help="accuracy: hyperparameters of Hone, KEY=VALUE")
     options = parser.parse_args()
-    {"fit": fit}[options.question](options)
+    {"fit": fit, "row": row, "grid": grid, "accuracy": accuracy}[options.question](options)
 
 
 if __name__ == "__main__":
