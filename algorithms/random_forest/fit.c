@@ -6,7 +6,7 @@
  */
 #include "oob.h"
 
-enum { CHUNK = 8, SHARED_MOST = 128, WAVE = 128, WATCHED_WAVE = 32 };
+enum { CHUNK = 8, SHARED_MOST = 128, WAVE = 128, WATCHED_WAVE = 32, PARTED_LEAST = 1000 };
 
 typedef struct chunk {
     tree tree[CHUNK];
@@ -57,6 +57,12 @@ static hone_status grow_and_cut(void *context, int64_t b, hone_arena *scratch, h
     return forest_cut(full, w->stop, p->panel, p->classes, w->keep, scratch, &w->cut[b], error);
 }
 
+/* Whether trees are to be grown in parts: there are more threads, and enough rows to share. */
+static bool in_parts(const problem *p, int64_t count)
+{
+    return count < hone_threads(p->job->run) && p->rows >= PARTED_LEAST;
+}
+
 static hone_status build_chunk(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
                                hone_error *error)
 {
@@ -66,7 +72,10 @@ static hone_status build_chunk(const hone_fit_job *job, const int64_t key[HONE_K
               .first = key[0] * CHUNK,
               .keep = job->keep,
               .grown = ((chunk *)object)->tree};
-    HONE_TRY(hone_for_blocks(job->run, CHUNK, grow_full, &w, error));
+    if (in_parts(&p, CHUNK))
+        HONE_TRY(forest_grow_parts(&p, w.first, CHUNK, job->keep, w.grown, error));
+    else
+        HONE_TRY(hone_for_blocks(job->run, CHUNK, grow_full, &w, error));
     for (int b = 0; b < CHUNK; b++)
         if (!w.grown[b].n_nodes)
             return hone_fail(error, HONE_STOPPED, "random_forest", "no time for all trees");
@@ -80,6 +89,12 @@ static hone_status make_trees(const problem *p, const limits *stop, int64_t firs
                               bool share, cut_tree *out, hone_error *error)
 {
     wave w = {.problem = p, .stop = stop, .first = first, .keep = p->job->scratch, .cut = out};
+    if (!share && in_parts(p, count)) {
+        w.full = HONE_NEW(p->job->scratch, tree, count, 1);
+        if (!w.full)
+            return hone_no_memory(error);
+        HONE_TRY(forest_grow_parts(p, first, count, p->job->scratch, w.full, error));
+    }
     if (!share)
         return hone_for_blocks(p->job->run, count, grow_and_cut, &w, error);
     const void *object;

@@ -11,44 +11,27 @@
 
 static const uint64_t GOLDEN = UINT64_C(0x9e3779b97f4a7c15);
 
-enum { ROOT, BAG };
-
-void forest_bag(uint64_t seed, int64_t number, int64_t rows, int64_t draws, uint32_t *count)
-{
-    if (!draws) {
-        for (int64_t i = 0; i < rows; i++)
-            count[i] = 1;
-        return;
-    }
-    memset(count, 0, (size_t)rows * sizeof *count);
-    hone_stream s = hone_stream_of(seed, (uint64_t)number, BAG);
-    for (int64_t i = 0; i < draws; i++)
-        count[hone_below(&s, (uint64_t)rows)]++;
-}
-
-typedef struct segment {
-    int64_t first, last, depth, id;
-    uint64_t path;
-} segment;
-
 typedef struct growth {
     const problem *p;
     search s;
     hone_arena *keep, *scratch;
-    uint32_t *row, *spare; /* row: the bag, grouped by node */
-    uint32_t *order;       /* features; a permutation that every node puts back */
-    uint32_t *swap;        /* what it exchanged */
+    tree_bag bag; /* its rows are grouped by node */
+    int64_t most; /* nodes of up to so many rows are left for later */
+    later *rest;
+    int64_t room_rest;
+    uint32_t *order; /* features; a permutation that every node puts back */
+    uint32_t *swap;  /* what it exchanged */
     segment *stack;
-    int64_t top;
+    double *stat; /* of the segments in `stack` */
+    int64_t top, room;
     tree *t;
     int64_t room_entries, room_words;
-    double *cell, *spare_cell;    /* weight and moment of `row` */
-    int32_t *label, *spare_label; /* of `row`, when classes are counted */
-    uint8_t *left_of;             /* by code of a categorical feature: 1 goes left */
-    double deviation;             /* MEDIAN: of the node */
-    uint32_t *edge;               /* rows in the bins next to a coarse cut */
-    double *stat;                 /* of the segments in `stack` */
-    int64_t room;                 /* segments */
+    uint32_t *spare_row;
+    double *spare_cell;
+    int32_t *spare_label;
+    uint8_t *left_of; /* by code of a categorical feature: 1 goes left */
+    uint32_t *edge;   /* rows in the bins next to a coarse cut */
+    double deviation; /* MEDIAN: of the node */
     int64_t (*part)(parting *);
 } growth;
 
@@ -97,45 +80,36 @@ static bool push(growth *g, segment at, const double *stat)
     return true;
 }
 
-/* ---- a node ---- */
-
-static bool counts_classes(const problem *p)
+/* Leaves a node for later: a leaf whose `feature` says which. */
+static bool put_off(growth *g, const segment *at)
 {
-    return p->kind == COUNTS || p->kind == LOGS;
-}
-
-/* Weights and targets of `count` rows, added up in `stat`. */
-static void sum_rows(const growth *g, int64_t first, int64_t count, double *stat)
-{
-    const double *cell = g->cell + 2 * first;
-    memset(stat, 0, (size_t)g->p->width * sizeof *stat);
-    if (counts_classes(g->p)) {
-        for (int64_t i = 0; i < count; i++)
-            stat[1 + g->label[first + i]] += cell[2 * i];
-        for (int64_t k = 1; k <= g->p->classes; k++)
-            stat[0] += stat[k];
-        return;
+    const int64_t q = g->p->width;
+    later *l = g->rest;
+    if (l->count == g->room_rest) {
+        g->room_rest = 2 * g->room_rest + 16;
+        l->at = enlarged(g->keep, l->at, l->count, g->room_rest, sizeof *l->at);
+        l->stat = enlarged(g->keep, l->stat, l->count * q, g->room_rest * q, sizeof *l->stat);
+        if (!l->at || !l->stat)
+            return false;
     }
-    double w[4] = {0}, v[4] = {0};
-    int64_t i = 0;
-    for (; i + 4 <= count; i += 4)
-        for (int k = 0; k < 4; k++)
-            w[k] += cell[2 * (i + k)], v[k] += cell[2 * (i + k) + 1];
-    for (; i < count; i++)
-        w[0] += cell[2 * i], v[0] += cell[2 * i + 1];
-    stat[0] = w[0] + w[1] + w[2] + w[3], stat[1] = v[0] + v[1] + v[2] + v[3];
+    g->t->node[at->id] = (grown_node){.child = LATER, .feature = (int32_t)l->count};
+    memcpy(l->stat + l->count * q, g->stat + g->top * q, (size_t)q * sizeof *l->stat);
+    l->at[l->count++] = *at;
+    return true;
 }
+
+/* ---- a node ---- */
 
 /* True: nothing left to separate. */
 static bool load_node(growth *g, const segment *at)
 {
     search *s = &g->s;
     const problem *p = g->p;
-    s->row = g->row + at->first, s->m = at->last - at->first, s->path = at->path;
-    s->cell = g->cell + 2 * at->first;
-    s->label = g->label + at->first;
+    s->row = g->bag.row + at->first, s->m = at->last - at->first, s->path = at->path;
+    s->cell = g->bag.cell + 2 * at->first;
+    s->label = g->bag.label + at->first;
     memcpy(s->total, g->stat + g->top * p->width, (size_t)p->width * sizeof *s->total);
-    if (counts_classes(p))
+    if (forest_counts(p))
         return s->total[1 + s->label[0]] == s->total[0];
     const double w = s->cell[0], v = s->cell[1];
     for (int64_t i = 1; i < s->m; i++)
@@ -209,7 +183,7 @@ static bool close_leaf(growth *g, grown_node *node)
         return false;
     node->payload = (int32_t)g->t->n_entries;
     for (int32_t k = 0; k < p->classes; k++) {
-        const double w = counts_classes(p) ? t[1 + k] : k ? t[1] : t[0] - t[1];
+        const double w = forest_counts(p) ? t[1 + k] : k ? t[1] : t[0] - t[1];
         if (w > 0)
             g->t->entry[g->t->n_entries++] = (entry){k, w};
     }
@@ -306,14 +280,14 @@ static int64_t part_rows(growth *g, const segment *at, const split *best, int64_
 {
     const panel *x = g->p->panel;
     const feature_codes *f = &x->feature[best->feature];
-    const bool fine = f->fine >= 0 && !best->coarse, counts = counts_classes(g->p);
+    const bool fine = f->fine >= 0 && !best->coarse, counts = forest_counts(g->p);
     const uint32_t missing = fine ? CODE_MISSING : (uint32_t)f->bins;
     parting p = {.m = g->s.m,
-                 .row = g->row + at->first,
-                 .spare_row = g->spare,
-                 .cell = g->cell + 2 * at->first,
+                 .row = g->bag.row + at->first,
+                 .spare_row = g->spare_row,
+                 .cell = g->bag.cell + 2 * at->first,
                  .spare_cell = g->spare_cell,
-                 .label = counts ? g->label + at->first : NULL,
+                 .label = counts ? g->bag.label + at->first : NULL,
                  .spare_label = g->spare_label,
                  .coarse = x->coarse + best->feature,
                  .fine = fine ? x->fine + f->fine : NULL,
@@ -355,11 +329,12 @@ static bool write_set(growth *g, const split *best, bool heavier, grown_node *no
 /* The statistics of both sides; rows are parted. */
 static void sum_sides(growth *g, const segment *at, int64_t left)
 {
+    const problem *p = g->p;
     search *s = &g->s;
     const bool few = 2 * left <= s->m;
     double *sum = few ? s->left : s->right, *rest = few ? s->right : s->left;
-    sum_rows(g, few ? at->first : at->first + left, few ? left : s->m - left, sum);
-    for (int64_t k = 0; k < g->p->width; k++)
+    forest_sum_rows(p, &g->bag, few ? at->first : at->first + left, few ? left : s->m - left, sum);
+    for (int64_t k = 0; k < p->width; k++)
         rest[k] = s->total[k] - sum[k];
 }
 
@@ -428,111 +403,84 @@ static bool grow_node(growth *g, const segment *at)
 
 /* ---- a tree ---- */
 
-/* For balanced_subsample: rows of the bag over classes in it and rows of the class in it. */
-static void class_factors(const problem *p, const uint32_t *count, double *factor)
-{
-    double all = 0, kinds = 0;
-    memset(factor, 0, (size_t)p->classes * sizeof *factor);
-    for (int64_t i = 0; i < p->rows; i++)
-        factor[p->job->label[i]] += count[i];
-    for (int64_t k = 0; k < p->classes; k++)
-        all += factor[k], kinds += factor[k] > 0;
-    for (int64_t k = 0; k < p->classes; k++)
-        factor[k] = factor[k] > 0 ? all / (kinds * factor[k]) : 0;
-}
-
-/* Rows of the bag with their draws x weight; gives their number. */
-static int64_t fill_bag(growth *g, const uint32_t *count, const double *factor)
+/* Working memory for nodes of up to `n` rows. */
+static hone_status open_growth(growth *g, int64_t n, hone_error *error)
 {
     const problem *p = g->p;
-    int64_t m = 0;
-    for (int64_t i = 0; i < p->rows; i++) {
-        double w = count[i], v = 0;
-        if (factor) {
-            w = rint(w * p->raw_weight[i] * factor[p->job->label[i]] / p->weight_unit);
-            v = w * p->job->label[i];
-        } else {
-            v = p->moment ? w * p->moment[i] : 0;
-            w *= p->weight[i];
-        }
-        if (!(w > 0))
-            continue;
-        g->cell[2 * m] = w, g->cell[2 * m + 1] = v;
-        if (counts_classes(p))
-            g->label[m] = p->job->label[i];
-        g->row[m++] = (uint32_t)i;
-        g->s.tree_weight += w;
-    }
-    return m;
-}
-
-static hone_status open_growth(growth *g, hone_arena *scratch, hone_error *error)
-{
-    const problem *p = g->p;
-    const int64_t n = p->rows, d = p->panel->features;
-    const int64_t labels = counts_classes(p) ? n : 0;
+    hone_arena *scratch = g->scratch;
+    const int64_t d = p->panel->features, labels = forest_counts(p) ? n : 0;
     g->part = HONE_PICK(hone_run_isa(p->job->run), forest_part);
-    g->row = HONE_RAW(scratch, uint32_t, n, 1);
-    g->spare = HONE_RAW(scratch, uint32_t, n, 1);
+    g->spare_row = HONE_RAW(scratch, uint32_t, n, 1);
+    g->spare_cell = HONE_RAW(scratch, double, n, 2);
+    g->spare_label = HONE_RAW(scratch, int32_t, labels + 1, 1);
     g->edge = HONE_RAW(scratch, uint32_t, n, 1);
     g->order = HONE_RAW(scratch, uint32_t, d, 1);
     g->swap = HONE_RAW(scratch, uint32_t, d, 1);
-    g->cell = HONE_RAW(scratch, double, n, 2);
-    g->spare_cell = HONE_RAW(scratch, double, n, 2);
-    g->label = HONE_RAW(scratch, int32_t, labels + 1, 1);
-    g->spare_label = HONE_RAW(scratch, int32_t, labels + 1, 1);
     g->left_of = HONE_RAW(scratch, uint8_t, CODE_MISSING + 1, 1);
-    if (!g->row || !g->spare || !g->order || !g->swap || !g->cell || !g->spare_cell || !g->label ||
-        !g->spare_label || !g->left_of || !g->edge)
+    if (!g->spare_row || !g->spare_cell || !g->spare_label || !g->edge || !g->order || !g->swap ||
+        !g->left_of)
         return hone_no_memory(error);
     for (int64_t j = 0; j < d; j++)
         g->order[j] = (uint32_t)j;
-    return forest_search_open(&g->s, p, scratch, error);
+    g->s.min_leaf_weight = p->min_leaf_share * g->bag.weight;
+    g->s.tree_weight = g->bag.weight;
+    return forest_search_open(&g->s, p, n, scratch, error);
 }
 
-hone_status forest_grow(const problem *p, int64_t number, hone_arena *keep, hone_arena *scratch,
-                        tree *out, hone_error *error)
+static hone_status grow_nodes(growth *g, hone_error *error)
 {
-    *out = (tree){0};
-    if (hone_stopping(p->job->run) != HONE_GO)
-        return HONE_OK;
-    growth g = {.p = p, .keep = keep, .scratch = scratch, .t = out};
-    HONE_TRY(open_growth(&g, scratch, error));
-    uint32_t *count = HONE_RAW(scratch, uint32_t, p->rows, 1);
-    double *factor = p->raw_weight ? HONE_NEW(scratch, double, p->classes, 1) : NULL;
-    if (!count || (p->raw_weight && !factor))
-        return hone_no_memory(error);
-    forest_bag(p->job->seed, number, p->rows, p->draws, count);
-    if (factor)
-        class_factors(p, count, factor);
-    int64_t m = fill_bag(&g, count, factor);
-    if (!m) { /* no weight in the bag: all rows */
-        forest_bag(0, 0, p->rows, 0, count);
-        if (factor)
-            class_factors(p, count, factor);
-        m = fill_bag(&g, count, factor);
-    }
-    g.s.min_leaf_weight = p->min_leaf_share * g.s.tree_weight;
-    out->node = HONE_RAW(keep, grown_node, 2 * m + 1, 1);
-    if (!out->node)
-        return hone_no_memory(error);
-    const hone_stream root = hone_stream_of(p->job->seed, (uint64_t)number, ROOT);
-    out->n_nodes = 1;
-    sum_rows(&g, 0, m, g.s.total);
-    if (!push(&g, (segment){0, m, 0, 0, root.state}, g.s.total))
-        return hone_no_memory(error);
-    for (int64_t work = 0; g.top > 0;) {
-        const segment at = g.stack[--g.top];
-        if (!grow_node(&g, &at))
+    const problem *p = g->p;
+    for (int64_t work = 0; g->top > 0;) {
+        const segment at = g->stack[--g->top];
+        const int64_t m = at.last - at.first;
+        if (m <= g->most ? !put_off(g, &at) : !grow_node(g, &at))
             return hone_no_memory(error);
-        work += (at.last - at.first) * p->features;
+        work += m * p->features;
         if (work > 200000) {
             work = 0;
             if (hone_stopping(p->job->run) != HONE_GO) {
-                out->n_nodes = 0;
+                g->t->n_nodes = 0;
                 return HONE_OK;
             }
         }
     }
     return HONE_OK;
+}
+
+hone_status forest_grow_from(const problem *p, const tree_bag *rows, const segment *root,
+                             const double *stat, int64_t most, hone_arena *keep,
+                             hone_arena *scratch, tree *out, later *rest, hone_error *error)
+{
+    const int64_t m = root->last - root->first;
+    *out = (tree){0};
+    if (hone_stopping(p->job->run) != HONE_GO)
+        return HONE_OK;
+    growth g = {.p = p,
+                .keep = keep,
+                .scratch = scratch,
+                .bag = *rows,
+                .most = most,
+                .rest = rest,
+                .t = out};
+    HONE_TRY(open_growth(&g, m, error));
+    out->node = HONE_RAW(keep, grown_node, 2 * m + 1, 1);
+    segment first = *root;
+    first.id = 0;
+    if (!out->node || !push(&g, first, stat))
+        return hone_no_memory(error);
+    out->n_nodes = 1;
+    return grow_nodes(&g, error);
+}
+
+hone_status forest_grow(const problem *p, int64_t number, hone_arena *keep, hone_arena *scratch,
+                        tree *out, hone_error *error)
+{
+    tree_bag rows;
+    HONE_TRY(forest_fill_bag(p, number, scratch, &rows, error));
+    double *stat = HONE_RAW(scratch, double, p->width, 1);
+    if (!stat)
+        return hone_no_memory(error);
+    const segment root = forest_root(p, number, &rows);
+    forest_sum_rows(p, &rows, 0, rows.m, stat);
+    return forest_grow_from(p, &rows, &root, stat, 0, keep, scratch, out, NULL, error);
 }

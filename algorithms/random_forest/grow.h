@@ -61,9 +61,52 @@ typedef struct tree {
 /* In how many draws each row of the bag is; all 1 without bootstrap. */
 void forest_bag(uint64_t seed, int64_t number, int64_t rows, int64_t draws, uint32_t *count);
 
+/* The rows of a tree. Growing groups them by node. */
+typedef struct tree_bag {
+    int64_t m;
+    double weight; /* of all */
+    uint32_t *row;
+    double *cell;   /* m x 2: weight and moment */
+    int32_t *label; /* m; when classes are counted */
+} tree_bag;
+
+/* A node that is still to be grown: rows [first, last) of the bag. */
+typedef struct segment {
+    int64_t first, last, depth, id;
+    uint64_t path;
+} segment;
+
+/* Nodes that were left for later, and the statistics of their rows. */
+typedef struct later {
+    int64_t count;
+    segment *at;
+    double *stat;
+} later;
+
+enum { LATER = -2 }; /* `child` of such a node; `feature` says which */
+
+hone_status forest_fill_bag(const problem *p, int64_t number, hone_arena *arena, tree_bag *out,
+                            hone_error *error);
+segment forest_root(const problem *p, int64_t number, const tree_bag *rows);
+
+/* Weights and targets of `count` rows, added up in `stat`. */
+void forest_sum_rows(const problem *p, const tree_bag *b, int64_t first, int64_t count,
+                     double *stat);
+
+/* Grows the tree below a node, in `keep`; nodes of up to `most` rows are put in `rest`. Touches no
+ * row outside the node. n_nodes = 0: stopped before it was whole. */
+hone_status forest_grow_from(const problem *p, const tree_bag *rows, const segment *root,
+                             const double *stat, int64_t most, hone_arena *keep,
+                             hone_arena *scratch, tree *out, later *rest, hone_error *error);
+
 /* Grows tree `number` in `keep`. n_nodes = 0: stopped before it was whole. */
 hone_status forest_grow(const problem *p, int64_t number, hone_arena *keep, hone_arena *scratch,
                         tree *out, hone_error *error);
+
+/* Grows trees [first, first + count) in `keep`, on more threads than there are trees: the tops
+ * first, then what is below them side by side. The same trees as forest_grow, to the bit. */
+hone_status forest_grow_parts(const problem *p, int64_t first, int64_t count, hone_arena *keep,
+                              tree *out, hone_error *error);
 
 /* ---- the search for a split, between grow.c and search.c ---- */
 
@@ -119,7 +162,14 @@ typedef struct search {
     void (*sorted)(lanes *), (*binned)(lanes *), (*counted)(lanes *);
 } search;
 
-hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch, hone_error *error);
+/* For nodes of up to `n` rows. */
+hone_status forest_search_open(search *s, const problem *p, int64_t n, hone_arena *scratch,
+                               hone_error *error);
+
+static inline bool forest_counts(const problem *p)
+{
+    return p->kind == COUNTS || p->kind == LOGS;
+}
 
 /* The score of a whole node, on the scale of split scores. */
 double forest_score(const problem *p, const double *stat);

@@ -14,9 +14,10 @@
 
 enum { MOST = 8 };
 
-hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch, hone_error *error)
+hone_status forest_search_open(search *s, const problem *p, int64_t n, hone_arena *scratch,
+                               hone_error *error)
 {
-    const int64_t n = p->rows, q = p->width;
+    const int64_t q = p->width;
     int64_t most = BINS + 1; /* groups */
     for (int64_t j = 0; j < p->panel->features; j++) {
         const feature_codes *f = &p->panel->feature[j];
@@ -26,6 +27,8 @@ hone_status forest_search_open(search *s, const problem *p, hone_arena *scratch,
     }
     most = most < n ? most : n;
     *s = (search){.p = p,
+                  .tree_weight = s->tree_weight,
+                  .min_leaf_weight = s->min_leaf_weight,
                   .total = HONE_NEW(scratch, double, q, 3),
                   .key = HONE_RAW(scratch, uint64_t, n, 1),
                   .spare = HONE_RAW(scratch, uint64_t, n, 1),

@@ -134,14 +134,14 @@ class whole_tables:
         import hone
 
         self.hone, self.threads = hone, threads
-        self.data = hone.Dataset(frame.iloc[train], y[train])
+        self.rows, self.target = frame.iloc[train], y[train]
         self.test = frame.iloc[test]
         self.config = {"model": "random_forest", "n_estimators": options.trees,
                        "splitter": "random" if options.extra else "best"}
 
     def __call__(self, seed):
         self.seed = seed
-        self.data.clear_cache()
+        self.data = self.hone.Dataset(self.rows, self.target)
         return self
 
     def fit(self, X, y):

@@ -58,7 +58,7 @@ int main(int count, char **words)
     for (int pass = 0; pass < PASSES && times && out; pass++)
         for (size_t i = 0; i < rows; i++) {
             const double start = now();
-            if (hone_predictor_run(predictor, x + i * d, 1, HONE_PREDICTIONS, out, &why))
+            if (hone_predictor_run(predictor, x + i * d, 1, HONE_LABELS, out, &why))
                 return 1;
             times[n++] = now() - start;
         }

@@ -394,6 +394,27 @@ static void threads_do_not_change_a_bit(void **state)
     }
 }
 
+/* More threads than trees: branches are grown side by side. */
+static void branches_of_few_trees_are_those_of_one_thread(void **state)
+{
+    (void)state;
+    for (int64_t c = 0; c <= 3; c++)
+        for (int64_t trees = 1; trees <= 3; trees++) {
+            table t = c == 1 ? mixed(3000, 2, 300, 9) : rules(3000, 7, c, 9);
+            how h = {defaults(&t), 11, 1};
+            h.p.n_estimators = trees;
+            if (trees == 2)
+                h.p.max_leaf_nodes = count_of(100);
+            if (trees == 3)
+                h.p.criterion = c ? ENTROPY : ABSOLUTE_ERROR;
+            const uint64_t bits = fit_bits(&t, &h);
+            for (h.threads = 2; h.threads <= 16; h.threads *= 2)
+                for (h.siblings = 1; h.siblings <= 2; h.siblings++)
+                    assert_int_equal(fit_bits(&t, &h), bits);
+            free_table(&t);
+        }
+}
+
 static void instruction_sets_do_not_change_a_bit(void **state)
 {
     (void)state;
@@ -735,6 +756,7 @@ int main(void)
         cmocka_unit_test(it_learns_holes_and_categories),
         cmocka_unit_test(the_first_split_is_the_best_of_all),
         cmocka_unit_test(threads_do_not_change_a_bit),
+        cmocka_unit_test(branches_of_few_trees_are_those_of_one_thread),
         cmocka_unit_test(instruction_sets_do_not_change_a_bit),
         cmocka_unit_test(the_order_of_rows_does_not_matter_without_bootstrap),
         cmocka_unit_test(a_weight_is_a_repetition_without_bootstrap),
