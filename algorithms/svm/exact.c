@@ -13,24 +13,10 @@ enum { POLL = 64 };
 #define TINY 1e-12
 
 /* Share of `tol` that float32 kernel values may move a slope by without a second look. */
-#define DOUBT 0.125
+#define DOUBT 0.0625
 
-bool exact_possible(const problem *p)
-{
-    return p->panels->unit == 1;
-}
-
-/* Errors of kernel values have random signs; those of an exponent grow with the norms in it. */
-bool exact_matters(const problem *p)
-{
-    double square = 0, norm = 0;
-    for (int64_t v = 0; v < p->m; v++)
-        square += p->alpha[v] * p->alpha[v];
-    for (int64_t i = 0; i < p->n; i++)
-        norm = fmax(norm, (double)p->panels->norm[i]);
-    const double exponent = kernel_is_exponential(p->kernel) ? p->kernel->full_gamma * norm : 0;
-    return (1 + exponent) * (double)FLT_EPSILON * sqrt(square) > DOUBT * p->tol;
-}
+/* Entries of the points that are unpacked together. */
+enum { UNPACKED = 1 << 20 };
 
 /* ---- points ---- */
 
@@ -61,11 +47,23 @@ static void read_point(const problem *p, int64_t i, point *to)
     }
 }
 
-/* ---- the gradient ---- */
+/* ---- slopes ---- */
 
+/* Some points with weights, unpacked one after the other. */
+typedef struct bundle {
+    int64_t count, entries, most; /* most: entries that there is room for */
+    double *weight, *norm;
+    int64_t *start;
+    int32_t *column;
+    double *value;
+} bundle;
+
+/* sum over the bundle of weight K(point, id[l]) is added to g[l]. */
 typedef struct pass {
     const problem *p;
-    const double *weight; /* n: y alpha by row */
+    const bundle *b;
+    const int64_t *id;
+    int64_t count;
     double *g;
 } pass;
 
@@ -75,53 +73,74 @@ typedef struct desk {
     point at;
 } desk;
 
+static bool bundle_new(const problem *p, hone_arena *scratch, bundle *b)
+{
+    b->most = p->x->cols > UNPACKED ? p->x->cols : UNPACKED;
+    b->weight = HONE_RAW(scratch, double, p->n, 1);
+    b->norm = HONE_RAW(scratch, double, p->n, 1);
+    b->start = HONE_RAW(scratch, int64_t, p->n + 1, 1);
+    b->column = HONE_RAW(scratch, int32_t, b->most, 1);
+    b->value = HONE_RAW(scratch, double, b->most, 1);
+    return b->weight && b->norm && b->start && b->column && b->value;
+}
+
+/* Unpacks points from row `i` on whose weight is not 0, while there is room; gives where it ended.
+ */
+static int64_t fill_bundle(const problem *p, const double *weight, int64_t i, bundle *b)
+{
+    b->count = b->entries = 0;
+    for (; i < p->n && b->entries + p->x->cols <= b->most; i++) {
+        if (weight[i] == 0)
+            continue;
+        point at = {.column = b->column + b->entries, .value = b->value + b->entries};
+        read_point(p, i, &at);
+        b->weight[b->count] = weight[i];
+        b->norm[b->count] = at.norm;
+        b->start[b->count++] = b->entries;
+        b->entries += at.count;
+    }
+    b->start[b->count] = b->entries;
+    return i;
+}
+
 static bool desk_new(const problem *p, hone_arena *scratch, desk *d)
 {
     d->table = HONE_NEW(scratch, double, p->x->cols, EXACT_LANES);
     return d->table && point_new(p, scratch, &d->at);
 }
 
-/* Lane `lane` of the table becomes the point's values, or 0 again. */
-static void put_lane(const point *from, int64_t lane, bool clear, double *table)
+/* Lane `lane` of the table becomes point i, or 0 again. */
+static void put_lane(const problem *p, int64_t i, int64_t lane, bool clear, desk *d)
 {
-    for (int64_t t = 0; t < from->count; t++)
-        table[(int64_t)from->column[t] * EXACT_LANES + lane] = clear ? 0 : from->value[t];
-}
-
-static void add_point(const kernel *k, const point *from, double weight, const double *table,
-                      const double *norm, double *g)
-{
-    double sum[EXACT_LANES] = {0};
-    const bool manhattan = k->type == SVM_LAPLACIAN;
-    if (manhattan)
-        memcpy(sum, norm, sizeof sum);
-    HONE_PICK(k->isa, svm_exact_sums)
-    (from->column, from->value, from->count, table, manhattan, sum);
-    for (int64_t l = 0; l < EXACT_LANES; l++)
-        g[l] += weight * kernel_exact(k, sum[l], from->norm + norm[l]);
+    read_point(p, i, &d->at);
+    for (int64_t t = 0; t < d->at.count; t++)
+        d->table[(int64_t)d->at.column[t] * EXACT_LANES + lane] = clear ? 0 : d->at.value[t];
 }
 
 static void pass_block(const pass *a, int64_t block, desk *d)
 {
-    const problem *p = a->p;
-    const int64_t first = block * EXACT_LANES, left = p->n - first;
+    const kernel *k = a->p->kernel;
+    const bundle *b = a->b;
+    const int64_t first = block * EXACT_LANES, left = a->count - first;
     const int64_t lanes = left < EXACT_LANES ? left : EXACT_LANES;
-    double norm[EXACT_LANES] = {0}, g[EXACT_LANES] = {0};
+    const bool manhattan = k->type == SVM_LAPLACIAN;
+    double norm[EXACT_LANES] = {0};
     for (int64_t l = 0; l < lanes; l++) {
-        read_point(p, first + l, &d->at);
-        put_lane(&d->at, l, false, d->table);
+        put_lane(a->p, a->id[first + l], l, false, d);
         norm[l] = d->at.norm;
     }
-    for (int64_t i = 0; i < p->n && (i % POLL || hone_stopping(p->run) == HONE_GO); i++)
-        if (a->weight[i] != 0) {
-            read_point(p, i, &d->at);
-            add_point(p->kernel, &d->at, a->weight[i], d->table, norm, g);
-        }
-    for (int64_t l = 0; l < lanes; l++) {
-        read_point(p, first + l, &d->at);
-        put_lane(&d->at, l, true, d->table);
+    for (int64_t i = 0; i < b->count && (i % POLL || hone_stopping(a->p->run) == HONE_GO); i++) {
+        double sum[EXACT_LANES] = {0};
+        if (manhattan)
+            memcpy(sum, norm, sizeof sum);
+        HONE_PICK(k->isa, svm_exact_sums)
+        (b->column + b->start[i], b->value + b->start[i], b->start[i + 1] - b->start[i], d->table,
+         manhattan, sum);
+        for (int64_t l = 0; l < lanes; l++)
+            a->g[first + l] += b->weight[i] * kernel_exact(k, sum[l], b->norm[i] + norm[l]);
     }
-    memcpy(a->g + first, g, (size_t)lanes * sizeof *g);
+    for (int64_t l = 0; l < lanes; l++)
+        put_lane(a->p, a->id[first + l], l, true, d);
 }
 
 static hone_status pass_apart(void *context, int64_t block, hone_arena *scratch, hone_error *error)
@@ -134,28 +153,83 @@ static hone_status pass_apart(void *context, int64_t block, hone_arena *scratch,
     return HONE_OK;
 }
 
-hone_status exact_gradient(problem *p, hone_arena *scratch, bool *done, hone_error *error)
+static hone_status pass_run(pass *a, hone_arena *scratch, hone_error *error)
 {
-    const int64_t blocks = (p->n + EXACT_LANES - 1) / EXACT_LANES;
+    const problem *p = a->p;
+    const int64_t blocks = (a->count + EXACT_LANES - 1) / EXACT_LANES;
+    if (!p->inside && blocks > 1) {
+        HONE_TRY(hone_for_blocks(p->run, blocks, pass_apart, a, error));
+        hone_work(p->run, a->b->entries * a->count);
+        return HONE_OK;
+    }
+    desk d;
+    if (!desk_new(p, scratch, &d))
+        return hone_no_memory(error);
+    for (int64_t b = 0; b < blocks; b++)
+        pass_block(a, b, &d);
+    return HONE_OK;
+}
+
+/* g of rows id[0 .. count) in double; not done when the run stops meanwhile. */
+static hone_status slopes(const problem *p, const int64_t *id, int64_t count, double *g, bool *done,
+                          hone_arena *scratch, hone_error *error)
+{
     double *weight = HONE_NEW(scratch, double, p->n, 1);
-    pass a = {p, weight, HONE_RAW(scratch, double, p->n, 1)};
-    if (!weight || !a.g)
+    bundle b;
+    if (!weight || !bundle_new(p, scratch, &b))
         return hone_no_memory(error);
     for (int64_t v = 0; v < p->m; v++)
         weight[row_of(p, v)] += p->sign[v] * p->alpha[v];
-    if (p->inside) {
-        desk d;
-        if (!desk_new(p, scratch, &d))
-            return hone_no_memory(error);
-        for (int64_t b = 0; b < blocks; b++)
-            pass_block(&a, b, &d);
-    } else {
-        HONE_TRY(hone_for_blocks(p->run, blocks, pass_apart, &a, error));
-        hone_work(p->run, p->n * p->n);
+    pass a = {p, &b, id, count, g};
+    for (int64_t i = 0; i < p->n && hone_stopping(p->run) == HONE_GO;) {
+        i = fill_bundle(p, weight, i, &b);
+        HONE_TRY(pass_run(&a, scratch, error));
     }
     *done = hone_stopping(p->run) == HONE_GO;
+    return HONE_OK;
+}
+
+hone_status exact_gradient(problem *p, hone_arena *scratch, bool *done, hone_error *error)
+{
+    double *g = HONE_NEW(scratch, double, p->n, 1);
+    int64_t *id = HONE_RAW(scratch, int64_t, p->n, 1);
+    if (!g || !id)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < p->n; i++)
+        id[i] = i;
+    HONE_TRY(slopes(p, id, p->n, g, done, scratch, error));
     if (*done)
-        memcpy(p->g, a.g, (size_t)p->n * sizeof *p->g);
+        memcpy(p->g, g, (size_t)p->n * sizeof *p->g);
+    return HONE_OK;
+}
+
+/* Errors of kernel values have random signs; those of an exponent grow with the norms in it. */
+static bool could_matter(const problem *p)
+{
+    double square = 0, norm = 0;
+    for (int64_t v = 0; v < p->m; v++)
+        square += p->alpha[v] * p->alpha[v];
+    for (int64_t i = 0; i < p->n; i++)
+        norm = fmax(norm, (double)p->panels->norm[i]);
+    const double exponent = kernel_is_exponential(p->kernel) ? p->kernel->full_gamma * norm : 0;
+    return (1 + exponent) * (double)FLT_EPSILON * sqrt(square) > DOUBT * p->tol;
+}
+
+hone_status exact_matters(const problem *p, bool *matters, hone_arena *scratch, hone_error *error)
+{
+    *matters = p->panels->unit == 1 && could_matter(p);
+    if (!*matters)
+        return HONE_OK;
+    double g[EXACT_LANES] = {0}, worst = 0;
+    int64_t id[EXACT_LANES] = {0};
+    const int64_t count = p->n < EXACT_LANES ? p->n : EXACT_LANES;
+    for (int64_t l = 0; l < count; l++)
+        id[l] = l * p->n / count;
+    bool done;
+    HONE_TRY(slopes(p, id, count, g, &done, scratch, error));
+    for (int64_t l = 0; l < count; l++)
+        worst = fmax(worst, fabs(g[l] - p->g[id[l]]));
+    *matters = !done || !(worst <= DOUBT * p->tol);
     return HONE_OK;
 }
 

@@ -6,11 +6,10 @@
 
 #include "solve.h"
 
-/* Whether float32 kernel values could have moved the gap by a good part of `tol`. */
-bool exact_matters(const problem *p);
-
-/* Whether there are such values: not when data were divided to keep squares finite. */
-bool exact_possible(const problem *p);
+/* Whether float32 kernel values moved slopes by a good part of `tol`: by a bound, and where that
+ * is not enough as seen on a few rows. Never when data were divided to keep squares finite: there
+ * are no such values then. */
+hone_status exact_matters(const problem *p, bool *matters, hone_arena *scratch, hone_error *error);
 
 /* p->g anew, from alpha; unchanged when the run stops meanwhile. Cost: n d for each row whose alpha
  * is not 0. */

@@ -235,7 +235,7 @@ static hone_status refine(solver *s, hone_error *error)
     problem *p = s->p;
     const double tol = p->tol;
     double last = INFINITY;
-    p->doubtful = exact_matters(p) && exact_possible(p);
+    HONE_TRY(exact_matters(p, &p->doubtful, s->scratch, error));
     while (p->doubtful && goes_on(p)) {
         bool done;
         HONE_TRY(exact_gradient(p, s->scratch, &done, error));
