@@ -13,7 +13,7 @@ enum { POLL = 64 };
 #define TINY 1e-12
 
 /* Share of `tol` that float32 kernel values may move a slope by without a second look. */
-#define DOUBT 0.0625
+#define DOUBT (1.0 / 64)
 
 /* Entries of the points that are unpacked together. */
 enum { UNPACKED = 1 << 20 };

@@ -11,6 +11,9 @@ enum {
     QUERIES = 96  /* kernel rows computed together */
 };
 
+/* Share of tol that leaves room for the rounding of float32 kernel values. */
+#define NEAR 0.9375
+
 bool solve_is_small(int64_t n, int64_t m)
 {
     return m <= SMALL && m == n;
@@ -215,12 +218,19 @@ static bool goes_on(const problem *p)
     return p->iterations < p->max_iter && hone_stopping(p->run) == HONE_GO;
 }
 
-static hone_status attempt(solver *s, hone_error *error)
+/* Until the gap, as float32 kernel values have it, is below `share` of tol. */
+static hone_status attempt(solver *s, double share, hone_error *error)
 {
+    problem *p = s->p;
+    const double tol = p->tol;
+    hone_status status = HONE_OK;
+    p->tol = share * tol;
     if (s->working)
-        return working_run(s->working, error);
-    run_small(s->p, s->whole);
-    return HONE_OK;
+        status = working_run(s->working, error);
+    else
+        run_small(p, s->whole);
+    p->tol = tol;
+    return status;
 }
 
 static double gap_of(const problem *p)
@@ -233,14 +243,13 @@ static double gap_of(const problem *p)
 static hone_status refine(solver *s, hone_error *error)
 {
     problem *p = s->p;
-    const double tol = p->tol;
     double last = INFINITY;
     HONE_TRY(exact_matters(p, &p->doubtful, s->scratch, error));
     while (p->doubtful && goes_on(p)) {
         bool done;
         HONE_TRY(exact_gradient(p, s->scratch, &done, error));
         const double gap = gap_of(p);
-        if (!done || gap < tol) {
+        if (!done || gap < p->tol) {
             p->doubtful = !done;
             return HONE_OK;
         }
@@ -249,10 +258,7 @@ static hone_status refine(solver *s, hone_error *error)
             return exact_gradient(p, s->scratch, &done, error);
         }
         last = gap;
-        p->tol = tol / 2;
-        const hone_status status = attempt(s, error);
-        p->tol = tol;
-        HONE_TRY(status);
+        HONE_TRY(attempt(s, 0.5, error));
     }
     return HONE_OK;
 }
@@ -270,7 +276,7 @@ hone_status solver_run(solver *s, hone_error *error)
             HONE_TRY(working_start(s->working, error));
         else if (p->nu > 0)
             start_small(p, s->whole);
-        HONE_TRY(attempt(s, error));
+        HONE_TRY(attempt(s, NEAR, error));
         HONE_TRY(refine(s, error));
     }
     if (hone_stopping(p->run) == HONE_ABANDON)
