@@ -1,5 +1,5 @@
 /* From a fit job to dual problems, and from their solutions to the state. Classification solves one
- * problem per pair of classes (one against one); small ones side by side, large ones in turn. */
+ * problem per pair of classes, or one per class; small ones side by side, large ones in turn. */
 #include "fit.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 
 /* One problem of the fit: rows `row[0 .. n)` of the data, ascending. */
 typedef struct part {
-    int64_t a, b; /* classes */
+    int64_t a, b; /* classes; b < 0: all others */
     int64_t n;
     int64_t *row;
     bool whole;   /* every row, in order */
@@ -26,6 +26,7 @@ typedef struct fit {
     const svm_params *params;
     const hone_panels *panels;
     kernel kernel;
+    bool rest;        /* one against the rest */
     double gamma, nu; /* nu: 0 unless that is the formulation */
     double *cost;     /* n: C of each row, in units of the kernel */
     part *parts;
@@ -83,7 +84,8 @@ static hone_status list_part(fit *f, part *p, int64_t a, int64_t b, hone_error *
     for (int pass = 0; pass < 2; pass++) {
         int64_t count = 0;
         for (int64_t i = 0; i < n; i++) {
-            if (!(f->cost[i] > 0) || (job->label && job->label[i] != a && job->label[i] != b))
+            if (!(f->cost[i] > 0) ||
+                (job->label && b >= 0 && job->label[i] != a && job->label[i] != b))
                 continue;
             if (pass)
                 p->row[count] = i;
@@ -103,15 +105,18 @@ static hone_status list_pairs(fit *f, hone_error *error)
     const hone_fit_job *job = f->job;
     const int64_t k = job->shape.outputs;
     bool *present = HONE_NEW(job->scratch, bool, k, 1);
-    f->parts = HONE_NEW(job->scratch, part, k * (k - 1) / 2, 1);
+    f->parts = HONE_NEW(job->scratch, part, f->rest ? k : k * (k - 1) / 2, 1);
     if (!present || !f->parts)
         return hone_no_memory(error);
     for (int64_t i = 0; i < job->x.rows; i++)
         present[job->label[i]] = present[job->label[i]] || f->cost[i] > 0;
-    for (int64_t a = 0; a < k; a++)
-        for (int64_t b = a + 1; b < k; b++)
+    for (int64_t a = 0; a < k; a++) {
+        if (f->rest && present[a])
+            HONE_TRY(list_part(f, &f->parts[f->n_parts++], a, -1, error));
+        for (int64_t b = a + 1; b < k && !f->rest; b++)
             if (present[a] && present[b])
                 HONE_TRY(list_part(f, &f->parts[f->n_parts++], a, b, error));
+    }
     return HONE_OK;
 }
 
@@ -265,6 +270,9 @@ static hone_status solve_parts(fit *f, hone_error *error)
 /* As a logit. */
 #define CERTAIN 16
 
+/* More than any margin. */
+#define NEVER 0x1p1000
+
 /* Support vectors by class, each row once. `slot`: by row, its number among them or -1. */
 static hone_status list_vectors(const fit *f, svm_state *s, int64_t *slot, hone_error *error)
 {
@@ -350,10 +358,13 @@ static void copy_part(const fit *f, const part *p, svm_state *s, const int64_t *
         const int64_t at = slot[p->row[i]];
         if (at < 0)
             continue;
-        const int64_t other = !job->label ? 0 : job->label[p->row[i]] == p->a ? p->b - 1 : p->a;
+        const int64_t other = !job->label                     ? 0
+                              : f->rest                       ? p->a
+                              : job->label[p->row[i]] == p->a ? p->b - 1
+                                                              : p->a;
         s->coef[at * s->n_coefs + other] = p->coef[i] / f->kernel.scale;
     }
-    const int64_t pair = job->label ? svm_pair(p->a, p->b, k) : 0;
+    const int64_t pair = !job->label ? 0 : f->rest ? p->a : svm_pair(p->a, p->b, k);
     s->intercept[pair] = -p->rho;
     if (s->n_sigmoids) {
         s->sigmoid_a[pair] = p->sigmoid.a;
@@ -369,7 +380,13 @@ static void copy_part(const fit *f, const part *p, svm_state *s, const int64_t *
 static void settle_absent(const fit *f, svm_state *s, const bool *present)
 {
     const int64_t k = f->job->shape.outputs;
-    for (int64_t a = 0; a < k; a++)
+    for (int64_t a = 0; a < k && f->rest; a++)
+        if (!present[a]) {
+            s->intercept[a] = -NEVER;
+            if (s->n_sigmoids)
+                s->sigmoid_b[a] = CERTAIN;
+        }
+    for (int64_t a = 0; a < k && !f->rest; a++)
         for (int64_t b = a + 1; b < k; b++)
             if (present[a] != present[b]) {
                 s->intercept[svm_pair(a, b, k)] = present[a] ? 1 : -1;
@@ -388,8 +405,8 @@ static hone_status make_state(const fit *f, svm_state *s, hone_error *error)
         return hone_no_memory(error);
     HONE_TRY(list_vectors(f, s, slot, error));
     s->n_rows = n, s->gamma = f->gamma, s->converged = 1;
-    s->n_coefs = job->label ? k - 1 : 1;
-    s->n_pairs = job->label ? k * (k - 1) / 2 : 1;
+    s->n_coefs = f->rest ? k : job->label ? k - 1 : 1;
+    s->n_pairs = f->rest ? k : job->label ? k * (k - 1) / 2 : 1;
     s->n_sigmoids = job->label && f->params->probability ? s->n_pairs : 0;
     s->coef = HONE_NEW(job->keep, double, s->n_sv, s->n_coefs);
     s->intercept = HONE_NEW(job->keep, double, s->n_pairs, 1);
@@ -427,6 +444,7 @@ hone_status svm_fit(const hone_fit_job *job, void *state, hone_error *error)
     f.kernel = kernel_of(f.params, f.gamma, f.panels, hone_run_isa(job->run));
     HONE_TRY(find_costs(&f, error));
     if (job->shape.task == HONE_CLASSIFICATION) {
+        f.rest = svm_against_rest(f.params, job->shape.outputs);
         HONE_TRY(list_pairs(&f, error));
     } else {
         f.parts = HONE_NEW(job->scratch, part, 1, 1);

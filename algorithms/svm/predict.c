@@ -85,9 +85,10 @@ hone_status svm_prepare(const hone_shape *shape, const void *params, void *state
 
 /* ---- decisions ---- */
 
-/* Adds vectors [first, first + count) to sum[r][class][coefficient]. */
-static void add_vectors(const svm_state *s, int64_t classes, int64_t first, int64_t count,
-                        const float *values, int64_t rows, hone_isa isa, double *sum)
+/* Adds vectors [first, first + count) to sum[r][class][coefficient]; against the rest, all to the
+ * first class. */
+static void add_vectors(const svm_state *s, int64_t classes, bool rest, int64_t first,
+                        int64_t count, const float *values, int64_t rows, hone_isa isa, double *sum)
 {
     const struct svm_prepared *p = s->prepared;
     const int64_t cols = p->cols, end = first + count;
@@ -96,7 +97,10 @@ static void add_vectors(const svm_state *s, int64_t classes, int64_t first, int6
         (values, WIDTH, rows, p->coef + first, hone_panel_count(count) * HONE_LANES, sum, classes);
         return;
     }
-    for (int64_t c = 0; c < classes; c++) {
+    if (rest)
+        HONE_PICK(isa, svm_combine_many)
+    (values, WIDTH, rows, p->coef + first * cols, cols, count, sum, classes * cols);
+    for (int64_t c = 0; c < classes && !rest; c++) {
         const int64_t from = s->class_start[c] > first ? s->class_start[c] : first;
         const int64_t to = s->class_start[c + 1] < end ? s->class_start[c + 1] : end;
         if (from < to)
@@ -168,6 +172,20 @@ static void give_probabilities(const svm_state *s, int64_t k, const double *deci
     }
 }
 
+/* One against the rest: sum[c] belongs to class c. */
+static void score_classes(const svm_state *s, int64_t k, const double *sum, double *score)
+{
+    double all = 0;
+    for (int64_t c = 0; c < k; c++) {
+        score[c] = sum[c] + s->intercept[c];
+        if (s->n_sigmoids)
+            score[c] = fmax(sigmoid_at(s->sigmoid_a[c], s->sigmoid_b[c], score[c]), LEAST);
+        all += score[c];
+    }
+    for (int64_t c = 0; c < k && s->n_sigmoids; c++)
+        score[c] /= all;
+}
+
 static void finish_row(const hone_predict_job *job, const double *sum, double *decision,
                        double *room, double *score)
 {
@@ -175,6 +193,10 @@ static void finish_row(const hone_predict_job *job, const double *sum, double *d
     const int64_t k = job->shape.outputs;
     if (job->shape.task == HONE_REGRESSION) {
         score[0] = sum[0] + s->intercept[0];
+        return;
+    }
+    if (svm_against_rest(job->params, k)) {
+        score_classes(s, k, sum, score);
         return;
     }
     score_pairs(s, k, sum, decision);
@@ -219,11 +241,12 @@ static hone_status predict_block(void *context, int64_t block, hone_arena *scrat
         return hone_no_memory(error);
     hone_queries_read(panels, &job->x, first, rows, p->kernel.isa, &buffer, &q);
     const int64_t all = hone_panel_count(panels->n);
+    const bool rest = job->shape.task == HONE_CLASSIFICATION && svm_against_rest(job->params, k);
     for (int64_t at = 0; at < all; at += PANELS) {
         const int64_t count = all - at < PANELS ? all - at : PANELS, v = at * HONE_LANES;
         kernel_block(&p->kernel, &q, panels, at, count, map, values, WIDTH);
         const int64_t true_count = panels->n - v < WIDTH ? panels->n - v : WIDTH;
-        add_vectors(s, k, v, true_count, values, rows, p->kernel.isa, sum);
+        add_vectors(s, k, rest, v, true_count, values, rows, p->kernel.isa, sum);
     }
     for (int64_t i = 0; i < rows * cell; i++)
         sum[i] *= p->kernel.scale;

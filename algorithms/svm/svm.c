@@ -6,6 +6,7 @@
 static const char *const KERNELS[] = {"linear", "poly", "rbf", "sigmoid", "laplacian", NULL};
 static const char *const GAMMAS[] = {"scale", "auto", NULL};
 static const char *const FORMULATIONS[] = {"c", "nu", NULL};
+static const char *const MULTIPLE[] = {"ovo", "ovr", NULL};
 static const char *const WEIGHTS[] = {"none", "balanced", NULL};
 
 static const char *const WITH_GAMMA[] = {"poly", "rbf", "sigmoid", "laplacian", NULL};
@@ -47,6 +48,9 @@ static const hone_param PARAMS[] = {
     HONE_CHOICE_PARAM(svm_params, class_weight, WEIGHTS,
         .help = "balanced multiplies C by rows / (classes * rows of the class).",
         .default_value = SVM_UNWEIGHTED, .tasks = HONE_CLASSIFICATION),
+    HONE_CHOICE_PARAM(svm_params, multi_class, MULTIPLE,
+        .help = "More than two classes: a problem for each pair and their votes, or each against the rest.",
+        .default_value = SVM_ONE_VS_ONE, .fixed = true, .tasks = HONE_CLASSIFICATION),
     HONE_BOOL_PARAM(svm_params, shrinking, .help = "Sets aside rows that no longer move while it solves.",
         .default_value = 1, .fixed = true),
     HONE_INT_PARAM(svm_params, max_iter, .help = "Most pairs of rows that a solver moves.",
@@ -95,8 +99,9 @@ static hone_status check(const hone_shape *shape, const void *params, const void
     const svm_params *p = params;
     const int64_t k = shape->outputs;
     const bool classes = shape->task == HONE_CLASSIFICATION;
-    const int64_t pairs = classes ? k * (k - 1) / 2 : 1;
-    if (s->n_coefs != (classes ? k - 1 : 1) || s->n_pairs != pairs)
+    const bool rest = classes && svm_against_rest(p, k);
+    const int64_t pairs = rest ? k : classes ? k * (k - 1) / 2 : 1;
+    if (s->n_coefs != (rest ? k : classes ? k - 1 : 1) || s->n_pairs != pairs)
         return hone_fail(error, HONE_CORRUPT, "model.state",
                          "n_coefs and n_pairs do not belong to %lld classes", (long long)k);
     if (s->n_sigmoids != (classes && p->probability ? pairs : 0))

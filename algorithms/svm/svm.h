@@ -7,6 +7,7 @@
 enum { SVM_LINEAR, SVM_POLY, SVM_RBF, SVM_SIGMOID, SVM_LAPLACIAN };
 enum { SVM_SCALE, SVM_AUTO };
 enum { SVM_FORMULATION_C, SVM_FORMULATION_NU };
+enum { SVM_ONE_VS_ONE, SVM_ONE_VS_REST };
 enum { SVM_UNWEIGHTED, SVM_BALANCED };
 
 /* Kernel rows that one fit keeps: at most this many bytes, and what trials may share. */
@@ -16,12 +17,13 @@ typedef struct svm_params {
     double C, coef0, epsilon, nu, tol;
     hone_amount gamma;
     int64_t degree, max_iter;
-    int kernel, formulation, class_weight;
+    int kernel, formulation, class_weight, multi_class;
     bool shrinking, probability;
 } svm_params;
 
 /* Support vectors stand once, ordered by class. A vector of class a has n_coefs = classes - 1
- * coefficients, as in LIBSVM: towards class b in column b if b < a, else b - 1. */
+ * coefficients, as in LIBSVM: towards class b in column b if b < a, else b - 1. One against the
+ * rest has a column and a "pair" for each class. */
 typedef struct svm_state {
     int64_t n_sv, n_dense, n_sparse, n_entries; /* dense + sparse = all, and one of them 0 */
     int64_t n_coefs, n_pairs, n_sigmoids, n_rows, iterations, converged;
@@ -40,5 +42,11 @@ typedef struct svm_state {
     double *sigmoid_a, *sigmoid_b; /* n_sigmoids = n_pairs when probabilities were asked for */
     struct svm_prepared *prepared; /* panels of the vectors */
 } svm_state;
+
+/* Whether each of `classes` has a problem of its own; two classes are one pair either way. */
+static inline bool svm_against_rest(const svm_params *p, int64_t classes)
+{
+    return p->multi_class == SVM_ONE_VS_REST && classes > 2;
+}
 
 #endif

@@ -64,8 +64,10 @@ typedef struct hone_options {
     const hone_model *warm_from; /**< the only warm start; named in the record */
     double *out_of_fold;         /**< rows x outputs scores of validation rows, NaN elsewhere */
     hone_keep keep;              /**< what model_dir and keep_model are for */
-    bool race; /**< lists and searches: the best loss so far is the cutoff of each trial that
-                    begins; which trials it cuts short depends on what finished first */
+    bool race;     /**< lists and searches: the best loss so far is the cutoff of each trial that
+                        begins; which trials it cuts short depends on what finished first */
+    bool unjudged; /**< HONE_VALIDATE_NONE without the training loss, which is NaN then: for callers
+                        that want the model alone */
 } hone_options;
 
 /** How a run ended. */

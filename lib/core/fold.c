@@ -234,8 +234,12 @@ static hone_status fit_and_judge(hone_fitting *f, int32_t fold, hone_candidate *
     hone_training_stage(t, "fit", fold, 0, FIT_SHARE);
     HONE_TRY(fit_or_constant(f, error));
     const int64_t fitted = hone_clock();
-    hone_training_stage(t, "judge", fold, FIT_SHARE, 1);
-    HONE_TRY(hone_judge(f, fold, error));
+    if (t->options.unjudged && t->validation == HONE_VALIDATE_NONE) {
+        hone_result_put(r, "partial", fold, 0);
+    } else {
+        hone_training_stage(t, "judge", fold, FIT_SHARE, 1);
+        HONE_TRY(hone_judge(f, fold, error));
+    }
     hone_result_put(r, "fit_seconds", fold, (double)(fitted - start) * 1e-9);
     hone_result_put(r, "predict_seconds", fold, (double)(hone_clock() - fitted) * 1e-9);
     hone_result_put(r, "shared_seconds", fold, f->table.seconds + f->door.seconds);

@@ -175,7 +175,8 @@ static void log_end(const hone_training *t)
 {
     char loss[HONE_NUMBER_SIZE];
     hone_number_text(t->result->loss, loss);
-    hone_training_log(t, HONE_INFO, "loss %s", loss);
+    if (!isnan(t->result->loss))
+        hone_training_log(t, HONE_INFO, "loss %s", loss);
     if (t->result->end == HONE_END_CUTOFF)
         hone_training_log(t, HONE_INFO, "stopped at the cutoff after %d of %d folds",
                           (int)t->result->folds, (int)t->folds);

@@ -1,6 +1,8 @@
 /* Reads an svm model's members. */
 #include "interop/svm.h"
 
+#include <string.h>
+
 #include "interop/state.h"
 
 static double *doubles(const hone_model *m, const char *name, hone_arena *arena)
@@ -32,6 +34,10 @@ hone_status hone_svm_view_of(const hone_model *m, hone_arena *arena, hone_svm_vi
                              hone_error *error)
 {
     const bool classes = m->task == HONE_CLASSIFICATION;
+    if (classes && m->fitted->shape.outputs > 2 &&
+        !strcmp(hone_model_choice(m, "multi_class"), "ovr"))
+        return hone_fail(error, HONE_UNSUPPORTED, "multi_class",
+                         "classes against the rest are not there in this format; ovo is");
     *s = (hone_svm_view){.kernel = hone_model_choice(m, "kernel"),
                          .gamma = hone_model_number(m, "gamma"),
                          .coef0 = hone_model_param(m, "coef0"),

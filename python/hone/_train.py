@@ -111,7 +111,7 @@ def build_options(*, budget: Any = None, fidelity: str | None = None, validation
                   deadline: Any = None, memory_cap: Any = None, work_limit: Any = None, cutoff: Any = None,
                   strict: bool = False, refit: bool = True, warm_from: Model | None = None,
                   isa: str | None = None, model_dir: Any = None, keep_model: bool = False, keep: str | None = None,
-                  race: bool = False) -> dict[str, Any]:
+                  race: bool = False, unjudged: bool = False) -> dict[str, Any]:
     """The library's options from the keyword arguments of `train`."""
     o = _validation(validation)
     if budget is not None:
@@ -146,6 +146,8 @@ def build_options(*, budget: Any = None, fidelity: str | None = None, validation
         raise ArgumentError(f"all, best or none is needed, not {keep!r}", "keep")
     if race:
         o["race"] = True
+    if unjudged:
+        o["unjudged"] = True
     if keep is not None:
         o["keep"] = _KEEP[keep]
     return {**o, "isa": _ISA[isa], "strict": bool(strict), "no_refit": not refit, "keep_model": keep_model}
@@ -211,7 +213,10 @@ def train(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[st
 
 def fit(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[str] | None = None, *,
         verbose: int = 0, progress: Any = None, instance: Any = None, **options: Any) -> Result:
-    """The same as `train`, with the model and the full result. Options are those of `train`."""
+    """The same as `train`, with the model and the full result. Options are those of `train`.
+
+    One option more: `unjudged` spares the training loss of `validation='none'`, which is NaN then.
+    """
     found = _run(cfg, dataset, seed, verbose, progress, instance,
                  dict(options, model_dir=model_dir, keep_model=True))
     result = Result(found)

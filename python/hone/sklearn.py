@@ -89,7 +89,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         if weight is not None:
             data["sample_weight"] = weight
         config = self._config(float(X.shape[0]) if weight is None else float(weight.sum()))
-        found = train_model(config, data, self._seed(), validation="none", n_threads=self._threads())
+        found = train_model(config, data, self._seed(), validation="none", unjudged=True,
+                            n_threads=self._threads())
         self.model_ = found.model  # type: ignore[assignment]
 
     def _ready(self, X: Any) -> Any:

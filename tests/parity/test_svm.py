@@ -194,6 +194,21 @@ class Truth(unittest.TestCase):
             beta[peer.support_] = peer.dual_coef_[0]
             self.agree(ours, check(K, sign, beta, C, None)[0], gap, fit, "laplacian")
 
+    def test_one_against_the_rest(self):
+        """Decisions of each class are those of LIBSVM's machine for it; probabilities agree with labels."""
+        x, y = table("vehicle", 400)
+        fit = Fit(x, y, {"gamma": 0.05, "C": 3.0, "multi_class": "ovr"}, "classification")
+        scores = fit.model.scores(x)
+        for c in range(4):
+            peer = libsvm(SVC, x, y == c, {"gamma": 0.05, "C": 3.0})
+            np.testing.assert_allclose(scores[:, c], peer.decision_function(x), atol=1e-4)
+        np.testing.assert_array_equal(fit.model.predict(x), scores.argmax(axis=1))
+        fit = Fit(x, y, {"gamma": 0.05, "C": 3.0, "multi_class": "ovr", "probability": True}, "classification")
+        shares = fit.model.predict_proba(x)
+        np.testing.assert_allclose(shares.sum(axis=1), 1)
+        np.testing.assert_array_equal(fit.model.predict(x), shares.argmax(axis=1))
+        self.assertGreater((fit.model.predict(x) == y).mean(), 0.8)
+
     def test_nu(self):
         """nu-SVC gets as low as LIBSVM; nu-SVR predicts the same."""
         x, y = table("pima", 400)
