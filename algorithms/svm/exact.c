@@ -35,13 +35,23 @@ static bool point_new(const problem *p, hone_arena *scratch, point *to)
     return to->column && to->value;
 }
 
+/* The columns of dense points are all there: their centre is seldom 0. */
 static void read_point(const problem *p, int64_t i, point *to)
 {
     const double *centre = p->panels->centre;
-    to->count = hone_row_entries(p->x, p->row ? p->row[i] : i, to->column, to->value);
+    const int64_t r = p->row ? p->row[i] : i, d = p->x->cols;
+    if (p->x->layout == HONE_CSR) {
+        to->count = hone_row_entries(p->x, r, to->column, to->value);
+    } else {
+        const double *row = hone_row_f64(p->x, r, to->value);
+        for (int64_t k = 0; k < d; k++) {
+            to->column[k] = (int32_t)k;
+            to->value[k] = row[k] - centre[k];
+        }
+        to->count = d;
+    }
     to->norm = 0;
     for (int64_t t = 0; t < to->count; t++) {
-        to->value[t] -= centre[to->column[t]];
         const double v = to->value[t];
         to->norm += p->kernel->type == SVM_LAPLACIAN ? fabs(v) : v * v;
     }

@@ -7,6 +7,12 @@
 /* Columns of a block: its part of the gradient stays in the first-level cache. */
 enum { COLUMNS = 512, PANELS = COLUMNS / HONE_LANES };
 
+/* Entries of a row, on average, up to which a linear kernel goes without kernel rows. */
+enum { FEW = 512 };
+
+/* Rows of a block of the product with w, in panels of 16. */
+enum { PRODUCT = 64 };
+
 /* Floats of memory that slots take at a time. */
 enum { SLAB = 1 << 21 };
 
@@ -17,6 +23,11 @@ bool rows_open(rows *r, const problem *p, hone_arena *arena)
     *r = (rows){.p = p, .arena = arena, .width = width, .room = fit < p->n ? fit : p->n};
     r->entries =
         p->panels->x ? r->width * p->panels->d : p->panels->end[p->n - 1] - p->panels->begin[0];
+    if (p->kernel->type == SVM_LINEAR && r->entries / p->n <= FEW) {
+        r->base = HONE_RAW(arena, double, width, 1);
+        r->w = HONE_NEW(arena, double, p->panels->d, 1);
+        return r->base && r->w;
+    }
     r->slot_of = HONE_RAW(arena, int64_t, p->n, 1);
     r->owner = HONE_NEW(arena, int64_t, r->room, 1);
     r->last = HONE_NEW(arena, int64_t, r->room, 1);
@@ -28,6 +39,67 @@ bool rows_open(rows *r, const problem *p, hone_arena *arena)
     return hone_queries_new(p->panels, NULL, 0, p->n < ROWS_MOST ? p->n : ROWS_MOST, arena,
                             &r->queries);
 }
+
+void rows_begin(rows *r)
+{
+    if (!r->w)
+        return;
+    memcpy(r->base, r->p->g, (size_t)r->width * sizeof *r->base);
+    memset(r->w, 0, (size_t)r->p->panels->d * sizeof *r->w);
+}
+
+/* ---- a linear kernel ---- */
+
+static void add_row(const rows *r, int64_t i, double weight)
+{
+    const hone_panels *x = r->p->panels;
+    const double scaled = weight * (double)r->p->kernel->gamma;
+    if (x->x) {
+        const float *at = x->x + i / HONE_LANES * x->d * HONE_LANES + i % HONE_LANES;
+        for (int64_t k = 0; k < x->d; k++)
+            r->w[k] += scaled * (double)at[k * HONE_LANES];
+        return;
+    }
+    for (int64_t t = x->begin[i]; t < x->end[i]; t++)
+        r->w[x->column[t]] += scaled * (double)x->value[t];
+}
+
+static hone_status product_block(void *context, int64_t block, hone_arena *scratch,
+                                 hone_error *error)
+{
+    (void)scratch, (void)error;
+    const rows *r = context;
+    const problem *p = r->p;
+    const hone_panels *x = p->panels;
+    const int64_t all = hone_panel_count(p->n), from = block * PRODUCT;
+    const int64_t to = from + PRODUCT < all ? from + PRODUCT : all;
+    for (int64_t q = from; q < to && x->x; q++) {
+        double *g = p->g + q * HONE_LANES;
+        memcpy(g, r->base + q * HONE_LANES, HONE_LANES * sizeof *g);
+        HONE_PICK(p->kernel->isa, svm_panel_product)(x->x + q * x->d * HONE_LANES, x->d, r->w, g);
+    }
+    const int64_t end = to * HONE_LANES < p->n ? to * HONE_LANES : p->n;
+    for (int64_t i = from * HONE_LANES; i < end && !x->x; i++) {
+        double sum = r->base[i];
+        for (int64_t t = x->begin[i]; t < x->end[i]; t++)
+            sum += (double)x->value[t] * r->w[x->column[t]];
+        p->g[i] = sum;
+    }
+    return HONE_OK;
+}
+
+static hone_status update_linear(rows *r, const int64_t *row, const double *weight, int64_t count,
+                                 hone_error *error)
+{
+    const int64_t panels = hone_panel_count(r->p->n);
+    for (int64_t i = 0; i < count; i++)
+        add_row(r, row[i], weight[i]);
+    HONE_TRY(hone_for_blocks(r->p->run, (panels + PRODUCT - 1) / PRODUCT, product_block, r, error));
+    hone_work(r->p->run, r->entries);
+    return HONE_OK;
+}
+
+/* ---- kernel rows ---- */
 
 /* A slot that this update does not use, or -1. Running out of memory only ends the growth. */
 static int64_t free_slot(rows *r)
@@ -131,6 +203,8 @@ static hone_status update_block(void *context, int64_t block, hone_arena *scratc
 hone_status rows_update(rows *r, double *g, const int64_t *row, const double *weight, int64_t count,
                         hone_error *error)
 {
+    if (r->w)
+        return update_linear(r, row, weight, count, error);
     const int64_t blocks = (r->width + COLUMNS - 1) / COLUMNS;
     for (int64_t from = 0; from < count; from += ROWS_MOST) {
         const int64_t some = count - from < ROWS_MOST ? count - from : ROWS_MOST;

@@ -1,5 +1,6 @@
-/* Kernel rows of a problem: computed in blocks of columns when a gradient needs them, kept while
- * there is room. */
+/* The gradient's changes. Kernel rows are computed in blocks of columns when they are needed, and
+ * kept while there is room. A linear kernel with few entries a row needs none: its gradient is a
+ * product of the data with one vector of coefficients. */
 #ifndef HONE_SVM_ROWS_H
 #define HONE_SVM_ROWS_H
 
@@ -21,9 +22,13 @@ typedef struct rows {
     float **data;              /* per slot */
     hone_queries queries;      /* rows to compute */
     int64_t computed;          /* rows, for the log */
+    double *base, *w;          /* linear: g = base + X w; else NULL */
 } rows;
 
 bool rows_open(rows *r, const problem *p, hone_arena *arena);
+
+/* What is in p->g counts from now on. */
+void rows_begin(rows *r);
 
 /* p->g += sum of weight[i] K(row[i], .), rows ascending, any number of them. */
 hone_status rows_update(rows *r, double *g, const int64_t *row, const double *weight, int64_t count,

@@ -63,5 +63,7 @@ HONE_DECLARE(int64_t, svm_partner, (const smo *s, double least, const float *ki,
 /* g[t] += sum over rows of weight[r] * row[r][t], rows in order. */
 HONE_DECLARE(void, svm_update,
              (double *g, int64_t n, const float *const *row, const double *weight, int64_t rows));
+/* out[lane] += sum over k of w[k] x[k][lane] of one panel. */
+HONE_DECLARE(void, svm_panel_product, (const float *x, int64_t d, const double *w, double *out));
 
 #endif

@@ -155,3 +155,14 @@ void HONE_KERNEL(svm_update)(double *g, int64_t n, const float *const *row, cons
 }
 
 #endif
+
+/* Loops that compilers turn into vectors. */
+void HONE_KERNEL(svm_panel_product)(const float *x, int64_t d, const double *w, double *out)
+{
+    double sum[16] = {0};
+    for (int64_t k = 0; k < d; k++)
+        for (int l = 0; l < 16; l++)
+            sum[l] += w[k] * (double)x[k * 16 + l];
+    for (int l = 0; l < 16; l++)
+        out[l] += sum[l];
+}

@@ -195,6 +195,7 @@ static hone_status rebuild(working *w, hone_error *error)
 {
     problem *p = w->p;
     memset(p->g, 0, (size_t)w->rows.width * sizeof *p->g);
+    rows_begin(&w->rows);
     for (int64_t v = 0; v < p->m; v++)
         w->weight[row_of(p, v)] += p->sign[v] * p->alpha[v];
     return rows_update(&w->rows, p->g, w->row, w->change, list_rows(w), error);
@@ -217,6 +218,7 @@ hone_status working_run(working *w, hone_error *error)
     bool rebuilt = false;
     double first = 0;
     w->held = 0;
+    rows_begin(&w->rows);
     memset(w->chosen, 0, (size_t)p->m * sizeof *w->chosen);
     while (p->iterations < p->max_iter && hone_stopping(p->run) == HONE_GO) {
         const int64_t before = w->held;
