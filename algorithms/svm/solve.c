@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "coordinates.h"
 #include "exact.h"
 #include "subproblem.h"
 #include "working.h"
@@ -272,7 +273,11 @@ hone_status solver_run(solver *s, hone_error *error)
     if (s->ready || s->working) {
         if (p->nu > 0)
             deal(p);
-        if (p->nu > 0 && s->working)
+        const bool descends =
+            s->working && p->nu == 0 && p->m == p->n && working_is_linear(s->working);
+        if (descends)
+            HONE_TRY(coordinates_run(p, s->scratch, error));
+        if ((p->nu > 0 && s->working) || descends)
             HONE_TRY(working_start(s->working, error));
         else if (p->nu > 0)
             start_small(p, s->whole);

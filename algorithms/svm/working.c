@@ -207,6 +207,11 @@ hone_status working_open(working **w, problem *p, hone_arena *scratch, hone_erro
     return *w && make_arrays(*w, p, scratch) ? HONE_OK : hone_no_memory(error);
 }
 
+bool working_is_linear(const working *w)
+{
+    return w->rows.w != NULL;
+}
+
 hone_status working_start(working *w, hone_error *error)
 {
     return rebuild(w, error);

@@ -6,6 +6,8 @@
 /* Working sets (see solve.h). `working_run` starts from p->alpha and a p->g that belongs to it;
  * kernel rows stay from run to run. */
 hone_status working_open(struct working **w, problem *p, hone_arena *scratch, hone_error *error);
+/* Whether the gradient is a product with one vector: without kernel rows. */
+bool working_is_linear(const struct working *w);
 /* p->g from a p->alpha that is not 0. */
 hone_status working_start(struct working *w, hone_error *error);
 hone_status working_run(struct working *w, hone_error *error);

@@ -182,6 +182,25 @@ class Truth(unittest.TestCase):
             with self.subTest(**params):
                 self.classes(x, y, params, params["kernel"])
 
+    def test_many_linear_rows(self):
+        """Without kernel rows, dense and sparse: the same optimum."""
+        from scipy.sparse import csr_matrix
+
+        x, y = table("spam", 4000)
+        x = np.where(np.abs(x) < 0.3, 0, x)
+        for C in (0.01, 1.0):
+            params = {"kernel": "linear", "C": C}
+            K, sign = kernel(params, x, x), np.where(y == 0, 1.0, -1.0)
+            peer = libsvm(SVC, x, sign, params)
+            beta = np.zeros(len(y))
+            beta[peer.support_] = peer.dual_coef_[0]
+            theirs = check(K, sign, beta, C, None)[0]
+            for given in (x, csr_matrix(x)):
+                fit = Fit(given, y, params, "classification")
+                ours, gap = check(K, sign, fit.beta(len(y)), C, None)
+                self.assertAlmostEqual(fit.beta(len(y)).sum() / np.abs(fit.beta(len(y))).sum(), 0)
+                self.assertTrue(self.agree(ours, theirs, gap, fit, f"linear, C {C}"))
+
     def test_laplacian(self):
         x, y = table("pima", 300)
         for C in (1.0, 1e3):
