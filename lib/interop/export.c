@@ -8,7 +8,8 @@
 static const struct {
     const char *algorithm;
     hone_onnx_writer write;
-} WRITERS[] = {{"linear_regression", hone_onnx_linear},
+} WRITERS[] = {{"knn", hone_onnx_knn},
+               {"linear_regression", hone_onnx_linear},
                {"logistic_regression", hone_onnx_linear},
                {"random_forest", hone_onnx_forest},
                {"svm", hone_onnx_svm}};

@@ -229,10 +229,16 @@ void hone_onnx_tensor(hone_onnx *g, const char *name, const double *values, int6
     attribute_end(g);
 }
 
-const char *hone_onnx_end(hone_onnx *g)
+const char *hone_onnx_out(hone_onnx *g)
 {
     const char *name = next_name(g);
     field_text(&g->node, 2, name);
+    return name;
+}
+
+const char *hone_onnx_end(hone_onnx *g)
+{
+    const char *name = hone_onnx_out(g);
     field_part(&g->nodes, 1, &g->node);
     return name;
 }
@@ -246,6 +252,15 @@ const char *hone_onnx_call(hone_onnx *g, const char *op, const char *a, const ch
     return hone_onnx_end(g);
 }
 
+const char *hone_onnx_where(hone_onnx *g, const char *condition, const char *yes, const char *no)
+{
+    hone_onnx_begin(g, "Where", false);
+    hone_onnx_in(g, condition);
+    hone_onnx_in(g, yes);
+    hone_onnx_in(g, no);
+    return hone_onnx_end(g);
+}
+
 const char *hone_onnx_cast(hone_onnx *g, const char *value, int type)
 {
     hone_onnx_begin(g, "Cast", false);
@@ -254,14 +269,28 @@ const char *hone_onnx_cast(hone_onnx *g, const char *value, int type)
     return hone_onnx_end(g);
 }
 
-const char *hone_onnx_columns(hone_onnx *g, const char *value, const int64_t *column, int64_t count)
+const char *hone_onnx_gather(hone_onnx *g, const char *value, const char *index, int64_t axis)
 {
-    const char *which = hone_onnx_integers(g, column, count);
     hone_onnx_begin(g, "Gather", false);
     hone_onnx_in(g, value);
-    hone_onnx_in(g, which);
-    hone_onnx_int(g, "axis", 1);
+    hone_onnx_in(g, index);
+    hone_onnx_int(g, "axis", axis);
     return hone_onnx_end(g);
+}
+
+const char *hone_onnx_unsqueeze(hone_onnx *g, const char *value, int64_t axis)
+{
+    return hone_onnx_call(g, "Unsqueeze", value, hone_onnx_integers(g, &axis, 1));
+}
+
+const char *hone_onnx_sum(hone_onnx *g, const char *value, int64_t axis)
+{
+    return hone_onnx_call(g, "ReduceSum", value, hone_onnx_integers(g, &axis, 1));
+}
+
+const char *hone_onnx_columns(hone_onnx *g, const char *value, const int64_t *column, int64_t count)
+{
+    return hone_onnx_gather(g, value, hone_onnx_integers(g, column, count), 1);
 }
 
 const char *hone_onnx_beside(hone_onnx *g, const char *const *values, int64_t count)

@@ -24,7 +24,7 @@ typedef struct hone_onnx {
 void hone_onnx_input(hone_onnx *g, const char *name, int type, int64_t cols);
 void hone_onnx_output(hone_onnx *g, const char *value, const char *name, int type, int64_t cols);
 
-/* Constants. Dimensions of 0 rows: a vector of `cols`; of both 0: a scalar. */
+/* Constants. Dimensions of 0 rows: a vector of `cols`; of both 0, or a count of 0: a scalar. */
 const char *hone_onnx_doubles(hone_onnx *g, const double *values, int64_t rows, int64_t cols);
 const char *hone_onnx_integers(hone_onnx *g, const int64_t *values, int64_t count);
 const char *hone_onnx_texts(hone_onnx *g, const char *const *texts, int64_t count);
@@ -38,13 +38,22 @@ void hone_onnx_string(hone_onnx *g, const char *name, const char *value);
 void hone_onnx_ints(hone_onnx *g, const char *name, const int64_t *values, int64_t count);
 void hone_onnx_strings(hone_onnx *g, const char *name, const char *const *values, int64_t count);
 void hone_onnx_tensor(hone_onnx *g, const char *name, const double *values, int64_t count);
-/* The value that the node gives. */
+/* The value that the node gives; of several, the last: those before it are named by hone_onnx_out.
+ */
+const char *hone_onnx_out(hone_onnx *g);
 const char *hone_onnx_end(hone_onnx *g);
 
 /* A node without attributes; `b` may be NULL. */
 const char *hone_onnx_call(hone_onnx *g, const char *op, const char *a, const char *b);
-/* Values of another type; columns picked; columns side by side. */
+/* `yes` where the condition holds, else `no`. */
+const char *hone_onnx_where(hone_onnx *g, const char *condition, const char *yes, const char *no);
+/* Values of another type; slices picked by a value of indices, which takes the place of the axis;
+ * an axis of length 1 put in; sums over an axis, which stays with length 1. */
 const char *hone_onnx_cast(hone_onnx *g, const char *value, int type);
+const char *hone_onnx_gather(hone_onnx *g, const char *value, const char *index, int64_t axis);
+const char *hone_onnx_unsqueeze(hone_onnx *g, const char *value, int64_t axis);
+const char *hone_onnx_sum(hone_onnx *g, const char *value, int64_t axis);
+/* Columns picked; columns side by side. */
 const char *hone_onnx_columns(hone_onnx *g, const char *value, const int64_t *column,
                               int64_t count);
 const char *hone_onnx_beside(hone_onnx *g, const char *const *values, int64_t count);
@@ -52,6 +61,13 @@ const char *hone_onnx_beside(hone_onnx *g, const char *const *values, int64_t co
 /* The file; frees the graph in every case. */
 hone_status hone_onnx_finish(hone_onnx *g, const char *name, char **bytes, size_t *size,
                              hone_error *error);
+
+/* Distances between rows of `x` (rows x d) and `points` (n x d): rows x n, sums in double over
+ * ascending columns, a few nodes a column and no table larger than the result. */
+typedef enum hone_onnx_gap { GAP_SUM, GAP_LARGEST, GAP_POWERS, GAP_DIFFER } hone_onnx_gap;
+/* `power`: of GAP_POWERS. NULL: no memory. */
+const char *hone_onnx_gaps(hone_onnx *g, const char *x, const double *points, int64_t n, int64_t d,
+                           hone_onnx_gap gap, double power);
 
 /* ---- parts of a model ---- */
 
@@ -71,6 +87,8 @@ typedef hone_status (*hone_onnx_writer)(hone_onnx *g, const hone_model *model, c
                                         hone_onnx_scores *scores, hone_error *error);
 hone_status hone_onnx_forest(hone_onnx *g, const hone_model *model, const char *x,
                              hone_onnx_scores *scores, hone_error *error);
+hone_status hone_onnx_knn(hone_onnx *g, const hone_model *model, const char *x,
+                          hone_onnx_scores *scores, hone_error *error);
 hone_status hone_onnx_linear(hone_onnx *g, const hone_model *model, const char *x,
                              hone_onnx_scores *scores, hone_error *error);
 hone_status hone_onnx_svm(hone_onnx *g, const hone_model *model, const char *x,

@@ -10,27 +10,23 @@ static hone_status products(hone_onnx *g, const hone_model *m, const char *x, co
 {
     const hone_member coef = hone_model_member(m, "coef");
     const hone_member intercept = hone_model_member(m, "intercept");
-    double *turned = HONE_RAW(g->arena, double, coef.cols, coef.rows);
+    const int64_t d = m->fitted->shape.features, models = coef.rows * coef.cols / d;
+    double *turned = HONE_RAW(g->arena, double, d, models);
     if (!turned)
         return hone_no_memory(error);
-    for (int64_t k = 0; k < coef.rows; k++)
-        for (int64_t j = 0; j < coef.cols; j++)
-            turned[j * coef.rows + k] = hone_member_at(&coef, k * coef.cols + j);
-    const char *w = hone_onnx_doubles(g, turned, coef.cols, coef.rows);
-    *z = hone_onnx_call(g, "MatMul", x, w);
-    *z = hone_onnx_call(g, "Add", *z, hone_onnx_doubles(g, intercept.values, 1, coef.rows));
+    for (int64_t k = 0; k < models; k++)
+        for (int64_t j = 0; j < d; j++)
+            turned[j * models + k] = hone_member_at(&coef, k * d + j);
+    *z = hone_onnx_call(g, "MatMul", x, hone_onnx_doubles(g, turned, d, models));
+    *z = hone_onnx_call(g, "Add", *z, hone_onnx_doubles(g, intercept.values, 1, models));
     return HONE_OK;
 }
 
 /* One against the rest: the models' own probabilities, made to sum to 1. */
 static const char *shares(hone_onnx *g, const char *z)
 {
-    const int64_t axis = 1;
     const char *own = hone_onnx_call(g, "Sigmoid", z, NULL);
-    hone_onnx_begin(g, "ReduceSum", false);
-    hone_onnx_in(g, own);
-    hone_onnx_in(g, hone_onnx_integers(g, &axis, 1));
-    return hone_onnx_call(g, "Div", own, hone_onnx_end(g));
+    return hone_onnx_call(g, "Div", own, hone_onnx_sum(g, own, 1));
 }
 
 static const char *softmax(hone_onnx *g, const char *z)

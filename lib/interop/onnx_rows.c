@@ -133,15 +133,6 @@ static bool all(const double *v, int64_t n, double what)
     return true;
 }
 
-static const char *where(hone_onnx *g, const char *condition, const char *yes, const char *no)
-{
-    hone_onnx_begin(g, "Where", false);
-    hone_onnx_in(g, condition);
-    hone_onnx_in(g, yes);
-    hone_onnx_in(g, no);
-    return hone_onnx_end(g);
-}
-
 /* Where(IsNaN(x), fill, x), then (x - centre) / scale, each where the model has the step. */
 static const char *impute_and_scale(rows_graph *r, const char *x, const int64_t *q, int64_t count,
                                     double *v)
@@ -153,7 +144,7 @@ static const char *impute_and_scale(rows_graph *r, const char *x, const int64_t 
         for (int64_t i = 0; i < count; i++)
             v[i] = hone_member_at(&fill, r->column[q[i]].raw);
         const char *value = hone_onnx_doubles(r->g, v, 1, count);
-        x = where(r->g, hone_onnx_call(r->g, "IsNaN", x, NULL), value, x);
+        x = hone_onnx_where(r->g, hone_onnx_call(r->g, "IsNaN", x, NULL), value, x);
     }
     const void *scale = hone_model_step(r->model, &hone_scale, &in);
     if (!scale)
@@ -216,7 +207,7 @@ static hone_status write_numbers(rows_graph *r, hone_error *error)
     const char *missing = hone_onnx_call(r->g, "IsNaN", x, NULL);
     const char *yes = hone_onnx_doubles(r->g, v, 1, count);
     const char *no = hone_onnx_doubles(r->g, v + r->columns, 1, count);
-    add_block(r, where(r->g, missing, yes, no));
+    add_block(r, hone_onnx_where(r->g, missing, yes, no));
     return HONE_OK;
 }
 

@@ -6,17 +6,6 @@
 #include "interop/state.h"
 #include "interop/svm.h"
 
-/* Row-wise sums of squares of `z`, rows x 1. */
-static const char *squares(hone_onnx *g, const char *z)
-{
-    const int64_t axis = 1;
-    const char *square = hone_onnx_call(g, "Mul", z, z);
-    hone_onnx_begin(g, "ReduceSum", false);
-    hone_onnx_in(g, square);
-    hone_onnx_in(g, hone_onnx_integers(g, &axis, 1));
-    return hone_onnx_end(g);
-}
-
 /* max(0, |z|^2 + |v|^2 - 2 z v) */
 static const char *distances(hone_onnx *g, const hone_svm_view *s, const char *z, const char *inner,
                              double *norm)
@@ -27,8 +16,8 @@ static const char *distances(hone_onnx *g, const hone_svm_view *s, const char *z
             norm[i] += s->vector[i * s->d + j] * s->vector[i * s->d + j];
     }
     const char *twice = hone_onnx_call(g, "Mul", inner, hone_onnx_number(g, 2));
-    const char *sum =
-        hone_onnx_call(g, "Add", squares(g, z), hone_onnx_doubles(g, norm, 1, s->vectors));
+    const char *own = hone_onnx_sum(g, hone_onnx_call(g, "Mul", z, z), 1);
+    const char *sum = hone_onnx_call(g, "Add", own, hone_onnx_doubles(g, norm, 1, s->vectors));
     return hone_onnx_call(g, "Max", hone_onnx_call(g, "Sub", sum, twice), hone_onnx_number(g, 0));
 }
 
@@ -51,6 +40,13 @@ static hone_status kernel_values(hone_onnx *g, const hone_svm_view *s, const cha
     const char *z = hone_onnx_call(g, "Sub", x, hone_onnx_doubles(g, s->centre, 1, s->d));
     if (s->unit != 1)
         z = hone_onnx_call(g, "Div", z, hone_onnx_number(g, s->unit));
+    if (!strcmp(s->kernel, "laplacian")) {
+        const char *gaps = hone_onnx_gaps(g, z, s->vector, s->vectors, s->d, GAP_SUM, 1);
+        if (!gaps)
+            return hone_no_memory(error);
+        *out = hone_onnx_call(g, "Exp", scaled(g, gaps, -s->gamma * s->unit), NULL);
+        return HONE_OK;
+    }
     const char *inner =
         hone_onnx_call(g, "MatMul", z, hone_onnx_doubles(g, turned, s->d, s->vectors));
     const double square = s->unit * s->unit;
@@ -59,10 +55,6 @@ static hone_status kernel_values(hone_onnx *g, const hone_svm_view *s, const cha
     } else if (!strcmp(s->kernel, "rbf")) {
         const char *distance = distances(g, s, z, inner, norm);
         *out = hone_onnx_call(g, "Exp", scaled(g, distance, -s->gamma * square), NULL);
-    } else if (!strcmp(s->kernel, "laplacian")) {
-        return hone_fail(error, HONE_UNSUPPORTED, "svm:kernel",
-                         "laplacian cannot be expressed in ONNX without a table of rows x vectors "
-                         "x columns; train with another kernel");
     } else {
         const char *base = hone_onnx_call(g, "Add", scaled(g, inner, s->gamma * square),
                                           hone_onnx_number(g, s->coef0));

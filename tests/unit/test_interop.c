@@ -249,7 +249,8 @@ static void assert_fields(const char *bytes, size_t size, int wanted_fields)
 static void onnx_files_are_whole(void **state)
 {
     (void)state;
-    static const char *const configs[] = {"{\"model\":\"svm\"}", "{\"model\":\"random_forest\"}"};
+    static const char *const configs[] = {"{\"model\":\"svm\"}", "{\"model\":\"random_forest\"}",
+                                          "{\"model\":\"knn\"}"};
     for (size_t k = 0; k < sizeof configs / sizeof *configs; k++)
         for (int regress = 0; regress < 2; regress++) {
             hone_model *m = trained(configs[k], regress);
@@ -264,10 +265,9 @@ static void onnx_files_are_whole(void **state)
         }
 }
 
-static void an_export_without_memory_ends_cleanly(void **state)
+static void export_starved(const char *config)
 {
-    (void)state;
-    hone_model *m = trained("{\"model\":\"random_forest\",\"n_estimators\":2}", false);
+    hone_model *m = trained(config, false);
     for (long n = 0;; n++) {
         char *bytes = NULL;
         size_t size;
@@ -281,6 +281,16 @@ static void an_export_without_memory_ends_cleanly(void **state)
         assert_null(bytes);
     }
     hone_model_free(m);
+}
+
+static void an_export_without_memory_ends_cleanly(void **state)
+{
+    (void)state;
+    static const char *const configs[] = {"{\"model\":\"random_forest\",\"n_estimators\":2}",
+                                          "{\"model\":\"knn\"}",
+                                          "{\"model\":\"knn\",\"metric\":\"manhattan\"}"};
+    for (size_t k = 0; k < sizeof configs / sizeof *configs; k++)
+        export_starved(configs[k]);
 }
 
 static void an_import_without_memory_ends_cleanly(void **state)
