@@ -120,9 +120,9 @@ static void score_pairs(const svm_state *s, int64_t k, const double *sum, double
         }
 }
 
-/* Votes, ties to the lower class as in LIBSVM; a margin term below one half tells scores apart
- * without changing the winner. */
-static void vote(const double *decision, int64_t k, double *score)
+/* Votes, ties to the class whose turn comes first as in LIBSVM; a margin term below one half tells
+ * scores apart without changing the winner. */
+static void vote(const svm_state *s, const double *decision, int64_t k, double *score)
 {
     double best_vote = 0, best_margin = 0;
     int64_t winner = -1;
@@ -132,7 +132,8 @@ static void vote(const double *decision, int64_t k, double *score)
         for (int64_t b = a + 1; b < k; b++)
             score[decision[svm_pair(a, b, k)] > 0 ? a : b]++;
     for (int64_t c = 0; c < k; c++)
-        if (winner < 0 || score[c] > best_vote) {
+        if (winner < 0 || score[c] > best_vote ||
+            (score[c] == best_vote && s->n_turns && s->turn[c] < s->turn[winner])) {
             winner = c;
             best_vote = score[c];
         }
@@ -149,7 +150,8 @@ static void vote(const double *decision, int64_t k, double *score)
             best_margin = fmax(best_margin, margin);
     }
     if (winner >= 0)
-        score[winner] = best_vote + best_margin;
+        score[winner] = s->n_turns ? nextafter(best_vote + best_margin, best_vote + 1)
+                                   : best_vote + best_margin;
 }
 
 /* r[a][b] of every pair, kept off 0 and 1 as in LIBSVM; `room`: 2 k k + k. */
@@ -208,7 +210,7 @@ static void finish_row(const hone_predict_job *job, const double *sum, double *d
         score[0] = decision[0];
         score[1] = -decision[0];
     } else {
-        vote(decision, k, score);
+        vote(s, decision, k, score);
     }
 }
 

@@ -64,7 +64,7 @@ static const hone_param PARAMS[] = {
 static const hone_field STATE[] = {
     HONE_COUNT(svm_state, n_sv), HONE_COUNT(svm_state, n_dense),
     HONE_COUNT(svm_state, n_sparse), HONE_COUNT(svm_state, n_entries), HONE_COUNT(svm_state, n_coefs), HONE_COUNT(svm_state, n_pairs),
-    HONE_COUNT(svm_state, n_sigmoids), HONE_COUNT(svm_state, n_rows),
+    HONE_COUNT(svm_state, n_sigmoids), HONE_COUNT(svm_state, n_turns), HONE_COUNT(svm_state, n_rows),
     HONE_COUNT(svm_state, iterations), HONE_COUNT(svm_state, converged),
     HONE_NUMBER(svm_state, gap), HONE_NUMBER(svm_state, objective), HONE_NUMBER(svm_state, gamma),
     HONE_NUMBER(svm_state, unit),
@@ -82,6 +82,7 @@ static const hone_field STATE[] = {
     HONE_ARRAY(svm_state, intercept, HONE_N(svm_state, n_pairs, 0), HONE_ONE, HONE_IS_FINITE),
     HONE_ARRAY(svm_state, sigmoid_a, HONE_N(svm_state, n_sigmoids, 0), HONE_ONE, HONE_IS_FINITE),
     HONE_ARRAY(svm_state, sigmoid_b, HONE_N(svm_state, n_sigmoids, 0), HONE_ONE, HONE_IS_FINITE),
+    HONE_ARRAY(svm_state, turn, HONE_N(svm_state, n_turns, 0), HONE_ONE, HONE_IN(0, HONE_C)),
     {0},
 };
 /* clang-format on */
@@ -106,6 +107,9 @@ static hone_status check(const hone_shape *shape, const void *params, const void
                          "n_coefs and n_pairs do not belong to %lld classes", (long long)k);
     if (s->n_sigmoids != (classes && p->probability ? pairs : 0))
         return hone_fail(error, HONE_CORRUPT, "model.state.n_sigmoids",
+                         "does not belong to %lld classes", (long long)k);
+    if (s->n_turns && (!classes || s->n_turns != k))
+        return hone_fail(error, HONE_CORRUPT, "model.state.n_turns",
                          "does not belong to %lld classes", (long long)k);
     if (s->n_dense + s->n_sparse != s->n_sv || (s->n_dense && s->n_sparse))
         return hone_fail(error, HONE_CORRUPT, "model.state.n_sv",

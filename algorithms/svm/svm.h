@@ -26,7 +26,7 @@ typedef struct svm_params {
  * rest has a column and a "pair" for each class. */
 typedef struct svm_state {
     int64_t n_sv, n_dense, n_sparse, n_entries; /* dense + sparse = all, and one of them 0 */
-    int64_t n_coefs, n_pairs, n_sigmoids, n_rows, iterations, converged;
+    int64_t n_coefs, n_pairs, n_sigmoids, n_turns, n_rows, iterations, converged;
     double gap, objective; /* certificate: the worst pair's KKT gap, the sum of dual objectives */
     double gamma;          /* as used */
     double unit;           /* vectors = (value - centre) / unit */
@@ -40,6 +40,8 @@ typedef struct svm_state {
     double *coef;                  /* n_sv x n_coefs */
     double *intercept;             /* n_pairs, in the order (0, 1), (0, 2), .., (1, 2), .. */
     double *sigmoid_a, *sigmoid_b; /* n_sigmoids = n_pairs when probabilities were asked for */
+    int64_t *turn; /* n_turns = 0: of classes with equal votes the lower wins; else the one whose
+                      turn is lower, as in a file of LIBSVM with its classes in another order */
     struct svm_prepared *prepared; /* panels of the vectors */
 } svm_state;
 

@@ -25,7 +25,7 @@ HONE_BEGIN
 HONE_API hone_status hone_model_to_onnx(const hone_model *model, char **bytes, size_t *size,
                                         hone_error *error);
 
-/** An svm model as LIBSVM's text format, numbers with 17 digits.
+/** An svm model as LIBSVM's text format, numbers that read back as the same double.
  *
  * @param text  zero-terminated, freed with hone_text_free
  * @return HONE_UNSUPPORTED (path: another model, preprocessing, a kernel that LIBSVM has not, class
@@ -36,6 +36,7 @@ HONE_API hone_status hone_model_to_libsvm(const hone_model *model, char **text, 
 
 /** LIBSVM's text (C-SVC, nu-SVC, epsilon-SVR, nu-SVR) as a model. The text is not trusted.
  *
+ * Classes ascend in the model; of classes with equal votes the first of the file wins, as in LIBSVM.
  * Index k of the file is column k - 1; support vectors are kept in float32.
  *
  * @param columns  of the rows to predict, memory grows with it; 0: the largest index of the file,

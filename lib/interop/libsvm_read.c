@@ -15,6 +15,7 @@
 #include "hone/interop.h"
 #include "interop/libsvm.h"
 #include "interop/state.h"
+#include "interop/svm.h"
 
 enum { MOST_UNTOLD = 1 << 24 };
 
@@ -107,11 +108,6 @@ static double coefficient(const hone_libsvm *f, int64_t i, int64_t a, int64_t b)
     return f->coef[i * f->coefs + (b < a ? b : b - 1)];
 }
 
-static int64_t pair_of(int64_t a, int64_t b, int64_t k)
-{
-    return a * k - a * (a + 1) / 2 + b - a - 1;
-}
-
 /* Members by pair; the new pair (a, b) was (b, a) in the file when its classes changed places. */
 static hone_status fill_pairs(importer *m)
 {
@@ -129,7 +125,7 @@ static hone_status fill_pairs(importer *m)
     for (int64_t a = 0, p = 0; a < f->k; a++)
         for (int64_t b = a + 1; b < f->k; b++, p++) {
             const int64_t x = m->was[a], y = m->was[b];
-            const int64_t old = pair_of(x < y ? x : y, x < y ? y : x, f->k);
+            const int64_t old = hone_svm_pair(x < y ? x : y, x < y ? y : x, f->k);
             intercept[p] = x < y ? -f->rho[old] : f->rho[old];
             if (sigmoids) {
                 a_of[p] = f->prob_a[old];
@@ -233,10 +229,19 @@ static bool is_sparse(const importer *m)
     return (double)m->file->entries < 0.25 * (double)m->file->vectors * (double)m->columns;
 }
 
+/* Whether the file's classes are in Hone's order; else the file's decides between equal votes. */
+static bool ascending(const importer *m)
+{
+    for (int64_t a = 0; a < m->file->k; a++)
+        if (m->was[a] != a)
+            return false;
+    return true;
+}
+
 static hone_status fill_state(importer *m, bool sparse)
 {
     const hone_libsvm *f = m->file;
-    const double n = (double)f->vectors;
+    const double n = (double)f->vectors, turns = f->classes && !ascending(m) ? (double)f->k : 0;
     const struct {
         const char *name;
         double value;
@@ -247,6 +252,7 @@ static hone_status fill_state(importer *m, bool sparse)
                    {"n_coefs", (double)f->coefs},
                    {"n_pairs", (double)f->pairs},
                    {"n_sigmoids", f->classes && f->prob_a ? (double)f->pairs : 0},
+                   {"n_turns", turns},
                    {"n_rows", n},
                    {"converged", 1},
                    {"gamma", f->gamma},
@@ -254,6 +260,11 @@ static hone_status fill_state(importer *m, bool sparse)
     for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
         hone_fitted_set(m->fitted, numbers[k].name, numbers[k].value);
     HONE_TRY(fill_pairs(m));
+    int64_t *turn = hone_fitted_array(m->fitted, "turn");
+    if (!turn)
+        return hone_no_memory(m->error);
+    for (int64_t c = 0; c < (int64_t)turns; c++)
+        turn[c] = m->was[c];
     return fill_vectors(m, sparse);
 }
 

@@ -18,6 +18,24 @@ static const char *kernel_name(const char *own)
     return NULL;
 }
 
+/* A text under way: class x of the file is class order[x] of the model, so that ties go to the same
+ * class on both sides. */
+typedef struct writing {
+    hone_text *t;
+    const hone_model *m;
+    const hone_svm_view *s;
+    int64_t *order; /* classes */
+} writing;
+
+static hone_status order_classes(writing *w, hone_arena *arena)
+{
+    const hone_svm_view *s = w->s;
+    w->order = HONE_NEW(arena, int64_t, s->classes, 1);
+    for (int64_t c = 0; w->order && c < s->classes; c++)
+        w->order[s->turn ? s->turn[c] : c] = c;
+    return w->order ? HONE_OK : HONE_NO_MEMORY;
+}
+
 static void list(hone_text *t, const char *name, const double *values, int64_t count, double sign)
 {
     hone_text_add(t, name);
@@ -28,55 +46,105 @@ static void list(hone_text *t, const char *name, const double *values, int64_t c
     hone_text_add(t, "\n");
 }
 
-static void head(hone_text *t, const hone_model *m, const hone_svm_view *s)
+/* Values by pair of the file's classes; `turned`: the sign of those whose classes change places. */
+static void pairs(const writing *w, const char *name, const double *values, double sign,
+                  double turned)
 {
-    const bool nu = !strcmp(hone_model_choice(m, "formulation"), "nu");
-    hone_text_format(t, "svm_type %s\nkernel_type %s\n",
-                     s->classes ? (nu ? "nu_svc" : "c_svc") : (nu ? "nu_svr" : "epsilon_svr"),
-                     kernel_name(s->kernel));
+    const int64_t k = w->s->classes;
+    hone_text_add(w->t, name);
+    for (int64_t x = 0; x < k; x++)
+        for (int64_t y = x + 1; y < k; y++) {
+            const int64_t a = w->order[x], b = w->order[y];
+            const double v = values[a < b ? hone_svm_pair(a, b, k) : hone_svm_pair(b, a, k)];
+            hone_text_add(w->t, " ");
+            hone_text_number(w->t, (a < b ? sign : turned) * v + 0.0);
+        }
+    hone_text_add(w->t, "\n");
+}
+
+static void kernel(hone_text *t, const hone_svm_view *s)
+{
+    hone_text_format(t, "kernel_type %s\n", kernel_name(s->kernel));
     if (!strcmp(s->kernel, "poly"))
         hone_text_format(t, "degree %lld\n", (long long)s->degree);
     if (strcmp(s->kernel, "linear"))
         list(t, "gamma", &s->gamma, 1, 1);
     if (!strcmp(s->kernel, "poly") || !strcmp(s->kernel, "sigmoid"))
         list(t, "coef0", &s->coef0, 1, 1);
-    hone_text_format(t, "nr_class %lld\ntotal_sv %lld\n", (long long)(s->classes ? s->classes : 2),
-                     (long long)s->vectors);
-    list(t, "rho", s->intercept, s->pairs, -1);
-    if (!s->classes)
-        return;
-    hone_text_add(t, "label");
-    for (int64_t k = 0; k < s->classes; k++)
-        hone_text_format(t, " %lld", (long long)m->classes.integer[k]);
-    hone_text_add(t, "\n");
-    if (s->sigmoid_a) {
-        list(t, "probA", s->sigmoid_a, s->pairs, 1);
-        list(t, "probB", s->sigmoid_b, s->pairs, 1);
-    }
-    hone_text_add(t, "nr_sv");
-    for (int64_t k = 0; k < s->classes; k++)
-        hone_text_format(t, " %lld", (long long)(s->class_start[k + 1] - s->class_start[k]));
-    hone_text_add(t, "\n");
 }
 
-static void vectors(hone_text *t, const hone_svm_view *s)
+static void head(const writing *w)
 {
-    hone_text_add(t, "SV\n");
-    for (int64_t i = 0; i < s->vectors; i++) {
-        for (int64_t c = 0; c < s->coefs; c++) {
-            hone_text_number(t, s->coef[i * s->coefs + c]);
-            hone_text_add(t, " ");
-        }
-        for (int64_t j = 0; j < s->d; j++) {
-            const double v = s->vector[i * s->d + j] * s->unit + s->centre[j];
-            if (v == 0)
-                continue;
-            hone_text_format(t, "%lld:", (long long)j + 1);
-            hone_text_number(t, v);
-            hone_text_add(t, " ");
-        }
-        hone_text_add(t, "\n");
+    const hone_svm_view *s = w->s;
+    const bool nu = !strcmp(hone_model_choice(w->m, "formulation"), "nu");
+    hone_text_format(w->t, "svm_type %s\n",
+                     s->classes ? (nu ? "nu_svc" : "c_svc") : (nu ? "nu_svr" : "epsilon_svr"));
+    kernel(w->t, s);
+    hone_text_format(w->t, "nr_class %lld\ntotal_sv %lld\n",
+                     (long long)(s->classes ? s->classes : 2), (long long)s->vectors);
+    if (!s->classes) {
+        list(w->t, "rho", s->intercept, 1, -1);
+        return;
     }
+    pairs(w, "rho", s->intercept, -1, 1);
+    hone_text_add(w->t, "label");
+    for (int64_t x = 0; x < s->classes; x++)
+        hone_text_format(w->t, " %lld", (long long)w->m->classes.integer[w->order[x]]);
+    hone_text_add(w->t, "\n");
+    if (s->sigmoid_a) {
+        pairs(w, "probA", s->sigmoid_a, 1, 1);
+        pairs(w, "probB", s->sigmoid_b, 1, -1);
+    }
+    hone_text_add(w->t, "nr_sv");
+    for (int64_t x = 0; x < s->classes; x++) {
+        const int64_t *start = s->class_start + w->order[x];
+        hone_text_format(w->t, " %lld", (long long)(start[1] - start[0]));
+    }
+    hone_text_add(w->t, "\n");
+}
+
+/* Coefficients of vector i, of the file's class x, towards the file's other classes. */
+static void coefficients(const writing *w, int64_t i, int64_t x)
+{
+    const hone_svm_view *s = w->s;
+    for (int64_t y = 0; y < s->classes; y++) {
+        const int64_t a = w->order[x], b = w->order[y];
+        if (y == x)
+            continue;
+        const double v = s->coef[i * s->coefs + (b < a ? b : b - 1)];
+        hone_text_number(w->t, ((x < y) == (a < b) ? v : -v) + 0.0);
+        hone_text_add(w->t, " ");
+    }
+}
+
+static void entries(const writing *w, int64_t i)
+{
+    const hone_svm_view *s = w->s;
+    for (int64_t j = 0; j < s->d; j++) {
+        const double v = s->vector[i * s->d + j] * s->unit + s->centre[j];
+        if (v == 0)
+            continue;
+        hone_text_format(w->t, "%lld:", (long long)j + 1);
+        hone_text_number(w->t, v);
+        hone_text_add(w->t, " ");
+    }
+    hone_text_add(w->t, "\n");
+}
+
+static void vectors(const writing *w)
+{
+    const hone_svm_view *s = w->s;
+    hone_text_add(w->t, "SV\n");
+    for (int64_t i = 0; !s->classes && i < s->vectors; i++) {
+        hone_text_number(w->t, s->coef[i]);
+        hone_text_add(w->t, " ");
+        entries(w, i);
+    }
+    for (int64_t x = 0; x < s->classes; x++)
+        for (int64_t i = s->class_start[w->order[x]]; i < s->class_start[w->order[x] + 1]; i++) {
+            coefficients(w, i, x);
+            entries(w, i);
+        }
 }
 
 /* Whether a row goes into the algorithm as it is. */
@@ -135,11 +203,14 @@ hone_status hone_model_to_libsvm(const hone_model *m, char **text, size_t *size,
     if (!arena)
         return hone_no_memory(error);
     hone_svm_view s;
-    const hone_status status = hone_svm_view_of(m, arena, &s, error);
     hone_text t = {0};
+    writing w = {.t = &t, .m = m, .s = &s};
+    hone_status status = hone_svm_view_of(m, arena, &s, error);
+    if (!status && order_classes(&w, arena))
+        status = hone_no_memory(error);
     if (!status) {
-        head(&t, m, &s);
-        vectors(&t, &s);
+        head(&w);
+        vectors(&w);
     }
     hone_arena_close(arena);
     *size = t.length;

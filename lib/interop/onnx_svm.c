@@ -106,6 +106,11 @@ static hone_status votes(hone_onnx *g, const hone_svm_view *s, const char *decis
     const char *moved = hone_onnx_call(g, "MatMul", hone_onnx_cast(g, above, ONNX_DOUBLE),
                                        hone_onnx_doubles(g, won, s->pairs, k));
     scores->value = hone_onnx_call(g, "Add", moved, hone_onnx_doubles(g, base, 1, k));
+    if (!s->turn)
+        return HONE_OK;
+    for (int64_t c = 0; c < k; c++)
+        base[c] = (double)s->turn[c] / (double)k;
+    scores->winner = hone_onnx_call(g, "Sub", scores->value, hone_onnx_doubles(g, base, 1, k));
     return HONE_OK;
 }
 

@@ -53,6 +53,8 @@ hone_status hone_svm_view_of(const hone_model *m, hone_arena *arena, hone_svm_vi
     s->intercept = doubles(m, "intercept", arena);
     s->coef = doubles(m, "coef", arena);
     s->class_start = hone_model_member(m, "class_start").values;
+    if (hone_model_number(m, "n_turns") > 0)
+        s->turn = hone_model_member(m, "turn").values;
     if (hone_model_number(m, "n_sigmoids") > 0) {
         s->sigmoid_a = doubles(m, "sigmoid_a", arena);
         s->sigmoid_b = doubles(m, "sigmoid_b", arena);
@@ -62,6 +64,11 @@ hone_status hone_svm_view_of(const hone_model *m, hone_arena *arena, hone_svm_vi
     if (!s->vector || !s->centre || !s->intercept || !s->coef)
         return hone_no_memory(error);
     return HONE_OK;
+}
+
+int64_t hone_svm_pair(int64_t a, int64_t b, int64_t k)
+{
+    return a * k - a * (a + 1) / 2 + b - a - 1;
 }
 
 double hone_svm_coefficient(const hone_svm_view *s, int64_t i, int64_t p)

@@ -15,13 +15,17 @@ typedef struct hone_svm_view {
     double *coef;                  /* vectors x coefs */
     const int64_t *class_start;    /* classes + 1 */
     double *sigmoid_a, *sigmoid_b; /* pairs; NULL: no probabilities */
+    const int64_t *turn;           /* order in which classes win ties; NULL: ascending */
 } hone_svm_view;
 
 /* In `arena`. NO_MEMORY. */
 hone_status hone_svm_view_of(const hone_model *model, hone_arena *arena, hone_svm_view *view,
                              hone_error *error);
 
-/* Coefficient of vector i in the decision of pair p, in the order (0, 1), (0, 2), .., (1, 2), .. */
+/* Number of the pair (a, b), a < b, in the order (0, 1), (0, 2), .., (1, 2), .. */
+int64_t hone_svm_pair(int64_t a, int64_t b, int64_t classes);
+
+/* Coefficient of vector i in the decision of pair p. */
 double hone_svm_coefficient(const hone_svm_view *view, int64_t i, int64_t p);
 
 #endif

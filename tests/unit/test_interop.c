@@ -135,6 +135,33 @@ static void a_file_with_its_labels_turned_gives_its_own_signs(void **state)
     hone_model_free(m);
 }
 
+/* Three decisions of a circle: each class has one vote, and the file's first class wins. */
+static void equal_votes_go_to_the_first_class_of_the_file(void **state)
+{
+    (void)state;
+    static const char circle[] =
+        "svm_type c_svc\nkernel_type linear\nnr_class 3\ntotal_sv 3\nrho -1 1 -1\nlabel 5 9 2\n"
+        "nr_sv 1 1 1\nSV\n0 0 1:1\n0 0 1:1\n0 0 1:1\n";
+    const double row = 1;
+    double label;
+    for (int round = 0; round < 2; round++) {
+        hone_model *m = NULL, *again = NULL;
+        char *text = NULL;
+        size_t size;
+        assert_int_equal(hone_model_from_libsvm(circle, sizeof circle - 1, 0, &m, NULL), HONE_OK);
+        assert_int_equal(hone_model_to_libsvm(m, &text, &size, NULL), HONE_OK);
+        assert_non_null(strstr(text, "label 5 9 2\n"));
+        assert_int_equal(hone_model_from_libsvm(text, size, 0, &again, NULL), HONE_OK);
+        assert_int_equal(hone_model_predict_dense(round ? again : m, &row, HONE_F64, 1, 1, 1, 1,
+                                                  HONE_LABELS, NULL, &label, NULL),
+                         HONE_OK);
+        assert_string_equal(hone_model_class(m, (int64_t)label), "5");
+        hone_text_free(text);
+        hone_model_free(m);
+        hone_model_free(again);
+    }
+}
+
 static void damaged_text_is_refused_with_its_line(void **state)
 {
     (void)state;
@@ -311,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(libsvm_text_keeps_the_answers),
         cmocka_unit_test(a_file_with_its_labels_turned_gives_its_own_signs),
+        cmocka_unit_test(equal_votes_go_to_the_first_class_of_the_file),
         cmocka_unit_test(damaged_text_is_refused_with_its_line),
         cmocka_unit_test(a_far_index_needs_the_number_of_columns),
         cmocka_unit_test(text_cut_or_changed_anywhere_never_harms),
