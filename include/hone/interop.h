@@ -36,8 +36,8 @@ HONE_API hone_status hone_model_to_libsvm(const hone_model *model, char **text, 
 
 /** LIBSVM's text (C-SVC, nu-SVC, epsilon-SVR, nu-SVR) as a model. The text is not trusted.
  *
- * Classes ascend in the model; of classes with equal votes the first of the file wins, as in LIBSVM.
- * Index k of the file is column k - 1; support vectors are kept in float32.
+ * Classes ascend in the model; of classes with equal votes the first of the file wins, as in
+ * LIBSVM. Index k of the file is column k - 1; support vectors are kept in float32.
  *
  * @param columns  of the rows to predict, memory grows with it; 0: the largest index of the file,
  *                 which then must not exceed 2^24

@@ -3,8 +3,7 @@
 
 Rows of real tables go raw into both: a quarter of them exactly on thresholds of the model, others
 with missing cells and unknown levels. Labels must be equal unless the scores of the two best classes
-are within 1e-6, probabilities within
-1e-6, amounts within 1e-5 of their size.
+are within 1e-6, probabilities within 1e-6, amounts within 1e-5 of their size.
 """
 
 import csv
