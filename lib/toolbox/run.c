@@ -27,20 +27,6 @@ static void finish(const hone_run *run)
                                             memory_order_relaxed);
 }
 
-hone_stop hone_stopping(const hone_run *run)
-{
-    int stop = atomic_load_explicit(run->stop, memory_order_relaxed);
-    if (stop == HONE_ABANDON)
-        return HONE_ABANDON;
-    if (run->cancel && __atomic_load_n(run->cancel, __ATOMIC_RELAXED)) {
-        atomic_store_explicit(run->stop, HONE_ABANDON, memory_order_relaxed);
-        return HONE_ABANDON;
-    }
-    if (!stop && run->deadline && hone_clock() > run->deadline)
-        finish(run);
-    return (hone_stop)atomic_load_explicit(run->stop, memory_order_relaxed);
-}
-
 /* On the calling thread only: Python's signals, a service's own flag. */
 static void poll_caller(const hone_run *run)
 {
@@ -53,6 +39,22 @@ static void poll_caller(const hone_run *run)
     atomic_store_explicit(run->polled, now, memory_order_relaxed);
     if (to->poll(to->context))
         atomic_store_explicit(run->stop, HONE_ABANDON, memory_order_relaxed);
+}
+
+hone_stop hone_stopping(const hone_run *run)
+{
+    int stop = atomic_load_explicit(run->stop, memory_order_relaxed);
+    if (stop == HONE_ABANDON)
+        return HONE_ABANDON;
+    if (run->cancel && __atomic_load_n(run->cancel, __ATOMIC_RELAXED)) {
+        atomic_store_explicit(run->stop, HONE_ABANDON, memory_order_relaxed);
+        return HONE_ABANDON;
+    }
+    if (!stop && run->deadline && hone_clock() > run->deadline)
+        finish(run);
+    if (omp_get_thread_num() == 0) /* the calling thread, in a team too: a block may take seconds */
+        poll_caller(run);
+    return (hone_stop)atomic_load_explicit(run->stop, memory_order_relaxed);
 }
 
 void hone_work(const hone_run *run, int64_t operations)
