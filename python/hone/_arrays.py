@@ -175,7 +175,7 @@ def vector(values: Any, what: str) -> Vector | None:
         return object_vector(values.to_pylist(), what)
     if type(values).__module__.startswith("polars"):
         return object_vector(values.to_list(), what)
-    a = as_array(values)
+    a = as_array(values, what)
     if a.ndim == 2 and a.shape[1] == 1:
         a = a[:, 0]
     if a.ndim != 1:
@@ -183,12 +183,16 @@ def vector(values: Any, what: str) -> Vector | None:
     return _from_array(a, what)
 
 
-def as_array(values: Any) -> np.ndarray[Any, Any]:
+def as_array(values: Any, what: str) -> np.ndarray[Any, Any]:
     """NumPy's view of an object: through DLPack (tensors) or NumPy's own protocols."""
     if isinstance(values, np.ndarray):
         return values
-    if hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
-        return np.from_dlpack(values)
+    if hasattr(values, "__dlpack__"):
+        try:
+            return np.from_dlpack(values)
+        except (BufferError, RuntimeError, TypeError, ValueError) as why:
+            raise DataError(f"the tensor cannot be read where it lies ({why}); give its values on the CPU, without "
+                            "gradients", what) from why
     if isinstance(values, (list, tuple)) and any(isinstance(v, str) for v in values):
         return np.array(values, dtype=object)
     return np.asarray(values)
@@ -245,7 +249,7 @@ def table(x: Any, what: str, *, flatten: bool = False) -> Table:
         return _sparse(x, what)
     if is_pandas(x):
         return _pandas(x, what)
-    a = as_array(x)
+    a = as_array(x, what)
     if a.ndim > 2 and flatten:
         a = a.reshape(a.shape[0], -1)
     if a.ndim != 2:
