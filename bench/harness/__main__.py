@@ -23,9 +23,20 @@ def arguments():
                         help="only this peer; may be repeated")
     parser.add_argument("--pairs", type=int, help="pairs a case (default: the suite's)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)),
-                        help="threads on both sides (default: all)")
+                        help="threads on both sides (default: all, and one where a case says so)")
     parser.add_argument("--out", default=str(runs.ROOT / "bench/out"), help="folder for the results")
     return parser.parse_args()
+
+
+def plan(cases, args):
+    """(case, peers, threads): every case on all threads, and where it says so on one."""
+    for case in cases:
+        peers = [p for p in case["peers"] if not args.peer or p in args.peer]
+        alone = [p for p in case.get("alone", []) if p in peers]
+        if peers:
+            yield case, peers, args.threads
+        if alone and args.threads > 1:
+            yield case, alone, 1
 
 
 def main():
@@ -37,11 +48,8 @@ def main():
           f"commit {bench.machine['commit']}, load {bench.machine['load']:.2f}", flush=True)
     rows = []
     with open(pathlib.Path(args.out) / "rows.jsonl", "a", buffering=1) as out:
-        for case in cases:
-            for peer in case["peers"]:
-                if args.peer and peer not in args.peer:
-                    continue
-                row = bench.row(case, peer)
+        for case, peers, threads in plan(cases, args):
+            for row in bench.rows(case, peers, threads):
                 rows.append(row)
                 out.write(json.dumps(row) + "\n")
                 print(runs.show(row), flush=True)

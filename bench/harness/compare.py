@@ -33,11 +33,11 @@ def main():
         bench = runs.Bench("default", args.threads, pathlib.Path(out), args.pairs, pythons)
         for case in (c for c in cases if c["peers"] != ["hone again"]):
             case = case | {"task": runs.task_of(bench.store.path(case, 0, "float64"))}
-            try:
-                pairs = bench.compare(case, "hone again")
-            except runs.Missing as reason:
-                print(f"{case['name']:18} not run: {reason}")
+            lines, missing = bench.rounds(case, ["hone", "hone again"])
+            if missing:
+                print(f"{case['name']:18} not run: {', '.join(missing.values())}")
                 continue
+            pairs = list(zip(lines["hone"].values(), lines["hone again"].values()))
             _, quality = gate.verdict(case["task"], pairs)
             for metric in runs.METRICS:
                 ratio = stats.interval([b[metric] / a[metric] for a, b in pairs])

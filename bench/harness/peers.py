@@ -3,9 +3,13 @@
 A peer maps (model, task) to a maker; a maker takes (params, threads, seed, **variant) and returns an
 object with fit and predict. `variants` are the peer's documented ways to the same answer: each is
 tried once, the fastest counts. `metrics` names what may be compared when it is not everything.
+libsvm-official is LIBSVM built with OpenMP; scikit-learn's SVC is LIBSVM on one thread.
 """
 
+import importlib
 import importlib.metadata
+
+from . import ranger
 
 CLASSIFY, REGRESS = "classification", "regression"
 
@@ -14,9 +18,10 @@ class Peer:
     def __init__(self, package, makers, variants=None, before=None, metrics=None):
         self.package, self.makers, self.metrics = package, makers, metrics
         self.variants, self.before = variants or {}, before
+        self.one_row = not metrics or "p50_us" in metrics
 
     def version(self):
-        return importlib.metadata.version(self.package)
+        return self.package() if callable(self.package) else importlib.metadata.version(self.package)
 
     def offers(self, model, task):
         return (model, task) in self.makers
@@ -172,6 +177,35 @@ def _xgboost_forest(params, threads, seed):
         tree_method="hist", n_jobs=threads, random_state=seed)
 
 
+class _Onnx:
+    """ONNX Runtime predicting with Hone's model: its fit is Hone's, only predictions are compared."""
+
+    def __init__(self, estimator, threads):
+        self.estimator, self.threads = estimator, threads
+
+    def fit(self, X, y):
+        import hone
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        self.estimator.fit(X, y)
+        graph = hone.export_onnx(self.estimator.model_)
+        self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return self
+
+    def predict(self, X):
+        import numpy as np
+
+        outputs = [o.name for o in self.session.get_outputs()]
+        answer = self.session.run(outputs[:1], {"X": np.asarray(X, np.float64)})[0]
+        return answer
+
+
+def _onnx():
+    return {key: lambda p, t, s, make=make: _Onnx(make(p, t, s), t) for key, make in _hone().items()}
+
+
 PEERS = {
     "hone": Peer("hone-ml", _hone()),
     "hone again": Peer("hone-ml", _hone()),
@@ -182,6 +216,10 @@ PEERS = {
     "liblinear": Peer("liblinear-official",
                       {("logistic_regression", CLASSIFY): lambda p, t, s: _Liblinear(p)}),
     "faiss": Peer("faiss-cpu", {("knn", CLASSIFY): lambda p, t, s: _Faiss(p, t)}),
+    "onnxruntime": Peer("onnxruntime", _onnx(), metrics=("predict", "p50_us")),
+    "ranger": Peer(ranger.version, {("random_forest", CLASSIFY): ranger.Ranger,
+                                    ("random_forest", REGRESS): ranger.Ranger},
+                   metrics=("fit", "predict")),
     "lightgbm": Peer("lightgbm", {("random_forest", CLASSIFY): _lightgbm_forest}),
     "xgboost": Peer("xgboost", {("random_forest", CLASSIFY): _xgboost_forest}),
 }

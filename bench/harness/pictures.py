@@ -2,6 +2,8 @@
 
 import base64
 
+from .runs import label
+
 TITLES = {"fit": "fit", "predict": "predict", "p50_us": "one row"}
 WIN, LOSE, EVEN, LINE = "#0a7a3c", "#b3261e", "#777777", "#333333"
 SIDES = ("#0a7a3c", "#1f5fa8")
@@ -33,7 +35,7 @@ def draw_ratios(rows, metric):
             axes.text(high * 1.06, y, f"{middle:.1f}x", va="center", fontsize=8)
         axes.axvline(1, color=LINE, linewidth=1)
         axes.set_xscale("log")
-        axes.set_yticks(list(places), [f"{r['case']} / {r['peer']}" for r in rows], fontsize=8)
+        axes.set_yticks(list(places), [f"{label(r)} / {r['peer']}" for r in rows], fontsize=8)
         axes.set_xlabel("time of the peer over time of Hone (right: Hone is faster)")
         axes.set_title(TITLES[metric])
         axes.margins(x=0.15)
@@ -49,7 +51,7 @@ def draw_accuracy(rows):
             ratio, gain = row["fit"][0], row["our_score"] - row["their_score"]
             if row["their_score"] >= 0:
                 axes.plot([ratio], [100 * gain], "o", color=SIDES[1])
-                axes.annotate(f"{row['case']} / {row['peer']}", (ratio, 100 * gain), fontsize=6)
+                axes.annotate(f"{label(row)} / {row['peer']}", (ratio, 100 * gain), fontsize=6)
         axes.axvline(1, color=LINE, linewidth=1)
         axes.axhline(0, color=LINE, linewidth=1)
         axes.set_xscale("log")
@@ -97,7 +99,7 @@ def draw_latency(rows):
                 axes.plot([line["p50_us"], line["p99_us"]], [y + shift] * 2, "-", color=colour)
                 axes.plot([line["p50_us"]], [y + shift], "o", color=colour, markersize=4)
         axes.set_xscale("log")
-        axes.set_yticks(list(places), [f"{r['case']} / {r['peer']}" for r in rows], fontsize=8)
+        axes.set_yticks(list(places), [f"{label(r)} / {r['peer']}" for r in rows], fontsize=8)
         axes.set_xlabel("microseconds, median to 99th percentile (green: Hone, blue: the peer)")
         axes.set_title("one row")
         return figure

@@ -19,7 +19,7 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem } .soft { col
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap }
 th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left }
 td.text { text-align: left; white-space: normal; min-width: 16rem } .win { color: var(--win) } .lose { color: var(--lose) }
-img { max-width: 100%; height: auto; background: white; border-radius: 6px }
+pre { overflow-x: auto; font-size: .8rem } img { max-width: 100%; height: auto; background: white; border-radius: 6px }
 """
 
 
@@ -69,7 +69,7 @@ def table_of(header, rows):
 
 def ratio_table(rows):
     header = ("case", "peer", *pictures.TITLES.values(), "Hone's score", "peer's score")
-    return table_of(header, [f"<tr><td>{html.escape(row['case'])}</td>"
+    return table_of(header, [f"<tr><td>{html.escape(runs.label(row))}</td>"
                              f"<td>{html.escape(row['peer'])}</td>{cells(row)}</tr>" for row in rows])
 
 
@@ -78,7 +78,7 @@ def size_table(rows):
     def line(row, side, name):
         block = row[side]
         size = "" if block["bytes"] is None else f"{block['bytes'] / 2**20:.2f}"
-        return (f"<tr><td>{html.escape(row['case'])}</td><td>{html.escape(name)}</td>"
+        return (f"<tr><td>{html.escape(runs.label(row))}</td><td>{html.escape(name)}</td>"
                 f"<td>{block['cold']:.3g}</td><td>{block['peak_mib']:.0f}</td><td>{size}</td></tr>")
 
     parts = [line(row, side, name) for row in rows
@@ -93,6 +93,12 @@ def kernel_table(kernels):
     return table_of(header, [
         f"<tr><td>{html.escape(k['what'])}</td><td>{k['isa']}</td><td>{k['shape']}</td>"
         f"<td>{k['giga_per_second']:.2f}</td><td>{k['share_of_limit']:.2f}</td></tr>" for k in kernels])
+
+
+def printed(folder):
+    """What the other benches printed, as it stands."""
+    return "".join(f"<h3>{html.escape(file.stem)}</h3><pre>{html.escape(file.read_text())}</pre>"
+                   for file in sorted(folder.glob("*.txt")))
 
 
 def figures(draws, folder):
@@ -122,6 +128,7 @@ the peer's has no ratio. Score: held-out accuracy, or minus the root mean square
 <h2>Start, memory, size</h2>{size_table(good)}
 <h2>How cost grows</h2>{figures(grown, folder) or "<p>Not measured: bench/scaling.</p>"}
 <h2>Kernels against the limits of this machine</h2>{kernel_table(kernels)}
+<h2>Questions of single models, searches, readers</h2>{printed(folder) or "<p>Not measured: see bench/README.md.</p>"}
 </html>
 """
 
@@ -140,10 +147,12 @@ def quoted(rows, metric):
 
 def readme_table(rows):
     """A line a case: the ratio against the best peer of each metric, and who that is."""
+    if not rows:
+        return BEGIN + "\n" + END
     lines = [BEGIN, "", "| case | " + " | ".join(pictures.TITLES.values()) + " | score, best peer's |",
              "| --- | --- | --- | --- | --- |"]
-    for case in dict.fromkeys(row["case"] for row in rows if row["peer"] != "hone again"):
-        mine = [row for row in rows if row["case"] == case and "missing" not in row]
+    for case in dict.fromkeys(runs.label(row) for row in rows if row["peer"] != "hone again"):
+        mine = [row for row in rows if runs.label(row) == case and "missing" not in row]
         passed = [row for row in mine if row["passed"]]
         failed = ", ".join(row["peer"] for row in mine if not row["passed"])
         scores = (f"{mine[0]['our_score']:.4f}, {max(row['their_score'] for row in mine):.4f}"

@@ -1,11 +1,13 @@
-"""Runs: choose each peer's best variant, then pairs A B B A in fresh processes, one seed a pair."""
+"""Runs: choose each side's best variant, then rounds A B C, C B A in fresh processes, one seed a round.
+
+A pair is Hone's and a peer's block of the same round.
+"""
 
 import json
 import os
 import pathlib
 import subprocess
 import sys
-import time
 import tomllib
 
 from . import data, gate, machine, peers, stats
@@ -44,7 +46,7 @@ class Bench:
         self.pairs = pairs or self.tables["suites"][suite]["pairs"]
         self.store = data.Store(ROOT, self.out / "arrays", self.tables["data"])
         self.pythons = python or {}
-        self.machine = machine.describe(str(ROOT))
+        self.machine, self.chosen = machine.describe(str(ROOT)), {}
         self.lines = open(self.out / "lines.jsonl", "a", buffering=1)
 
     def block(self, case, peer, seed, dtype, variant, timed=True):
@@ -79,54 +81,82 @@ class Bench:
                 tried.append((line["fit"] + line["predict"], dtype, variant))
         return min(tried, key=lambda row: row[0])[1:]
 
-    def compare(self, case, peer, ours="hone"):
-        """(pairs of one case against one peer: [(our line, peer's line), ...], pairs of scores).
+    def settings(self, case, side):
+        """`best`, looked for once a case."""
+        key = case["name"], side, self.threads
+        if key not in self.chosen:
+            self.chosen[key] = self.best(case, side)
+        return self.chosen[key]
 
-        While the verdict on quality is open, further seeds are fitted once and not timed: forests
-        differ by 0.2 points from seed to seed."""
-        settings = {name: self.best(case, name) for name in (ours, peer)}
+    def rounds(self, case, sides):
+        """({side: {seed: line}}, {side: why it has none}) of sides in turn, back and forth."""
+        lines, missing = {side: {} for side in sides}, {}
+        for seed in range(1, self.pairs + 1):
+            for side in sides if seed % 2 else sides[::-1]:
+                try:
+                    if side not in missing:
+                        lines[side][seed] = self.block(case, side, seed, *self.settings(case, side))
+                except Missing as reason:
+                    missing[side] = str(reason)
+        return lines, missing
 
-        def pair(seed, timed):
-            order = (ours, peer) if seed % 2 else (peer, ours)
-            lines = {name: self.block(case, name, seed, *settings[name], timed) for name in order}
-            return lines[ours], lines[peer]
+    def judged(self, case, lines, ours, peer):
+        """Pairs of scores. While the verdict is open, further seeds are fitted once and not timed:
+        forests differ by 0.2 points from seed to seed."""
+        def pairs():
+            return [(lines[ours][s], lines[peer][s]) for s in sorted(lines[ours].keys() & lines[peer].keys())]
 
-        pairs = [pair(seed, True) for seed in range(1, self.pairs + 1)]
-        judged = list(pairs)
-        while len(judged) < SEEDS and gate.undecided(case["task"], judged):
-            judged.append(pair(len(judged) + 1, False))
-        return pairs, judged
+        seed = self.pairs
+        while seed < SEEDS and gate.undecided(case["task"], pairs()):
+            seed += 1
+            for side in (ours, peer):
+                if seed not in lines[side]:
+                    lines[side][seed] = self.block(case, side, seed, *self.settings(case, side), timed=False)
+        return pairs()
 
-    def row(self, case, peer):
-        """One row of the report."""
+    def rows(self, case, names, threads, ours="hone"):
+        """The rows of the report of one case, a peer each."""
+        self.threads = threads
         case = case | {"task": task_of(self.store.path(case, 0, "float64"))}
-        row = {"case": case["name"], "model": case["model"], "peer": peer, "suite": self.suite,
-               "threads": self.threads, "pairs": self.pairs, "machine": self.machine}
-        start = time.monotonic()
+        offered = [n for n in names if peers.PEERS[n].offers(case["model"], case["task"])]
+        lines, missing = self.rounds(case, [ours, *offered])
+        for peer in names:
+            row = {"case": case["name"], "model": case["model"], "peer": peer, "suite": self.suite,
+                   "threads": threads, "pairs": self.pairs, "machine": self.machine}
+            if peer not in offered:
+                missing[peer] = f"{peer}: has no {case['model']} for {case['task']}"
+            yield row | self._result(case, lines, missing, ours, peer)
+
+    def _result(self, case, lines, missing, ours, peer):
         try:
-            if not peers.PEERS[peer].offers(case["model"], case["task"]):
-                raise Missing(f"{peer}: has no {case['model']} for {case['task']}")
-            pairs, judged = self.compare(case, peer)
+            if ours in missing or peer in missing:
+                raise Missing(missing.get(ours) or missing[peer])
+            pairs = [(lines[ours][s], lines[peer][s]) for s in range(1, self.pairs + 1)]
+            judged = self.judged(case, lines, ours, peer)
         except Missing as reason:
-            return row | {"missing": str(reason)}
+            return {"missing": str(reason)}
         passed, why = gate.verdict(case["task"], judged)
-        row |= {"quality": why, "passed": passed, "seconds": time.monotonic() - start}
-        row |= {"ours": pairs[0][0], "theirs": pairs[0][1]}
+        result = {"quality": why, "passed": passed, "ours": pairs[0][0], "theirs": pairs[0][1]}
         for side, name in ((0, "our_score"), (1, "their_score")):
-            row[name] = sum(pair[side]["score"] for pair in judged) / len(judged)
+            result[name] = sum(pair[side]["score"] for pair in judged) / len(judged)
         if passed:
             for metric in peers.PEERS[peer].metrics or METRICS:
-                row[metric] = stats.interval([b[metric] / a[metric] for a, b in pairs])
-        return row
+                result[metric] = stats.interval([b[metric] / a[metric] for a, b in pairs])
+        return result
+
+
+def label(row):
+    """The case, with its threads where they are not all."""
+    return row["case"] + (f", {row['threads']} thread" if row["threads"] < row["machine"]["cores"] else "")
 
 
 def show(row):
     if "missing" in row:
-        return f"{row['case']:18} {row['peer']:21} not run: {row['missing']}"
+        return f"{label(row):28} {row['peer']:21} not run: {row['missing']}"
     if not row["passed"]:
-        return f"{row['case']:18} {row['peer']:21} no ratio: {row['quality']}"
+        return f"{label(row):28} {row['peer']:21} no ratio: {row['quality']}"
     cells = [f"{m} {row[m][0]:7.2f}x [{row[m][1]:.2f}, {row[m][2]:.2f}]" for m in METRICS if m in row]
-    return f"{row['case']:18} {row['peer']:21} {'  '.join(cells)}  {row['quality']}"
+    return f"{label(row):28} {row['peer']:21} {'  '.join(cells)}  {row['quality']}"
 
 
 def summary(rows):
@@ -136,7 +166,7 @@ def summary(rows):
         best = {}
         for row in rows:
             if metric in row and row["peer"] != "hone again":
-                best.setdefault(row["case"], []).append(row[metric][0])
+                best.setdefault(label(row), []).append(row[metric][0])
         if best:
             worst = {case: min(values) for case, values in best.items()}
             slowest = min(worst, key=worst.get)

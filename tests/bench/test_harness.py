@@ -1,0 +1,71 @@
+"""The bench harness itself: its statistics, its gate, a case end to end, and the README's table."""
+
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
+
+from harness import compare, gate, report, runs, stats  # noqa: E402
+
+
+def pairs(ours, theirs):
+    return [({"score": a, "objective": None}, {"score": b, "objective": None}) for a, b in zip(ours, theirs)]
+
+
+def test_the_interval_of_a_median_holds_it_and_repeats_itself():
+    middle, low, high = stats.interval([1.0, 2.0, 4.0, 3.0, 2.5])
+    assert (middle, low, high) == stats.interval([1.0, 2.0, 4.0, 3.0, 2.5]) and middle == 2.5
+    assert 1 <= low <= middle <= high <= 4
+
+
+def test_a_worse_score_has_no_ratio_and_an_equal_one_has():
+    worse, why = gate.verdict("classification", pairs([0.80] * 5, [0.81] * 5))
+    assert not worse and "below the margin" in why
+    assert gate.verdict("classification", pairs([0.81] * 5, [0.81] * 5))[0]
+
+
+def test_noise_asks_for_more_seeds_instead_of_a_verdict():
+    ours, theirs = [0.80, 0.83, 0.79], [0.81, 0.80, 0.80]
+    assert gate.undecided("classification", pairs(ours, theirs))
+    assert not gate.undecided("classification", pairs([0.7] * 3, [0.8] * 3))
+
+
+def test_a_worse_optimum_has_no_ratio():
+    rows = [({"score": 1, "objective": 1.001}, {"score": 1, "objective": 1.0})] * 3
+    passed, why = gate.verdict("classification", rows)
+    assert not passed and why.startswith("objective")
+
+
+@pytest.mark.parametrize("ratio,word", [((2, 1.5, 3), "faster"), ((0.5, 0.4, 0.6), "slower"), ((1, 0.9, 1.2), "no difference")])
+def test_compare_says_what_the_interval_says(ratio, word):
+    assert compare.judge(*ratio) == word
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return runs.Bench("quick", 1, tmp_path, 2)
+
+
+CASE = {"name": "small", "data": "vehicle", "scale": True, "model": "knn",
+        "params": {"n_neighbors": 10, "weights": "uniform"}}
+
+
+def test_a_case_runs_end_to_end_and_its_row_is_shown(bench):
+    row, = bench.rows(CASE, ["scikit-learn"], 1)
+    assert row["passed"], row["quality"]
+    assert all(row[m][0] > 0 for m in runs.METRICS)
+    assert row["ours"]["peer"] == "hone" and "small" in runs.show(row)
+    assert (pathlib.Path(bench.out) / "lines.jsonl").stat().st_size > 0
+
+
+def test_a_peer_that_cannot_run_is_reported(bench):
+    rows = list(bench.rows(CASE, ["libsvm", "scikit-learn"], 1))
+    assert rows[0]["missing"] == "libsvm: has no knn for classification"
+    assert "missing" not in rows[1] and "not run" in runs.show(rows[0])
+
+
+def test_the_table_of_the_readme_is_that_of_the_published_rows():
+    report.check(ROOT / "README.md")
