@@ -210,6 +210,36 @@ static bool shares(const hone_fit_job *job, int64_t trees)
            (job->siblings > 1 || hone_derive_ready(job->shared, &TREES, key));
 }
 
+/* Bytes of a tree in the tables of the state. */
+static int64_t bytes_of(const cut_tree *t)
+{
+    const forest_state *s = NULL;
+    const int64_t node = sizeof *s->child + sizeof *s->feature + sizeof *s->threshold +
+                         sizeof *s->side + sizeof *s->payload;
+    return t->n_nodes * node + t->n_rows * (int64_t)sizeof *s->row_start +
+           t->n_entries * (int64_t)(sizeof *s->entry_class + sizeof *s->entry_share) +
+           t->n_sets * (int64_t)sizeof *s->set_start + t->n_words * (int64_t)sizeof *s->words;
+}
+
+/* Whether the model, now `bytes`, has room for one more tree. */
+static hone_status has_room(const hone_fit_job *job, const cut_tree *next, int64_t trees,
+                            int64_t *bytes, bool *room, hone_error *error)
+{
+    const forest_params *p = job->params;
+    const double most = p->max_model_bytes.word < 0 ? p->max_model_bytes.number : INFINITY;
+    *bytes += bytes_of(next);
+    *room = (double)*bytes <= most;
+    if (*room)
+        return HONE_OK;
+    if (!trees)
+        return hone_fail(error, HONE_UNSUPPORTED, "random_forest:max_model_bytes",
+                         "one tree takes %lld bytes, the most is %.0f: limit its leaves",
+                         (long long)*bytes, most);
+    hone_log(job->run, HONE_INFO, "max_model_bytes: %lld of %lld trees are kept", (long long)trees,
+             (long long)p->n_estimators);
+    return HONE_OK;
+}
+
 hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
 {
     const forest_params *params = job->params;
@@ -225,14 +255,16 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
         return hone_no_memory(error);
     const bool share = shares(job, wanted);
     const bool watched = params->early_stopping && p.draws;
-    bool enough = false;
+    bool enough = false, room = true;
+    int64_t bytes = 0;
     watch loss;
     if (watched)
         HONE_TRY(forest_watch_open(&p, &loss, error));
     else if (params->early_stopping)
         hone_log(job->run, HONE_WARNING, "early_stopping needs bootstrap: all trees are grown");
     const int64_t step = share ? CHUNK : watched ? WATCHED_WAVE : WAVE;
-    for (int64_t first = 0; first < wanted && s->n_trees == first && !enough; first += step) {
+    for (int64_t first = 0; first < wanted && s->n_trees == first && !enough && room;
+         first += step) {
         const int64_t count = wanted - first < step ? wanted - first : step;
         const hone_status status =
             hone_stopping(job->run) == HONE_FINISH
@@ -243,6 +275,9 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
         if (status)
             return status;
         while (!enough && s->n_trees < first + count && trees[s->n_trees].n_nodes) {
+            HONE_TRY(has_room(job, &trees[s->n_trees], s->n_trees, &bytes, &room, error));
+            if (!room)
+                break;
             if (watched)
                 HONE_TRY(forest_watch(&loss, &trees[s->n_trees], &enough, error));
             s->n_trees++;

@@ -23,7 +23,7 @@ typedef struct forest_params {
     int64_t n_estimators, n_iter_no_change;
     int criterion, class_weight, splitter, constant_features;
     hone_amount max_features, max_depth, max_leaf_nodes, min_samples_split, min_samples_leaf;
-    hone_amount max_samples, max_bins;
+    hone_amount max_samples, max_bins, max_model_bytes;
     double max_features_exponent, min_weight_fraction_leaf, min_impurity_decrease, ccp_alpha, tol;
     bool bootstrap, early_stopping;
 } forest_params;

@@ -146,7 +146,7 @@ class whole_tables:
 
     def fit(self, X, y):
         self.model = self.hone.fit(self.config, self.data, self.seed, validation="none",
-                                   n_threads=self.threads).model
+                                   unjudged=True, n_threads=self.threads).model
 
     def predict(self, X):
         return self.model.predict(self.test, n_threads=self.threads)
@@ -228,6 +228,7 @@ def accuracy(options):
         frame, target = frame_of(name)
         if name in REGRESSION:
             target = target.astype(float)
+        task = "regression" if name in REGRESSION else "classification"
         rows = {"hone": [], "scikit-learn": []}
         for seed in range(options.pairs):
             X, y, X_test, y_test, train, test = parts(name, seed)
@@ -235,8 +236,8 @@ def accuracy(options):
             config = {"model": "random_forest", "n_estimators": options.trees, **dict(
                 pair.split("=") for pair in options.set)}
             table = (frame.iloc[train], frame.iloc[test]) if options.native else (X, X_test)
-            ours = hone.fit(config, hone.Dataset(table[0], target[train]), seed, validation="none",
-                            n_threads=options.threads[0]).model
+            ours = hone.fit(config, hone.Dataset(table[0], target[train], task=task), seed, validation="none",
+                            unjudged=True, n_threads=options.threads[0]).model
             rows["hone"].append([loss_of(ours, table[1], target[test], name), *shape_of(ours)])
             peer = makers(name, options.trees, options.threads[0])["scikit-learn"](seed)
             peer.set_params(max_features=None if features == "none" else features)

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "core/catalog.h"
 #include "core/params.h"
+#include "core/training.h"
 #include "core/trial.h"
 #include "toolbox/random.h"
 
@@ -394,6 +395,30 @@ static void threads_do_not_change_a_bit(void **state)
     }
 }
 
+static void a_cap_on_bytes_keeps_the_first_trees(void **state)
+{
+    (void)state;
+    table t = rules(500, 6, 3, 4);
+    how h = {defaults(&t), 5};
+    h.p.n_estimators = 40;
+    hone_fitted *all = fit(&t, &h);
+    const forest_state *s = all->state;
+    h.p.max_model_bytes = count_of((int64_t)hone_fitted_bytes(all) / 2);
+    hone_fitted *some = fit(&t, &h);
+    const forest_state *kept = some->state;
+    assert_true(hone_fitted_bytes(some) <= hone_fitted_bytes(all) / 2 + 1000);
+    assert_in_range(kept->n_trees, 15, 21);
+    assert_memory_equal(kept->threshold, s->threshold, (size_t)kept->n_nodes * sizeof(double));
+    h.p.n_estimators = kept->n_trees;
+    h.p.max_model_bytes = defaults(&t).max_model_bytes;
+    assert_int_equal(fit_bits(&t, &h), bits_of(some));
+    h.p.max_model_bytes = count_of(10);
+    hone_simple_run storage;
+    assert_null(fit_with(&t, &h, hone_run_simple(&storage, 1), HONE_UNSUPPORTED));
+    hone_fitted_free(all), hone_fitted_free(some);
+    free_table(&t);
+}
+
 /* More threads than trees: branches are grown side by side. */
 static void branches_of_few_trees_are_those_of_one_thread(void **state)
 {
@@ -756,6 +781,7 @@ int main(void)
         cmocka_unit_test(it_learns_holes_and_categories),
         cmocka_unit_test(the_first_split_is_the_best_of_all),
         cmocka_unit_test(threads_do_not_change_a_bit),
+        cmocka_unit_test(a_cap_on_bytes_keeps_the_first_trees),
         cmocka_unit_test(branches_of_few_trees_are_those_of_one_thread),
         cmocka_unit_test(instruction_sets_do_not_change_a_bit),
         cmocka_unit_test(the_order_of_rows_does_not_matter_without_bootstrap),
