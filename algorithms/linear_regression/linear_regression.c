@@ -77,18 +77,15 @@ static hone_status fit(const hone_fit_job *job, void *state, hone_error *error)
     const linear_params *p = job->params;
     const linear_state *warm = job->warm_state;
     linear_state *s = state;
-    const int64_t n = job->x.rows, d = job->x.cols;
+    const int64_t d = job->x.cols;
     const double alpha = p->penalty == LINEAR_NONE ? 0 : p->alpha;
     const double l1 = p->penalty == LINEAR_L1           ? 1
                       : p->penalty == LINEAR_ELASTICNET ? p->l1_ratio
                                                         : 0;
-    double *weight = HONE_RAW(job->scratch, double, n, 1);
     double *start = warm ? HONE_RAW(job->scratch, double, d + 1, 1) : NULL;
     s->coef = HONE_NEW(job->keep, double, d, 1);
-    if (!weight || !s->coef || (warm && !start))
+    if (!s->coef || (warm && !start))
         return hone_no_memory(error);
-    for (int64_t i = 0; i < n; i++)
-        weight[i] = job->weight ? job->weight[i] : 1;
     if (warm) {
         memcpy(start, warm->coef, (size_t)d * sizeof *start);
         start[d] = p->fit_intercept ? warm->intercept : 0;
@@ -97,7 +94,7 @@ static hone_status fit(const hone_fit_job *job, void *state, hone_error *error)
                                  .loss = HONE_SQUARED,
                                  .outputs = 1,
                                  .y = job->target,
-                                 .weight = weight,
+                                 .weight = job->weight,
                                  .l1 = alpha * l1,
                                  .l2 = alpha * (1 - l1),
                                  .intercept = p->fit_intercept,

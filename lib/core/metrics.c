@@ -176,7 +176,7 @@ static double log_loss(const hone_judged *j, hone_arena *scratch, bool *undefine
 static double roc_auc(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
 {
     double *values = HONE_RAW(scratch, double, j->rows, 1);
-    int64_t *order = HONE_RAW(scratch, int64_t, j->rows, 1);
+    int64_t *order = HONE_RAW(scratch, int64_t, j->rows, 3);
     if ((*no_memory = !values || !order))
         return 0.5;
     double sum = 0, curves = 0;
@@ -258,7 +258,7 @@ static double median_absolute_error(const hone_judged *j, hone_arena *scratch, b
                                     bool *no_memory)
 {
     double *values = HONE_RAW(scratch, double, j->rows, 1);
-    int64_t *order = HONE_RAW(scratch, int64_t, j->rows, 1);
+    int64_t *order = HONE_RAW(scratch, int64_t, j->rows, 3);
     if ((*no_memory = !values || !order))
         return DBL_MAX;
     for (int64_t i = 0; i < j->rows; i++)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* Area under the ROC curve of `values` for label == k against the rest; ties count half. `order`
- * is room for n. Sets `undefined` and gives 0.5 when one side weighs nothing. */
+ * is room for 3 n. Sets `undefined` and gives 0.5 when one side weighs nothing. */
 double hone_rank_area(const double *values, const int32_t *label, int32_t k, const double *weight,
                       int64_t n, int64_t *order, bool *undefined);
 

@@ -164,7 +164,7 @@ static void ranks_are_those_of_the_plain_definition(void **state)
     enum { MOST_ROWS = 90 };
     double v[MOST_ROWS], w[MOST_ROWS];
     int32_t label[MOST_ROWS];
-    int64_t order[MOST_ROWS];
+    int64_t order[3 * MOST_ROWS];
     uint64_t random = 1;
     for (int kind = 0; kind < 5; kind++)
         for (int64_t n = 2; n <= MOST_ROWS; n += n < 20 ? 1 : 7)

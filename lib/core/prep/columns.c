@@ -5,16 +5,59 @@
 #include <stdlib.h>
 
 enum { SMALL = 24, MOST_ROUNDS = 64 };
+enum { TOGETHER = 4, AT_ONCE = 512 }; /* columns and rows that are read together */
+/* Of a selection among many: rows of the sample, and how far from the rank in it to look. */
+enum { LARGE = 8192, SAMPLE = 512, REACH = 40 };
+
+/* Missing cells leave. */
+static int64_t squeeze(double *values, int64_t n)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double v = values[i];
+        values[kept] = v;
+        kept += v == v;
+    }
+    return kept;
+}
 
 int64_t hone_present_values(const hone_step_job *job, int64_t j, double *values)
 {
-    const int64_t n = job->x.rows;
-    hone_step_column(job, j, 0, n, values);
-    int64_t kept = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (!isnan(values[i]))
-            values[kept++] = values[i];
-    return kept;
+    hone_step_column(job, j, 0, job->x.rows, values);
+    return squeeze(values, job->x.rows);
+}
+
+typedef struct visit {
+    const hone_step_job *job;
+    int64_t cols;
+    void *context;
+    hone_visitor *see;
+} visit;
+
+/* Neighbouring columns are read together, some rows of each at a time: they share cache lines. */
+static hone_status visit_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
+{
+    const visit *v = context;
+    const int64_t n = v->job->x.rows, from = block * TOGETHER;
+    const int64_t count = v->cols - from < TOGETHER ? v->cols - from : TOGETHER;
+    double *values = HONE_RAW(scratch, double, count, n);
+    if (!values)
+        return hone_no_memory(error);
+    for (int64_t first = 0; first < n; first += AT_ONCE)
+        for (int64_t k = 0; k < count; k++)
+            hone_step_column(v->job, from + k, first, n - first < AT_ONCE ? n - first : AT_ONCE,
+                             values + k * n + first);
+    for (int64_t k = 0; k < count; k++)
+        HONE_TRY(v->see(v->context, from + k, values + k * n, squeeze(values + k * n, n), scratch,
+                        error));
+    return HONE_OK;
+}
+
+hone_status hone_visit_columns(const hone_step_job *job, int64_t cols, hone_visitor *see,
+                               void *context, hone_error *error)
+{
+    visit v = {job, cols, context, see};
+    return hone_for_blocks(job->run, (cols + TOGETHER - 1) / TOGETHER, visit_block, &v, error);
 }
 
 static int ascending(const void *a, const void *b)
@@ -85,17 +128,51 @@ void hone_part_at(double *v, int64_t n, int64_t k)
     hone_sort_values(v + low, high - low + 1);
 }
 
+/* Moves what lies between two values of a sample around rank k to the front. Gives their number,
+ * and how many are below them; 0: ranks k and k + 1 are not both among them, nothing has moved. Two
+ * passes without a branch that depends on a value. */
+static int64_t narrow(double *v, int64_t n, int64_t k, int64_t *below)
+{
+    double sample[SAMPLE];
+    for (int64_t i = 0; i < SAMPLE; i++)
+        sample[i] = v[i * (n / SAMPLE)];
+    hone_sort_values(sample, SAMPLE);
+    const int64_t at = (int64_t)((double)k / (double)n * SAMPLE);
+    const double low = at < REACH ? -INFINITY : sample[at - REACH];
+    const double high = at + REACH >= SAMPLE ? INFINITY : sample[at + REACH];
+    int64_t less = 0, inside = 0;
+    for (int64_t i = 0; i < n; i++) {
+        less += v[i] < low;
+        inside += v[i] <= high;
+    }
+    inside -= less;
+    if (k < less || k + 1 >= less + inside)
+        return 0;
+    for (int64_t i = 0, to = 0; i < n; i++) {
+        const double value = v[i];
+        v[i] = v[to];
+        v[to] = value;
+        to += (value >= low) & (value <= high);
+    }
+    *below = less;
+    return inside;
+}
+
 double hone_quantile_of(double *values, int64_t n, double q)
 {
     const double at = q * (double)(n - 1);
-    const int64_t below = (int64_t)at < n - 1 ? (int64_t)at : n - 1;
+    int64_t below = (int64_t)at < n - 1 ? (int64_t)at : n - 1;
+    const double part = at - (double)below;
+    int64_t less = 0, inside = n >= LARGE ? narrow(values, n, below, &less) : 0;
+    if (inside)
+        n = inside, below -= less;
     hone_part_at(values, n, below);
     if (below == n - 1)
         return values[below];
     double next = values[below + 1];
     for (int64_t i = below + 2; i < n; i++)
         next = values[i] < next ? values[i] : next;
-    return between(values[below], next, at - (double)below);
+    return between(values[below], next, part);
 }
 
 static double largest(const double *values, int64_t n)

@@ -95,14 +95,11 @@ typedef struct fit_context {
     uint8_t *holes; /* stored: the column has missing cells */
 } fit_context;
 
-static hone_status fit_column(void *context, int64_t j, hone_arena *scratch, hone_error *error)
+static hone_status fit_column(void *context, int64_t j, double *values, int64_t kept,
+                              hone_arena *scratch, hone_error *error)
 {
     const fit_context *c = context;
     const int64_t n = c->job->x.rows;
-    double *values = HONE_RAW(scratch, double, n, 1);
-    if (!values)
-        return hone_no_memory(error);
-    const int64_t kept = hone_present_values(c->job, j, values);
     const int32_t levels = levels_of(c->in, j);
     c->holes[j] = kept < n;
     c->state->level[j] = levels && kept < n;
@@ -125,7 +122,7 @@ static hone_status fit(const hone_step_job *job, const hone_prep_params *params,
     if (!s->fill || !s->level || !s->flag || !holes)
         return hone_no_memory(error);
     fit_context c = {job, params, in, s, holes};
-    HONE_TRY(hone_for_blocks(job->run, d, fit_column, &c, error));
+    HONE_TRY(hone_visit_columns(job, d, fit_column, &c, error));
     for (int64_t j = 0; j < d; j++)
         if (holes[j] && params->indicator && !levels_of(in, j))
             s->flag[s->n_flags++] = (int32_t)j;

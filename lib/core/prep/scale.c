@@ -57,24 +57,19 @@ static void fit_quantiles(double *values, int64_t n, int64_t count, double *quan
 }
 
 typedef struct fit_context {
-    const hone_step_job *job;
     int method;
     const hone_shape *in;
     scale_state *state;
 } fit_context;
 
-static hone_status fit_column(void *context, int64_t j, hone_arena *scratch, hone_error *error)
+static hone_status fit_column(void *context, int64_t j, double *values, int64_t n,
+                              hone_arena *scratch, hone_error *error)
 {
+    (void)scratch, (void)error;
     const fit_context *c = context;
     scale_state *s = c->state;
     s->scale[j] = 1;
-    if (!numeric(c->in, j))
-        return HONE_OK;
-    double *values = HONE_RAW(scratch, double, c->job->x.rows, 1);
-    if (!values)
-        return hone_no_memory(error);
-    const int64_t n = hone_present_values(c->job, j, values);
-    if (!n)
+    if (!numeric(c->in, j) || !n)
         return HONE_OK;
     if (c->method == HONE_SCALE_QUANTILE) {
         fit_quantiles(values, n, s->n_quantiles, s->quantile + j * s->n_quantiles);
@@ -140,8 +135,8 @@ static hone_status fit(const hone_step_job *job, const hone_prep_params *params,
         return hone_no_memory(error);
     if (job->before->sparse)
         return fit_sparse(job, params->scale, s, error);
-    fit_context c = {job, params->scale, in, s};
-    return hone_for_blocks(job->run, in->stored, fit_column, &c, error);
+    fit_context c = {params->scale, in, s};
+    return hone_visit_columns(job, in->stored, fit_column, &c, error);
 }
 
 static bool still(const hone_shape *in, bool missing, const hone_prep_params *params,

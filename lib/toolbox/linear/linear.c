@@ -81,41 +81,54 @@ static int64_t entries_of(const hone_matrix *x)
     return sum;
 }
 
+static double weight_of(const hone_linear *p, int64_t i)
+{
+    return p->weight ? p->weight[i] : 1;
+}
+
 /* A row of weight 0 is as if it were absent, also for the scales of the columns. */
 static hone_status keep_weighted(const hone_linear *p, hone_fit_job *job, hone_rows_loss *rows,
-                                 int64_t *kept, hone_error *error)
+                                 hone_error *error)
 {
     const int64_t n = job->x.rows;
-    int64_t m = 0;
-    for (int64_t i = 0; i < n; i++)
+    int64_t m = p->weight ? 0 : n;
+    for (int64_t i = 0; i < n && p->weight; i++)
         m += p->weight[i] > 0;
-    *kept = m;
-    double *weight = HONE_RAW(job->scratch, double, m, 1);
-    rows->weight = weight;
-    if (!weight)
-        return hone_no_memory(error);
-    int64_t *id = m < n ? HONE_RAW(job->scratch, int64_t, m, 1) : NULL;
-    int32_t *label = m < n && p->label ? HONE_RAW(job->scratch, int32_t, m, 1) : NULL;
-    double *y = m < n && p->y ? HONE_RAW(job->scratch, double, m, 1) : NULL;
-    if (m < n && (!id || (p->label && !label) || (p->y && !y)))
+    rows->label = p->label, rows->y = p->y;
+    if (m == n)
+        return HONE_OK;
+    int64_t *id = HONE_RAW(job->scratch, int64_t, m, 1);
+    int32_t *label = p->label ? HONE_RAW(job->scratch, int32_t, m, 1) : NULL;
+    double *y = p->y ? HONE_RAW(job->scratch, double, m, 1) : NULL;
+    if (!id || (p->label && !label) || (p->y && !y))
         return hone_no_memory(error);
     for (int64_t i = 0, at = 0; i < n; i++) {
         if (!(p->weight[i] > 0))
             continue;
-        weight[at] = p->weight[i];
-        if (id)
-            id[at] = hone_row_id(&job->x, i);
+        id[at] = hone_row_id(&job->x, i);
         if (label)
             label[at] = p->label[i];
         if (y)
             y[at] = p->y[i];
         at++;
     }
+    rows->label = label, rows->y = y;
+    job->x.row = id, job->x.rows = m;
+    return HONE_OK;
+}
+
+/* Weights of the rows that are left, with a sum of 1. */
+static hone_status weigh(const hone_linear *p, hone_solver *s, hone_error *error)
+{
+    const int64_t n = p->job->x.rows, m = s->rows.x.rows;
+    double *weight = HONE_RAW(p->job->scratch, double, m, 1);
+    if (!weight)
+        return hone_no_memory(error);
+    for (int64_t i = 0, at = 0; i < n; i++)
+        if (weight_of(p, i) > 0)
+            weight[at++] = weight_of(p, i);
     hone_mean_weights(weight, m);
-    rows->label = label ? label : p->label;
-    rows->y = y ? y : p->y;
-    if (id)
-        job->x.row = id, job->x.rows = m;
+    s->rows.weight = weight;
     return HONE_OK;
 }
 
@@ -124,8 +137,8 @@ static void set_penalties(hone_solver *s)
 {
     const hone_linear *p = s->problem;
     const hone_design *d = s->rows.design;
-    double total = 0;
-    for (int64_t i = 0; i < p->job->x.rows; i++)
+    double total = p->weight ? 0 : (double)p->job->x.rows;
+    for (int64_t i = 0; i < p->job->x.rows && p->weight; i++)
         total += p->weight[i];
     for (int64_t j = 0; j < d->size; j++) {
         if (d->column[j] < 0)
@@ -173,10 +186,12 @@ static hone_status open_columns(hone_solver *s, hone_fit_job *job, bool shared, 
 static hone_status open_gram(hone_solver *s, hone_fit_job *job, bool shared, hone_error *error)
 {
     const hone_linear *p = s->problem;
-    if (p->loss != HONE_SQUARED || !factors(s))
-        return HONE_OK;
-    if (shared && p->y == job->target)
+    const bool wanted = p->loss == HONE_SQUARED && factors(s);
+    if (wanted && shared && p->y == job->target)
         return hone_gram_of_fit(job->shared, p->intercept, &s->gram, error);
+    HONE_TRY(weigh(p, s, error));
+    if (!wanted)
+        return HONE_OK;
     hone_gram *own = HONE_NEW(job->scratch, hone_gram, 1, 1);
     if (!own)
         return hone_no_memory(error);
@@ -185,15 +200,27 @@ static hone_status open_gram(hone_solver *s, hone_fit_job *job, bool shared, hon
     return hone_gram_build(job, &s->rows, own, error);
 }
 
+/* Least squares begin with the mean of the target. */
+static void begin_at_mean(hone_solver *s)
+{
+    const hone_design *d = s->rows.design;
+    if (s->rows.loss != HONE_SQUARED || !d->intercept)
+        return;
+    if (s->gram)
+        s->v[d->numeric] = s->gram->origin[d->numeric];
+    for (int64_t i = 0; i < s->rows.x.rows && !s->gram; i++)
+        s->v[d->numeric] += s->rows.weight[i] * s->rows.y[i];
+}
+
 static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error *error)
 {
     hone_fit_job job = *p->job;
     hone_arena *scratch = job.scratch;
-    int64_t kept;
     s->rows = (hone_rows_loss){.loss = p->loss, .outputs = p->outputs, .run = job.run};
-    HONE_TRY(keep_weighted(p, &job, &s->rows, &kept, error));
+    HONE_TRY(keep_weighted(p, &job, &s->rows, error));
     s->rows.x = job.x;
-    if (kept == p->job->x.rows) {
+    const bool all = job.x.rows == p->job->x.rows;
+    if (all) {
         HONE_TRY(hone_design_of_rows(job.shared, p->intercept, &s->rows.design, error));
     } else {
         hone_design *own = HONE_NEW(scratch, hone_design, 1, 1);
@@ -203,8 +230,8 @@ static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error 
         HONE_TRY(hone_design_build(&job, p->intercept, own, error));
         s->rows.design = own;
     }
-    HONE_TRY(open_columns(s, &job, kept == p->job->x.rows, error));
-    HONE_TRY(open_gram(s, &job, kept == p->job->x.rows, error));
+    HONE_TRY(open_columns(s, &job, all, error));
+    HONE_TRY(open_gram(s, &job, all, error));
     s->ridge = HONE_NEW(scratch, double, s->size, 1);
     s->lasso = HONE_NEW(scratch, double, s->size, 1);
     s->v = HONE_NEW(scratch, double, s->all, 1);
@@ -212,8 +239,7 @@ static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error 
     if (!s->ridge || !s->lasso || !s->v || !s->w)
         return hone_no_memory(error);
     set_penalties(s);
-    for (int64_t i = 0; i < job.x.rows && p->loss == HONE_SQUARED && p->intercept; i++)
-        s->v[s->rows.design->numeric] += s->rows.weight[i] * s->rows.y[i];
+    begin_at_mean(s);
     for (int64_t k = 0; k < p->outputs && p->start; k++)
         hone_design_enter(s->rows.design, job.x.cols, p->start + k * (job.x.cols + 1),
                           s->v + k * s->size);

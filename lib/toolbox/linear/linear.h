@@ -16,7 +16,7 @@ typedef struct hone_linear {
     int64_t outputs;      /* classes of a softmax; 1 otherwise */
     const int32_t *label; /* softmax */
     const double *y;      /* otherwise: -1 or 1, or the target */
-    const double *weight; /* rows, >= 0, positive in sum */
+    const double *weight; /* rows, >= 0, positive in sum; NULL: 1 each */
     double l1, l2;
     bool intercept;
     double tol; /* of the objective, relative */

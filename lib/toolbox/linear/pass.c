@@ -86,6 +86,12 @@ void hone_mean_weights(double *weight, int64_t rows)
         most = weight[i] > most ? weight[i] : most;
     for (int64_t i = 0; i < rows; i++)
         sum += weight[i] / most;
+    const double share = 1 / most / sum;
+    if (isnormal(share)) {
+        for (int64_t i = 0; i < rows; i++)
+            weight[i] *= share;
+        return;
+    }
     for (int64_t i = 0; i < rows; i++)
         weight[i] = weight[i] / most / sum;
 }
