@@ -6,6 +6,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include <cblas.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +238,77 @@ static void grams(hone_arena *arena)
          flops, limit_flops / 2);
 }
 
+/* ---- factors ---- */
+
+typedef struct factor {
+    const hone_run *run;
+    hone_arena *arena;
+    int64_t n;
+    double *matrix, *a, *values, *vectors; /* n x n, but for values */
+} factor;
+
+static void begin_factor(const factor *f)
+{
+    memcpy(f->a, f->matrix, (size_t)(f->n * f->n) * sizeof *f->a);
+}
+
+static void cholesky(void *p)
+{
+    const factor *f = p;
+    int64_t pivot;
+    begin_factor(f);
+    if (hone_cholesky(f->run, f->a, f->n, &pivot, NULL) || pivot >= 0)
+        exit(1);
+}
+
+static void cholesky_plain(void *p)
+{
+    const factor *f = p;
+    begin_factor(f);
+    for (int64_t i = 0; i < f->n; i++)
+        for (int64_t j = 0; j <= i; j++) {
+            double sum = f->a[i * f->n + j];
+            for (int64_t k = 0; k < j; k++)
+                sum -= f->a[i * f->n + k] * f->a[j * f->n + k];
+            f->a[i * f->n + j] = i == j ? sqrt(sum) : sum / f->a[j * f->n + j];
+        }
+}
+
+static void eigen(void *p)
+{
+    const factor *f = p;
+    begin_factor(f);
+    if (hone_eigen(f->a, f->n, f->values, f->vectors, f->arena, NULL))
+        exit(1);
+}
+
+static void factors(const hone_run *run, hone_arena *arena)
+{
+    static const int64_t orders[] = {26, 100, 500};
+    for (size_t k = 0; k < sizeof orders / sizeof *orders; k++) {
+        const int64_t n = orders[k];
+        factor f = {.run = run, .arena = arena, .n = n};
+        f.matrix = HONE_NEW(arena, double, n, n);
+        f.a = HONE_NEW(arena, double, n, n);
+        f.values = HONE_NEW(arena, double, n, 1);
+        f.vectors = HONE_NEW(arena, double, n, n);
+        if (!f.matrix || !f.a || !f.values || !f.vectors)
+            exit(4);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j <= i; j++)
+                f.matrix[i * n + j] = i == j ? 2 : 1 / (1 + (double)(i - j) * (double)(i - j));
+        const double flops = (double)(n * n * n) / 3;
+        char shape[32];
+        snprintf(shape, sizeof shape, "%lld", (long long)n);
+        line("Cholesky factor, flops", "openblas", shape, seconds_of(cholesky, &f), flops,
+             limit_flops / 2);
+        line("Cholesky factor by a plain loop, flops", "compiler", shape,
+             seconds_of(cholesky_plain, &f), flops, limit_flops / 2);
+        line("eigendecomposition, flops of a factor", "openblas", shape, seconds_of(eigen, &f),
+             flops, limit_flops / 2);
+    }
+}
+
 int main(void)
 {
     static const char *names[] = {"portable", "avx2", "avx512"};
@@ -249,6 +321,7 @@ int main(void)
         return 4;
     limits(arena);
     grams(arena);
+    factors(run, arena);
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         hone_isa isa;
         if (hone_isa_of(sets[i], &isa, NULL) != HONE_OK)
