@@ -12,9 +12,6 @@ enum { POLL = 64 };
 /* Least curvature of a pair, as in LIBSVM. */
 #define TINY 1e-12
 
-/* Share of `tol` that float32 kernel values may move a slope by without a second look. */
-#define DOUBT (1.0 / 64)
-
 /* Entries of the points that are unpacked together. */
 enum { UNPACKED = 1 << 20 };
 
@@ -127,6 +124,22 @@ static void put_lane(const problem *p, int64_t i, int64_t lane, bool clear, desk
         d->table[(int64_t)d->at.column[t] * EXACT_LANES + lane] = clear ? 0 : d->at.value[t];
 }
 
+/* Kernel values of the products (or distances) of one point with all lanes, in their place. */
+static void kernel_lanes(const kernel *k, double *sum, double own, const double *norm)
+{
+    const bool square = k->type == SVM_RBF;
+    if (!kernel_is_exponential(k)) {
+        for (int64_t l = 0; l < EXACT_LANES; l++)
+            sum[l] = kernel_exact(k, sum[l], own + norm[l]);
+        return;
+    }
+    for (int64_t l = 0; l < EXACT_LANES; l++)
+        sum[l] = -k->full_gamma * fmax(square ? own + norm[l] - 2 * sum[l] : sum[l], 0);
+    HONE_PICK(k->isa, svm_exact_exp)(sum);
+    for (int64_t l = 0; l < EXACT_LANES; l++)
+        sum[l] -= (double)k->less;
+}
+
 static void pass_block(const pass *a, int64_t block, desk *d)
 {
     const kernel *k = a->p->kernel;
@@ -146,8 +159,9 @@ static void pass_block(const pass *a, int64_t block, desk *d)
         HONE_PICK(k->isa, svm_exact_sums)
         (b->column + b->start[i], b->value + b->start[i], b->start[i + 1] - b->start[i], d->table,
          manhattan, sum);
+        kernel_lanes(k, sum, b->norm[i], norm);
         for (int64_t l = 0; l < lanes; l++)
-            a->g[first + l] += b->weight[i] * kernel_exact(k, sum[l], b->norm[i] + norm[l]);
+            a->g[first + l] += b->weight[i] * sum[l];
     }
     for (int64_t l = 0; l < lanes; l++)
         put_lane(a->p, a->id[first + l], l, true, d);
@@ -222,13 +236,13 @@ static bool could_matter(const problem *p)
     for (int64_t i = 0; i < p->n; i++)
         norm = fmax(norm, (double)p->panels->norm[i]);
     const double exponent = kernel_is_exponential(p->kernel) ? p->kernel->full_gamma * norm : 0;
-    return (1 + exponent) * (double)FLT_EPSILON * sqrt(square) > DOUBT * p->tol;
+    return (1 + exponent) * (double)FLT_EPSILON * sqrt(square) > EXACT_DOUBT * p->tol;
 }
 
-hone_status exact_matters(const problem *p, bool *matters, hone_arena *scratch, hone_error *error)
+hone_status exact_error(const problem *p, double *largest, hone_arena *scratch, hone_error *error)
 {
-    *matters = p->panels->unit == 1 && could_matter(p);
-    if (!*matters)
+    *largest = 0;
+    if (p->panels->unit != 1 || !could_matter(p))
         return HONE_OK;
     double g[EXACT_LANES] = {0}, worst = 0;
     int64_t id[EXACT_LANES] = {0};
@@ -239,7 +253,7 @@ hone_status exact_matters(const problem *p, bool *matters, hone_arena *scratch, 
     HONE_TRY(slopes(p, id, count, g, &done, scratch, error));
     for (int64_t l = 0; l < count; l++)
         worst = fmax(worst, fabs(g[l] - p->g[id[l]]));
-    *matters = !done || !(worst <= DOUBT * p->tol);
+    *largest = done ? worst : INFINITY;
     return HONE_OK;
 }
 

@@ -6,10 +6,13 @@
 
 #include "solve.h"
 
-/* Whether float32 kernel values moved slopes by a good part of `tol`: by a bound, and where that
- * is not enough as seen on a few rows. Never when data were divided to keep squares finite: there
- * are no such values then. */
-hone_status exact_matters(const problem *p, bool *matters, hone_arena *scratch, hone_error *error);
+/* Share of tol that float32 kernel values may move a slope by without a second look. */
+#define EXACT_DOUBT (1.0 / 64)
+
+/* How far float32 kernel values moved slopes: 0 where a bound says that it is less than the share
+ * above, else the largest on a few rows. 0 also when data were divided to keep squares finite:
+ * there are no values in double then. */
+hone_status exact_error(const problem *p, double *largest, hone_arena *scratch, hone_error *error);
 
 /* p->g anew, from alpha; unchanged when the run stops meanwhile. Cost: n d for each row whose alpha
  * is not 0. */
@@ -29,5 +32,7 @@ enum { EXACT_LANES = 32 };
 HONE_DECLARE(void, svm_exact_sums,
              (const int32_t *column, const double *value, int64_t count, const double *table,
               bool manhattan, double *sum));
+/* v = exp(v) of EXACT_LANES numbers <= 0, not below exp(-700). */
+HONE_DECLARE(void, svm_exact_exp, (double *v));
 
 #endif

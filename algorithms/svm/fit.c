@@ -221,6 +221,7 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
     const int64_t limit = hone_derive_limit(f->job->shared);
     q.row_bytes = limit < SVM_ROW_BYTES ? limit : SVM_ROW_BYTES;
     q.inside = inside;
+    q.shared = p->whole && !inside ? f->job->shared : NULL;
     solver work;
     HONE_TRY(solver_open(&work, &q, scratch, error));
     HONE_TRY(solver_run(&work, error));

@@ -1,6 +1,7 @@
 #include "kernel.h"
 
 #include <float.h>
+#include <string.h>
 
 /* Scales beyond this would make C scale infinite. */
 #define MOST_SCALE 0x1p900
@@ -127,13 +128,25 @@ static void apply(const kernel *k, float *v, int64_t n)
     }
 }
 
-void kernel_block(const kernel *k, const hone_queries *q, const hone_panels *panels, int64_t first,
-                  int64_t count, int32_t *map, float *out, int64_t stride)
+void kernel_distances(const kernel *k, const hone_queries *q, const hone_panels *panels,
+                      int64_t first, int64_t count, int32_t *map, float *out, int64_t stride)
 {
     const hone_measure measure = k->type == SVM_RBF         ? HONE_SQUARE
                                  : k->type == SVM_LAPLACIAN ? HONE_MANHATTAN
                                                             : HONE_INNER;
     hone_measure_block(measure, q, panels, first, count, k->isa, map, out, stride);
+}
+
+void kernel_values(const kernel *k, const float *distance, int64_t n, float *out)
+{
+    memcpy(out, distance, (size_t)n * sizeof *out);
+    apply(k, out, n);
+}
+
+void kernel_block(const kernel *k, const hone_queries *q, const hone_panels *panels, int64_t first,
+                  int64_t count, int32_t *map, float *out, int64_t stride)
+{
+    kernel_distances(k, q, panels, first, count, map, out, stride);
     for (int64_t i = 0; i < q->m; i++)
         apply(k, out + i * stride, count * HONE_LANES);
 }

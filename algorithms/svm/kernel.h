@@ -34,7 +34,13 @@ kernel kernel_of(const svm_params *params, double gamma, const hone_panels *pane
 void kernel_block(const kernel *kernel, const hone_queries *queries, const hone_panels *panels,
                   int64_t first, int64_t count, int32_t *map, float *out, int64_t stride);
 
-/* The same in double, from an inner product (rbf: and the sum of both squared norms) or an absolute
+/* The same in two steps: inner products or distances; and values from `n` of them, a multiple
+ * of 16. */
+void kernel_distances(const kernel *kernel, const hone_queries *queries, const hone_panels *panels,
+                      int64_t first, int64_t count, int32_t *map, float *out, int64_t stride);
+void kernel_values(const kernel *kernel, const float *distance, int64_t n, float *out);
+
+/* A value in double, from an inner product (rbf: and the sum of both squared norms) or an absolute
  * distance of the given data. */
 double kernel_exact(const kernel *kernel, double product, double norms);
 

@@ -4,13 +4,13 @@
 
 #include "coordinates.h"
 #include "exact.h"
+#include "gram.h"
 #include "subproblem.h"
 #include "working.h"
 
-enum {
-    SMALL = 3072, /* variables of a problem that is solved on its whole kernel matrix */
-    QUERIES = 96  /* kernel rows computed together */
-};
+/* Variables of a problem that is solved on its whole kernel matrix; and where the distances behind
+ * it are shared. */
+enum { SMALL = 3072, SMALL_SHARED = 6144 };
 
 /* Share of tol that leaves room for the rounding of float32 kernel values. */
 #define NEAR 0.9375
@@ -97,89 +97,13 @@ static void deal(problem *p)
 
 /* ---- small problems ---- */
 
-typedef struct gram {
-    const problem *p;
-    smo *s;
-    int64_t step; /* rows of a block */
-} gram;
-
-/* Multiply-adds of a block: a few milliseconds. */
-#define BLOCK_WORK 1e8
-
-static int64_t rows_of_block(const problem *p)
-{
-    const hone_panels *x = p->panels;
-    const double d = x->x ? (double)x->d : (double)(x->end[p->n - 1] - x->begin[0]) / (double)p->n;
-    const double rows = BLOCK_WORK / ((double)p->n * (d + 1));
-    return rows < QUERIES ? (int64_t)(rows / HONE_LANES + 1) * HONE_LANES : QUERIES;
-}
-
-/* The rows of a block from their own panels on, and what is symmetric to them below. */
-static void gram_rows(const gram *g, int64_t block, hone_queries *q, int32_t *map)
-{
-    const problem *p = g->p;
-    const int64_t first = block * g->step, n = p->n, stride = g->s->stride;
-    const int64_t count = n - first < g->step ? n - first : g->step;
-    const int64_t from = first / HONE_LANES, all = hone_panel_count(n);
-    float *K = g->s->K;
-    int64_t id[QUERIES];
-    for (int64_t i = 0; i < count; i++)
-        id[i] = first + i;
-    hone_queries_pick(p->panels, id, count, p->kernel->isa, q);
-    kernel_block(p->kernel, q, p->panels, from, all - from, map, K + first * stride + first,
-                 stride);
-    for (int64_t j = first + count; j < n; j += HONE_LANES) {
-        const int64_t end = j + HONE_LANES < n ? j + HONE_LANES : n;
-        for (int64_t i = first; i < first + count; i++)
-            for (int64_t k = j; k < end; k++)
-                K[k * stride + i] = K[i * stride + k];
-    }
-}
-
-static hone_status gram_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
-{
-    const gram *g = context;
-    hone_queries q;
-    int32_t *map;
-    if (hone_stopping(g->p->run) != HONE_GO)
-        return HONE_OK;
-    if (!hone_queries_new(g->p->panels, NULL, 0, g->step, scratch, &q) ||
-        !hone_map_new(g->p->panels, scratch, &map))
-        return hone_no_memory(error);
-    gram_rows(g, block, &q, map);
-    return HONE_OK;
-}
-
-/* `ready`: not stopped before the end. */
-static hone_status fill_gram(const problem *p, smo *s, bool *ready, hone_arena *scratch,
-                             hone_error *error)
-{
-    gram g = {p, s, rows_of_block(p)};
-    const int64_t blocks = (p->n + g.step - 1) / g.step;
-    if (!p->inside) {
-        HONE_TRY(hone_for_blocks(p->run, blocks, gram_block, &g, error));
-        *ready = hone_stopping(p->run) == HONE_GO;
-        return HONE_OK;
-    }
-    *ready = true;
-    hone_queries q;
-    int32_t *map;
-    if (!hone_queries_new(p->panels, NULL, 0, g.step, scratch, &q) ||
-        !hone_map_new(p->panels, scratch, &map))
-        return hone_no_memory(error);
-    for (int64_t b = 0; b < blocks && *ready; b++) {
-        gram_rows(&g, b, &q, map);
-        *ready = hone_stopping(p->run) == HONE_GO;
-    }
-    return HONE_OK;
-}
-
 static hone_status open_small(solver *s, hone_arena *scratch, hone_error *error)
 {
     s->whole = HONE_NEW(scratch, smo, 1, 1);
     if (!s->whole || !subproblem_make(s->whole, s->p->n, s->p->nu > 0, scratch))
         return hone_no_memory(error);
-    return fill_gram(s->p, s->whole, &s->ready, scratch, error);
+    return s->p->shared ? gram_derive(s->p, s->whole->K, s->whole->stride, &s->ready, error)
+                        : gram_fill(s->p, s->whole->K, s->whole->stride, &s->ready, scratch, error);
 }
 
 /* From alpha and the g that belongs to it. */
@@ -209,7 +133,9 @@ static void start_small(problem *p, const smo *s)
 hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *error)
 {
     *s = (solver){.p = p, .scratch = scratch};
-    if (solve_is_small(p->n, p->m))
+    if (p->shared && !(p->m == p->n && p->n <= SMALL_SHARED && p->kernel->type != SVM_LINEAR))
+        p->shared = NULL;
+    if (p->shared || solve_is_small(p->n, p->m))
         return open_small(s, scratch, error);
     return working_open(&s->working, p, scratch, error);
 }
@@ -244,8 +170,13 @@ static double gap_of(const problem *p)
 static hone_status refine(solver *s, hone_error *error)
 {
     problem *p = s->p;
-    double last = INFINITY;
-    HONE_TRY(exact_matters(p, &p->doubtful, s->scratch, error));
+    double last = INFINITY, moved;
+    HONE_TRY(exact_error(p, &moved, s->scratch, error));
+    p->doubtful = moved > EXACT_DOUBT * p->tol;
+    if (p->doubtful && moved <= p->tol / 8) {
+        HONE_TRY(attempt(s, 0.5, error)); /* both ends of the gap moved, rows not seen by more */
+        p->doubtful = !(gap_of(p) < 0.5 * p->tol);
+    }
     while (p->doubtful && goes_on(p)) {
         bool done;
         HONE_TRY(exact_gradient(p, s->scratch, &done, error));

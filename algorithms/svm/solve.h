@@ -28,7 +28,8 @@ typedef struct problem {
     int64_t max_iter;  /* pairs */
     int64_t row_bytes; /* that kept kernel rows may take */
     const hone_run *run;
-    bool inside; /* called from a block: start none */
+    hone_shared *shared; /* of what trials share; NULL unless these are all training rows */
+    bool inside;         /* called from a block: start none */
 
     double *alpha; /* m */
     double *g;     /* n: sum over v of y_v alpha_v K(row of v, .) */

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "algorithms/svm/exact.h"
 #include "algorithms/svm/svm.h"
 #include "core/params.h"
 #include "core/trial.h"
@@ -459,6 +460,25 @@ static void weights_and_balance_scale_the_bounds(void **state)
     free_table(&t);
 }
 
+static void exponentials_in_double_are_those_of_the_c_library(void **state)
+{
+    (void)state;
+    hone_isa isa;
+    assert_int_equal(hone_isa_of(HONE_ISA_AUTO, &isa, NULL), HONE_OK);
+    for (double from = 1e-9; from < 1e3; from *= 1.01) {
+        double best[EXACT_LANES], plain[EXACT_LANES];
+        for (int l = 0; l < EXACT_LANES; l++)
+            best[l] = plain[l] = l ? -from * (1 + l / 37.0) : -0.0;
+        HONE_PICK(isa, svm_exact_exp)(best);
+        svm_exact_exp_portable(plain);
+        for (int l = 0; l < EXACT_LANES; l++) {
+            const double right = exp(fmax(l ? -from * (1 + l / 37.0) : 0, -700));
+            assert_true(fabs(best[l] - right) <= 1e-15 * right);
+            assert_true(fabs(plain[l] - right) <= 1e-15 * right);
+        }
+    }
+}
+
 static void rows_of_weight_zero_are_as_if_absent(void **state)
 {
     (void)state;
@@ -726,11 +746,11 @@ static void assert_valid(const table *t, const svm_params *p)
 static void degenerate_data_end_with_a_valid_model(void **state)
 {
     (void)state;
-    for (int kernel = SVM_LINEAR; kernel <= SVM_LAPLACIAN; kernel++)
+    for (int type = SVM_LINEAR; type <= SVM_LAPLACIAN; type++)
         for (int what = 0; what < 7; what++) {
             table t = clouds(what == 0 ? 1 : 60, 2, what == 6 ? 0 : 3, 13);
             svm_params p = defaults(&t);
-            p.kernel = kernel, p.C = what == 5 ? 1e8 : 10, p.max_iter = 20000;
+            p.kernel = type, p.C = what == 5 ? 1e8 : 10, p.max_iter = 20000;
             for (int64_t i = 0; i < t.n; i++) {
                 if (what == 1)
                     t.label[i] = 2; /* one class of three */
@@ -847,6 +867,7 @@ int main(void)
         cmocka_unit_test(working_sets_reach_the_optimum),
         cmocka_unit_test(regression_reaches_the_optimum),
         cmocka_unit_test(weights_and_balance_scale_the_bounds),
+        cmocka_unit_test(exponentials_in_double_are_those_of_the_c_library),
         cmocka_unit_test(rows_of_weight_zero_are_as_if_absent),
         cmocka_unit_test(threads_and_room_never_change_bits),
         cmocka_unit_test(every_instruction_set_agrees_to_the_tolerance),
