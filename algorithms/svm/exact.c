@@ -82,7 +82,8 @@ typedef struct desk {
 
 static bool bundle_new(const problem *p, hone_arena *scratch, bundle *b)
 {
-    b->most = p->x->cols > UNPACKED ? p->x->cols : UNPACKED;
+    const int64_t d = p->x->cols, fit = UNPACKED / (d + 1) + 1;
+    b->most = (fit < p->n ? fit : p->n) * d;
     b->weight = HONE_RAW(scratch, double, p->n, 1);
     b->norm = HONE_RAW(scratch, double, p->n, 1);
     b->start = HONE_RAW(scratch, int64_t, p->n + 1, 1);
