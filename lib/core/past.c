@@ -135,6 +135,14 @@ static bool set_config(const reader *r, const char *text, hone_past *p)
     return copy != NULL;
 }
 
+/* From the part of a record that says how the run went. */
+static bool set_kernels(const reader *r, const cJSON *run, hone_past *p)
+{
+    const int isa = word(hone_isa_names, HONE_ISA_AVX512 + 1, string(run, "kernels"));
+    p->options.isa = isa > 0 ? (hone_isa)isa : HONE_ISA_AUTO;
+    return copy_string(r, run, "kernels", &p->kernels);
+}
+
 /* ---- the record of a training: a model's, or a line of results ---- */
 
 static hone_status read_record(const reader *r, int64_t line, const char *text, const cJSON *tree,
@@ -164,10 +172,8 @@ static hone_status read_record(const reader *r, int64_t line, const char *text, 
         p->options.budget = number(tree, "budget", 0);
     p->options.work_limit = integer(tree, "work_limit");
     p->cutoff = number(tree, "cutoff", NAN);
-    const int isa = word(hone_isa_names, HONE_ISA_AVX512 + 1, string(tree, "kernels"));
-    p->options.isa = isa > 0 ? (hone_isa)isa : HONE_ISA_AUTO;
     if (!copy_string(r, tree, "metric", &p->options.metric) ||
-        !copy_string(r, tree, "build", &p->build) || !copy_string(r, tree, "kernels", &p->kernels))
+        !copy_string(r, tree, "build", &p->build) || !set_kernels(r, hone_json_get(tree, "run"), p))
         return hone_no_memory(error);
     return HONE_OK;
 }
@@ -258,6 +264,15 @@ static hone_status read_lines(reader *r, char *text, size_t size)
     return HONE_OK;
 }
 
+static hone_status read_run(const reader *r, const char *text, size_t length)
+{
+    cJSON *run = NULL;
+    HONE_TRY(hone_json_parse(text, length, &HONE_JSON_LIMITS, r->file, &run, r->error));
+    const bool set = set_kernels(r, run, &r->pasts->past[0]);
+    cJSON_Delete(run);
+    return set ? HONE_OK : hone_no_memory(r->error);
+}
+
 static hone_status read_model(reader *r)
 {
     char *json = NULL;
@@ -265,8 +280,11 @@ static hone_status read_model(reader *r)
     HONE_TRY(hone_model_inspect(r->file, &json, r->error));
     const char *record = hone_json_member(json, "record", &length);
     const char *training = record ? hone_json_member(record, "training", &length) : NULL;
-    const hone_status status = training ? read_line(r, 0, training, length)
-                                        : wrong(r, 0, "the model has no record of a training");
+    hone_status status = training ? read_line(r, 0, training, length)
+                                  : wrong(r, 0, "the model has no record of a training");
+    const char *run = hone_json_member(json, "run", &length);
+    if (!status && run)
+        status = read_run(r, run, length);
     hone_text_free(json);
     return status;
 }

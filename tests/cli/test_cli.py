@@ -254,6 +254,11 @@ class ManyAndFormats(unittest.TestCase):
         done = run("train", "--data", table, "--target", "y", *FOREST, "--json")
         result = self.write("r.json", [done.stdout])
         self.assertEqual(run("replay", result, "--data", table, "--target", "y").returncode, 0)
+        kernels = json.loads(done.stdout)["run"]["kernels"]
+        plain = self.write("p.json", [done.stdout.replace(f'"kernels":"{kernels}"', '"kernels":"portable"')])
+        again = run("replay", plain, "--data", table, "--target", "y")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual("kernels was portable" in again.stdout, kernels != "portable")
         other = self.write("o.csv", ["a,b,y"] + [f"{i},{i % 3},{i * i % 11 % 2}" for i in range(140)])
         done = run("replay", result, "--data", other, "--target", "y")
         self.assertEqual(done.returncode, 8, done.stderr)
