@@ -39,7 +39,7 @@ static hone_status leaves(const hone_output_job *job, double *out, hone_error *e
     (void)error;
     const forest_state *s = job->state;
     for (int64_t t = 0; t < s->n_trees; t++)
-        out[t] = (double)((s->tree_start[t + 1] - s->tree_start[t] + 1) / 2);
+        out[t] = (double)(s->tree_start[t + 1] - s->tree_start[t] + 1) / 2;
     return HONE_OK;
 }
 

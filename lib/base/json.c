@@ -398,9 +398,7 @@ static const char *after_value(const char *s)
             s = after_string(s) - 1;
         else if (*s == '{' || *s == '[')
             depth++;
-        else if ((*s == '}' || *s == ']') && --depth < 0)
-            return s;
-        else if (*s == ',' && depth == 0)
+        else if (((*s == '}' || *s == ']') && --depth < 0) || (*s == ',' && depth == 0))
             return s;
     }
 }
