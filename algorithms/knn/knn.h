@@ -92,6 +92,17 @@ enum { LANES = 16, TILE = 12 };
 #define STORED_MOST 0x1p50
 #define QUERY_MOST 0x1p52
 
+/* A kd-tree over panels (tree.c). Node 1 is the root, 2 i and 2 i + 1 are below i, leaf l is node
+ * leaves + l and has the panels [leaf[l], leaf[l + 1]). No value that a point stands for lies
+ * outside the box of a node above it: between box[(i d + k) 2] and the number after it. */
+typedef struct knn_tree {
+    int depth;
+    int32_t leaves; /* 2^depth; 0: there is no tree */
+    int32_t *leaf, *column;
+    float *split; /* columns of node i: up to split[i] below 2 i */
+    float *box;
+} knn_tree;
+
 /* Point 16 p + l is lane l of panel p: x[(p d + k) 16 + l]. The value that near.isa.c gives to a
  * query and a point brackets the rank, whatever was rounded on either side:
  *
@@ -105,6 +116,8 @@ typedef struct knn_points {
     double *centre; /* d */
     float *x, *start, *slack;
     int32_t *id; /* training row of a point */
+    knn_tree tree;
+    bool walks; /* to the panels that a walk down the tree leads to, not past all */
 } knn_points;
 
 /* A query as the kernel takes it: where it lies, and its part of the bracket. */
@@ -119,10 +132,36 @@ knn_spot knn_spot_of(const knn_points *points, const knn_query *query, float *q)
 /* scale * rank - base + e, rounded up. */
 float knn_bound_of(const knn_points *points, const knn_spot *spot, double rank);
 
+/* Value k of a row as a point stores it, times `scale`. */
+float knn_stored(const knn_points *points, int64_t row, int64_t k, double scale);
+
+/* `neighbors`: how many will be searched for. */
 hone_status knn_points_make(const knn_state *state, const knn_params *params, int64_t d,
-                            hone_arena *keep, knn_points *points, hone_error *error);
+                            int64_t neighbors, hone_arena *keep, knn_points *points,
+                            hone_error *error);
 hone_status knn_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
                         hone_error *error);
+
+/* ---- the tree (tree.c) ---- */
+
+/* Bounds of the numbers that float rounds to v, or that a value less than a double's error off. */
+static inline float knn_below(float v)
+{
+    return v - (fabsf(v) * 0x1p-23f + 0x1p-140f);
+}
+
+static inline float knn_above(float v)
+{
+    return v + (fabsf(v) * 0x1p-23f + 0x1p-140f);
+}
+
+/* Orders the points (id) and lays the tree out, where there is one; then, with panels filled, its
+ * boxes, and whether walks pay. */
+hone_status knn_tree_order(knn_points *points, int algorithm, hone_arena *keep, hone_error *error);
+hone_status knn_tree_finish(knn_points *points, int algorithm, int64_t neighbors, hone_arena *keep,
+                            hone_error *error);
+/* The leaf that a query, over the unit, falls into. */
+int32_t knn_tree_leaf(const knn_points *points, const double *value);
 
 /* ---- the kernel (near.isa.c) ---- */
 
@@ -132,15 +171,21 @@ typedef struct knn_tile {
     const float *q; /* d x 12 */
     int rows;       /* queries, at most 12 */
     float bound[TILE];
-    int32_t used[TILE];
+    int32_t used[TILE], most; /* the most of used, or more */
     float *values;
     int32_t *points;
     int64_t room;
+    float *low, *high;     /* with a tree: d x 16 ends of where the queries lie */
+    float limit[LANES];    /* ranks beyond it are not near; -1 for lanes without a query */
+    int32_t settled[TILE]; /* used[i] when the limit was last drawn */
 } knn_tile;
 
 /* Meets panels [first, first + count) until a query might have no room left; gives their number. */
 HONE_DECLARE(int64_t, knn_near,
              (const knn_points *points, int64_t first, int64_t count, knn_tile *tile));
+/* A rank that no row in the box is below, but for float's error, for each of 16 queries. */
+HONE_DECLARE(void, knn_reach,
+             (const knn_points *points, const float *box, const knn_tile *tile, float *reach));
 
 /* ---- search (search.c) ---- */
 
@@ -153,10 +198,17 @@ typedef struct knn_search {
     int64_t k; /* at most the rows of the state */
 } knn_search;
 
-/* Neighbours of rows [first, first + count), count <= QUERIES: k a row, ascending by rank, then by
+/* Neighbours of rows query[0 .. count) of x, count <= QUERIES: k a row, ascending by rank, then by
  * training row. */
-hone_status knn_search_block(const knn_search *search, int64_t first, int64_t count, int32_t *row,
-                             double *rank, hone_arena *scratch, hone_error *error);
+hone_status knn_search_block(const knn_search *search, const int64_t *query, int64_t count,
+                             int32_t *row, double *rank, hone_arena *scratch, hone_error *error);
+
+/* Takes the k neighbours of row `query` of x; called from blocks, once a row. */
+typedef void (*knn_take)(void *context, int64_t query, const int32_t *row, const double *rank);
+
+/* Neighbours of all rows of x, in any order (batch.c). */
+hone_status knn_search_all(const knn_search *search, knn_take take, void *context,
+                           hone_arena *scratch, hone_error *error);
 
 /* ---- lists that trials share (lists.c) ---- */
 

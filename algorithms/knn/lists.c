@@ -27,18 +27,11 @@ static double double_of(int64_t bits)
 
 /* ---- build ---- */
 
-typedef struct listing {
-    knn_search search;
-    knn_lists *lists;
-} listing;
-
-static hone_status list_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
+static void list(void *context, int64_t query, const int32_t *row, const double *rank)
 {
-    const listing *g = context;
-    const knn_lists *l = g->lists;
-    const int64_t first = block * QUERIES, left = l->queries - first;
-    return knn_search_block(&g->search, first, left < QUERIES ? left : QUERIES,
-                            l->row + first * l->k, l->rank + first * l->k, scratch, error);
+    const knn_lists *l = context;
+    memcpy(l->row + query * l->k, row, (size_t)l->k * sizeof *row);
+    memcpy(l->rank + query * l->k, rank, (size_t)l->k * sizeof *rank);
 }
 
 /* key: K, metric, bits of p. */
@@ -52,9 +45,9 @@ static hone_status build(const hone_fit_job *job, const int64_t key[HONE_KEY], v
     knn_points points;
     rows.keep = job->scratch;
     HONE_TRY(knn_copy_rows(&rows, &s, error));
-    HONE_TRY(knn_points_make(&s, &params, job->x.cols, job->scratch, &points, error));
     l->queries = job->valid_x.rows;
     l->k = key[0] < s.n_rows ? key[0] : s.n_rows;
+    HONE_TRY(knn_points_make(&s, &params, job->x.cols, l->k, job->scratch, &points, error));
     l->rule = points.rule;
     l->rule.s = NULL, l->rule.norm = NULL;
     l->query = HONE_RAW(job->keep, int64_t, l->queries, 1);
@@ -64,8 +57,8 @@ static hone_status build(const hone_fit_job *job, const int64_t key[HONE_KEY], v
         return hone_no_memory(error);
     for (int64_t i = 0; i < l->queries; i++)
         l->query[i] = hone_row_id(&job->valid_x, i);
-    listing g = {{.points = &points, .x = &job->valid_x, .run = job->run, .k = l->k}, l};
-    return hone_for_blocks(job->run, (l->queries + QUERIES - 1) / QUERIES, list_block, &g, error);
+    const knn_search search = {.points = &points, .x = &job->valid_x, .run = job->run, .k = l->k};
+    return knn_search_all(&search, list, l, job->scratch, error);
 }
 
 static const hone_recipe LISTS = {"knn.lists/1", HONE_OF_SPLIT, sizeof(knn_lists), build};

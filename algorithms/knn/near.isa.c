@@ -12,6 +12,13 @@
 
 enum { INNER, GAPS, LARGEST, DIFFERENT };
 
+/* Sums stay in registers only where every index of theirs is a constant. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
 #if defined(HONE_HAVE_AVX512)
 
 #define ROWS TILE
@@ -36,6 +43,16 @@ static inline vector every(float v)
 static inline vector plus(vector a, vector b)
 {
     return _mm512_add_ps(a, b);
+}
+
+static inline vector minus(vector a, vector b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
+static inline vector larger(vector a, vector b)
+{
+    return _mm512_max_ps(a, b);
 }
 
 static inline vector step(int kind, vector q, vector x, vector sum)
@@ -86,6 +103,16 @@ static inline vector plus(vector a, vector b)
     return _mm256_add_ps(a, b);
 }
 
+static inline vector minus(vector a, vector b)
+{
+    return _mm256_sub_ps(a, b);
+}
+
+static inline vector larger(vector a, vector b)
+{
+    return _mm256_max_ps(a, b);
+}
+
 static inline vector step(int kind, vector q, vector x, vector sum)
 {
     if (kind == INNER)
@@ -134,6 +161,16 @@ static inline vector plus(vector a, vector b)
     return a + b;
 }
 
+static inline vector minus(vector a, vector b)
+{
+    return a - b;
+}
+
+static inline vector larger(vector a, vector b)
+{
+    return a > b ? a : b;
+}
+
 static inline vector step(int kind, vector q, vector x, vector sum)
 {
     if (kind == INNER)
@@ -159,14 +196,18 @@ static inline unsigned bits(within w)
 #endif
 
 /* What one query keeps of a panel. */
-static void keep(knn_tile *t, int i, const float *values, unsigned mask, int32_t first)
+static __attribute__((noinline)) void keep(knn_tile *t, int i, const float *values, unsigned mask,
+                                           int32_t first)
 {
     const int64_t at = i * t->room;
-    for (; mask; mask &= mask - 1) {
+    int32_t used = t->used[i];
+    for (; mask; mask &= mask - 1, used++) {
         const int lane = __builtin_ctz(mask);
-        t->values[at + t->used[i]] = values[lane];
-        t->points[at + t->used[i]++] = first + lane;
+        t->values[at + used] = values[lane];
+        t->points[at + used] = first + lane;
     }
+    t->used[i] = used;
+    t->most = used > t->most ? used : t->most;
 }
 
 /* ROWS queries from row `r` against a panel; `panel` is its number. */
@@ -174,24 +215,30 @@ static inline __attribute__((always_inline)) void
 part(int kind, int64_t d, const float *x, const float *start, int64_t panel, knn_tile *t, int r)
 {
     vector sum[ROWS][PARTS];
+    UNROLLED
     for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < PARTS; j++)
-            sum[i][j] = kind == LARGEST ? every(0) : load(start + j * WIDTH);
+        UNROLLED
+    for (int j = 0; j < PARTS; j++)
+        sum[i][j] = kind == LARGEST ? every(0) : load(start + j * WIDTH);
     const float *q = t->q + r;
     for (int64_t k = 0; k < d; k++, q += TILE, x += LANES) {
         vector point[PARTS];
+        UNROLLED
         for (int j = 0; j < PARTS; j++)
             point[j] = load(x + j * WIDTH);
+        UNROLLED
         for (int i = 0; i < ROWS; i++) {
             const vector query = every(q[i]);
+            UNROLLED
             for (int j = 0; j < PARTS; j++)
                 sum[i][j] = step(kind, query, point[j], sum[i][j]);
         }
     }
-    unsigned any = 0;
-    unsigned mask[ROWS];
+    unsigned any = 0, mask[ROWS];
+    UNROLLED
     for (int i = 0; i < ROWS; i++) {
         mask[i] = 0;
+        UNROLLED
         for (int j = 0; j < PARTS; j++) {
             if (kind == LARGEST)
                 sum[i][j] = plus(sum[i][j], load(start + j * WIDTH));
@@ -201,34 +248,68 @@ part(int kind, int64_t d, const float *x, const float *start, int64_t panel, knn
     }
     if (!any)
         return;
-    for (int i = 0; i < ROWS; i++) {
-        float values[LANES];
-        if (!mask[i])
-            continue;
-        for (int j = 0; j < PARTS; j++)
-            store(values + j * WIDTH, sum[i][j]);
-        keep(t, r + i, values, mask[i], (int32_t)(panel * LANES));
-    }
+    UNROLLED
+    for (int i = 0; i < ROWS; i++)
+        if (mask[i]) {
+            float values[LANES];
+            UNROLLED
+            for (int j = 0; j < PARTS; j++)
+                store(values + j * WIDTH, sum[i][j]);
+            keep(t, r + i, values, mask[i], (int32_t)(panel * LANES));
+        }
 }
 
-static bool has_room(const knn_tile *t)
+/* One query against TOGETHER panels: sums of several panels hide the latency of a step. */
+enum { TOGETHER = 4 };
+
+static inline __attribute__((always_inline)) void
+alone(int kind, int64_t d, const float *x, const float *start, int64_t panel, knn_tile *t)
 {
-    int32_t most = 0;
-    for (int i = 0; i < TILE; i++)
-        most = t->used[i] > most ? t->used[i] : most;
-    return most + LANES <= t->room;
+    vector sum[TOGETHER][PARTS];
+    UNROLLED
+    for (int i = 0; i < TOGETHER; i++)
+        UNROLLED
+    for (int j = 0; j < PARTS; j++)
+        sum[i][j] = kind == LARGEST ? every(0) : load(start + i * LANES + j * WIDTH);
+    for (int64_t k = 0; k < d; k++) {
+        const vector query = every(t->q[k * TILE]);
+        UNROLLED
+        for (int i = 0; i < TOGETHER; i++)
+            UNROLLED
+        for (int j = 0; j < PARTS; j++)
+            sum[i][j] = step(kind, query, load(x + (i * d + k) * LANES + j * WIDTH), sum[i][j]);
+    }
+    UNROLLED
+    for (int i = 0; i < TOGETHER; i++) {
+        unsigned mask = 0;
+        UNROLLED
+        for (int j = 0; j < PARTS; j++) {
+            if (kind == LARGEST)
+                sum[i][j] = plus(sum[i][j], load(start + i * LANES + j * WIDTH));
+            mask |= bits(passing(sum[i][j], t->bound[0])) << (j * WIDTH);
+        }
+        if (mask) {
+            float values[LANES];
+            UNROLLED
+            for (int j = 0; j < PARTS; j++)
+                store(values + j * WIDTH, sum[i][j]);
+            keep(t, 0, values, mask, (int32_t)((panel + i) * LANES));
+        }
+    }
 }
 
 #define MEET(name, kind)                                                                           \
     static int64_t name(const knn_points *p, int64_t first, int64_t count, knn_tile *t)            \
     {                                                                                              \
         const int64_t d = p->rule.d;                                                               \
+        const float *x = p->x + first * d * LANES, *start = p->start + first * LANES;              \
         int64_t done = 0;                                                                          \
-        for (; done < count && has_room(t); done++) {                                              \
-            const int64_t panel = first + done;                                                    \
+        for (; t->rows == 1 && done + TOGETHER <= count && t->most + TOGETHER * LANES <= t->room;  \
+             done += TOGETHER)                                                                     \
+            alone(kind, d, x + done * d * LANES, start + done * LANES, first + done, t);           \
+        for (; done < count && t->most + LANES <= t->room; done++)                                 \
             for (int r = 0; r < t->rows; r += ROWS)                                                \
-                part(kind, d, p->x + panel * d * LANES, p->start + panel * LANES, panel, t, r);    \
-        }                                                                                          \
+                part(kind, d, x + done * d * LANES, start + done * LANES, first + done, t, r);     \
         return done;                                                                               \
     }
 MEET(meet_inner, INNER)
@@ -248,4 +329,36 @@ int64_t HONE_KERNEL(knn_near)(const knn_points *p, int64_t first, int64_t count,
     default:
         return meet_inner(p, first, count, t);
     }
+}
+
+/* ---- boxes ---- */
+
+static inline __attribute__((always_inline)) void
+reach(int kind, int64_t d, const float *box, const float *low, const float *high, float *out)
+{
+    vector sum[PARTS];
+    for (int j = 0; j < PARTS; j++)
+        sum[j] = every(0);
+    for (int64_t k = 0; k < d; k++, box += 2, low += LANES, high += LANES)
+        for (int j = 0; j < PARTS; j++) {
+            const vector under = minus(every(box[0]), load(high + j * WIDTH));
+            const vector over = minus(load(low + j * WIDTH), every(box[1]));
+            const vector gap = larger(larger(under, over), every(0));
+            sum[j] = kind == INNER  ? step(INNER, gap, gap, sum[j])
+                     : kind == GAPS ? plus(sum[j], gap)
+                                    : larger(sum[j], gap);
+        }
+    for (int j = 0; j < PARTS; j++)
+        store(out + j * WIDTH, sum[j]);
+}
+
+void HONE_KERNEL(knn_reach)(const knn_points *p, const float *box, const knn_tile *t, float *out)
+{
+    const int64_t d = p->rule.d;
+    if (p->rule.metric == MANHATTAN)
+        reach(GAPS, d, box, t->low, t->high, out);
+    else if (p->rule.metric == CHEBYSHEV)
+        reach(LARGEST, d, box, t->low, t->high, out);
+    else
+        reach(INNER, d, box, t->low, t->high, out);
 }

@@ -77,8 +77,7 @@ static void find_centre(const knn_rule *r, double *centre, double *deviation)
 
 /* ---- panels ---- */
 
-/* Value k of a row as it is stored. */
-static float stored(const knn_points *p, int64_t row, int64_t k, double scale)
+float knn_stored(const knn_points *p, int64_t row, int64_t k, double scale)
 {
     const double v = knn_value(p->rule.s, p->rule.d, row, k) * p->rule.inverse;
     return (float)(p->rule.metric == COSINE ? v * scale : v - p->centre[k]);
@@ -91,9 +90,8 @@ static void fill_point(const knn_points *p, int64_t t, int64_t row)
     float *to = p->x + t / LANES * r->d * LANES + t % LANES;
     const double norm = cosine ? r->norm[row] : 0, scale = norm > 0 ? 1 / sqrt(norm) : 0;
     for (int64_t k = 0; k < r->d; k++)
-        to[k * LANES] = stored(p, row, k, scale);
+        to[k * LANES] = knn_stored(p, row, k, scale);
     const double m = magnitude(r, to, LANES), slack = unit_error(r) * m;
-    p->id[t] = (int32_t)row;
     p->slack[t] = slack > 0 ? up(slack) : 0;
     if (r->metric == HAMMING)
         p->start[t] = 0;
@@ -110,7 +108,7 @@ static bool has_panels(const knn_rule *r)
 }
 
 hone_status knn_points_make(const knn_state *s, const knn_params *params, int64_t d,
-                            hone_arena *keep, knn_points *p, hone_error *error)
+                            int64_t neighbors, hone_arena *keep, knn_points *p, hone_error *error)
 {
     *p = (knn_points){0};
     HONE_TRY(knn_rule_make(s, params, d, keep, &p->rule, error));
@@ -120,7 +118,7 @@ hone_status knn_points_make(const knn_state *s, const knn_params *params, int64_
     p->panels = (s->n_rows + LANES - 1) / LANES;
     const int64_t lanes = p->panels * LANES;
     p->centre = HONE_NEW(keep, double, d, 2);
-    p->x = HONE_RAW(keep, float, lanes, d);
+    p->x = HONE_RAW(keep, float, lanes, d > 2 ? d : 2);
     p->start = HONE_RAW(keep, float, lanes, 1);
     p->slack = HONE_NEW(keep, float, lanes, 1);
     p->id = HONE_NEW(keep, int32_t, lanes, 1);
@@ -129,13 +127,16 @@ hone_status knn_points_make(const knn_state *s, const knn_params *params, int64_
     if (p->rule.metric != HAMMING && p->rule.metric != COSINE)
         find_centre(&p->rule, p->centre, p->centre + d);
     for (int64_t t = 0; t < s->n_rows; t++)
-        fill_point(p, t, t);
+        p->id[t] = (int32_t)t;
+    HONE_TRY(knn_tree_order(p, params->algorithm, keep, error));
+    for (int64_t t = 0; t < s->n_rows; t++)
+        fill_point(p, t, p->id[t]);
     for (int64_t t = s->n_rows; t < lanes; t++) {
         p->start[t] = INFINITY;
         for (int64_t k = 0; k < d; k++)
             p->x[(t / LANES * d + k) * LANES + t % LANES] = 0;
     }
-    return HONE_OK;
+    return knn_tree_finish(p, params->algorithm, neighbors, keep, error);
 }
 
 hone_status knn_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
@@ -147,7 +148,7 @@ hone_status knn_prepare(const hone_shape *shape, const void *params, void *state
     knn_points *p = HONE_NEW(keep, knn_points, 1, 1);
     if (!p)
         return hone_no_memory(error);
-    HONE_TRY(knn_points_make(s, params, shape->features, keep, p, error));
+    HONE_TRY(knn_points_make(s, params, shape->features, s->neighbors, keep, p, error));
     s->points = p;
     return HONE_OK;
 }

@@ -49,22 +49,11 @@ static void score_row(const hone_predict_job *job, const knn_rule *rule, const i
         score[0] = mean / sum;
 }
 
-static hone_status predict_block(void *context, int64_t block, hone_arena *scratch,
-                                 hone_error *error)
+static void vote(void *context, int64_t query, const int32_t *row, const double *rank)
 {
     const prediction *p = context;
-    const hone_predict_job *job = p->job;
-    const int64_t k = p->search.k, first = block * QUERIES, left = job->x.rows - first;
-    const int64_t count = left < QUERIES ? left : QUERIES;
-    int32_t *row = HONE_RAW(scratch, int32_t, count, k);
-    double *rank = HONE_RAW(scratch, double, count, k);
-    if (!row || !rank)
-        return hone_no_memory(error);
-    HONE_TRY(knn_search_block(&p->search, first, count, row, rank, scratch, error));
-    for (int64_t i = 0; i < count; i++)
-        score_row(job, &p->search.points->rule, row + i * k, rank + i * k,
-                  job->score + (first + i) * job->shape.outputs);
-    return HONE_OK;
+    score_row(p->job, &p->search.points->rule, row, rank,
+              p->job->score + query * p->job->shape.outputs);
 }
 
 /* ---- votes of lists ---- */
@@ -99,10 +88,10 @@ hone_status knn_predict(const hone_predict_job *job, hone_error *error)
     const knn_points *points = s->points;
     knn_points made;
     if (!points) {
-        HONE_TRY(knn_points_make(s, job->params, job->shape.features, job->scratch, &made, error));
+        HONE_TRY(knn_points_make(s, job->params, job->shape.features, s->neighbors, job->scratch,
+                                 &made, error));
         points = &made;
     }
     prediction p = {job, {.points = points, .x = &job->x, .run = job->run, .k = s->neighbors}};
-    return hone_for_blocks(job->run, (job->x.rows + QUERIES - 1) / QUERIES, predict_block, &p,
-                           error);
+    return knn_search_all(&p.search, vote, &p, job->scratch, error);
 }

@@ -11,8 +11,11 @@
 
 enum {
     PANEL_FLOATS = 8192, /* of the panels that all tiles of a block meet before the next ones */
-    SPARE = 48,          /* survivors beyond k that a query has room for */
-    PLAIN_ROWS = 1024    /* ranked plainly between two looks at the clock */
+    SPARE = 64,          /* survivors beyond k that a query has room for, at least */
+    PLAIN_ROWS = 1024,   /* ranked plainly between two looks at the clock */
+    LEAVES = 32,         /* met between two looks at the clock */
+    FRESH = 8,           /* survivors that make it worth to tighten a bound */
+    MOST_DEPTH = 32      /* of a tree: rows are fewer than 2^31 */
 };
 
 /* ---- ranked rows ---- */
@@ -44,11 +47,15 @@ static int64_t insert(ranked *best, int64_t count, int64_t k, double rank, int32
 typedef struct block {
     const knn_search *s;
     const knn_points *p;
-    int64_t first, count, room;
+    const int64_t *row; /* of x: the queries */
+    int64_t count, room;
+    int32_t home; /* leaf of the first query */
     int64_t (*near)(const knn_points *, int64_t, int64_t, knn_tile *);
+    void (*reach)(const knn_points *, const float *, const knn_tile *, float *);
     double *buffer; /* a row of x */
     knn_query query;
-    float *q; /* tiles x d x 12 */
+    float *q;    /* tiles x d x 12 */
+    float *ends; /* tiles x 2 x d x 16 */
     knn_spot spot[QUERIES];
     knn_tile tile[QUERIES / TILE];
     float *upper; /* room */
@@ -59,6 +66,7 @@ static bool open_block(block *b, hone_arena *scratch)
 {
     const int64_t d = b->p->rule.d, tiles = (b->count + TILE - 1) / TILE;
     b->room = b->s->k + (b->s->k > SPARE ? b->s->k : SPARE) + LANES;
+    const int64_t ends = b->p->walks ? 2 * LANES * d : 0;
     b->best = HONE_RAW(scratch, ranked, b->s->k, 1);
     b->buffer = HONE_RAW(scratch, double, d, 1);
     if (!b->best || !b->buffer || !knn_query_new(&b->p->rule, b->s->x, scratch, &b->query))
@@ -68,16 +76,21 @@ static bool open_block(block *b, hone_arena *scratch)
     float *values = HONE_RAW(scratch, float, tiles *TILE, b->room);
     int32_t *points = HONE_RAW(scratch, int32_t, tiles * TILE, b->room);
     b->q = HONE_NEW(scratch, float, tiles *TILE, d);
+    b->ends = HONE_NEW(scratch, float, tiles, ends);
     b->upper = HONE_RAW(scratch, float, b->room, 1);
-    for (int64_t t = 0; values && points && t < tiles; t++) {
+    for (int64_t t = 0; values && points && b->ends && t < tiles; t++) {
         b->tile[t] = (knn_tile){.q = b->q + t * TILE * d,
                                 .values = values + t * TILE * b->room,
                                 .points = points + t * TILE * b->room,
-                                .room = b->room};
+                                .room = b->room,
+                                .low = b->ends + t * ends,
+                                .high = b->ends + t * ends + LANES * d};
+        for (int i = 0; i < LANES; i++)
+            b->tile[t].limit[i] = -1;
         for (int i = 0; i < TILE; i++)
             b->tile[t].bound[i] = -INFINITY;
     }
-    return values && points && b->q && b->upper;
+    return values && points && b->q && b->ends && b->upper;
 }
 
 /* ---- plainly ---- */
@@ -85,7 +98,7 @@ static bool open_block(block *b, hone_arena *scratch)
 static hone_status rank_all(block *b, int64_t i, int64_t *count, hone_error *error)
 {
     const knn_rule *r = &b->p->rule;
-    knn_query_read(r, b->s->x, b->first + i, b->buffer, &b->query);
+    knn_query_read(r, b->s->x, b->row[i], b->buffer, &b->query);
     *count = 0;
     for (int64_t row = 0; row < r->s->n_rows; row++) {
         if (row % PLAIN_ROWS == 0 && hone_stopping(b->s->run) == HONE_ABANDON)
@@ -156,7 +169,7 @@ static int64_t rank_kept(block *b, const knn_tile *t, int i, int64_t query)
 {
     const int32_t *id = t->points + i * t->room;
     int64_t count = 0;
-    knn_query_read(&b->p->rule, b->s->x, b->first + query, b->buffer, &b->query);
+    knn_query_read(&b->p->rule, b->s->x, b->row[query], b->buffer, &b->query);
     for (int32_t u = 0; u < t->used[i]; u++) {
         const int32_t row = b->p->id[id[u]];
         count = insert(b->best, count, b->s->k, knn_rank(&b->p->rule, &b->query, row), row);
@@ -187,12 +200,14 @@ static void settle(block *b, knn_tile *t, int i, int64_t query)
 static void make_room(block *b, int64_t tile)
 {
     knn_tile *t = &b->tile[tile];
+    t->most = 0;
     for (int i = 0; i < t->rows; i++) {
-        if (t->used[i] + LANES <= t->room)
-            continue;
-        tighten(b, t, i, &b->spot[tile * TILE + i]);
-        if (t->used[i] + 2 * LANES > t->room)
+        const bool full = t->used[i] + LANES > t->room;
+        if (full)
+            tighten(b, t, i, &b->spot[tile * TILE + i]);
+        if (full && t->used[i] + 2 * LANES > t->room)
             settle(b, t, i, tile * TILE + i);
+        t->most = t->used[i] > t->most ? t->used[i] : t->most;
     }
 }
 
@@ -200,46 +215,144 @@ static void read_queries(block *b)
 {
     for (int64_t i = 0; i < b->count; i++) {
         knn_tile *t = &b->tile[i / TILE];
-        knn_query_read(&b->p->rule, b->s->x, b->first + i, b->buffer, &b->query);
+        knn_query_read(&b->p->rule, b->s->x, b->row[i], b->buffer, &b->query);
+        if (i == 0 && b->p->tree.leaves)
+            b->home = knn_tree_leaf(b->p, b->query.value);
         float *q = b->q + i / TILE * TILE * b->p->rule.d + i % TILE;
         b->spot[i] = knn_spot_of(b->p, &b->query, q);
         t->rows = (int)(i % TILE) + 1;
         if (!b->spot[i].plain)
             t->bound[i % TILE] = FLT_MAX;
+        for (int64_t k = 0; b->p->walks && k < b->p->rule.d; k++) {
+            const float v = q[k * TILE] / (b->p->rule.metric == EUCLIDEAN ? -2 : 1);
+            t->low[k * LANES + i % TILE] = knn_below(v);
+            t->high[k * LANES + i % TILE] = knn_above(v);
+        }
     }
 }
 
-static hone_status meet_panels(block *b, hone_error *error)
+static void meet_some(block *b, int64_t tile, int64_t first, int64_t count)
+{
+    for (int64_t done = 0; done < count;) {
+        done += b->near(b->p, first + done, count - done, &b->tile[tile]);
+        if (done < count)
+            make_room(b, tile);
+    }
+}
+
+static hone_status meet_panels(block *b, int64_t first, int64_t end, hone_error *error)
 {
     const int64_t d = b->p->rule.d, tiles = (b->count + TILE - 1) / TILE;
     const int64_t some = PANEL_FLOATS / (d * LANES + 1) + 1;
-    for (int64_t at = 0; at < b->p->panels; at += some) {
-        const int64_t count = b->p->panels - at < some ? b->p->panels - at : some;
+    for (int64_t at = first; at < end; at += some) {
         if (hone_stopping(b->s->run) == HONE_ABANDON)
             return hone_fail(error, HONE_STOPPED, "knn", "stopped while searching");
         for (int64_t t = 0; t < tiles; t++)
-            for (int64_t done = 0; done < count;) {
-                done += b->near(b->p, at + done, count - done, &b->tile[t]);
-                if (done < count)
-                    make_room(b, t);
-            }
+            meet_some(b, t, at, end - at < some ? end - at : some);
     }
     return HONE_OK;
 }
 
-hone_status knn_search_block(const knn_search *s, int64_t first, int64_t count, int32_t *row,
+/* All panels, from those where the queries lie: they leave little to the others. */
+static hone_status meet_all(block *b, hone_error *error)
+{
+    const knn_tree *tree = &b->p->tree;
+    const int64_t home = tree->leaves ? tree->leaf[b->home] : 0;
+    HONE_TRY(meet_panels(b, home, b->p->panels, error));
+    return meet_panels(b, 0, home, error);
+}
+
+/* ---- down the tree ---- */
+
+/* A node to be looked into, and how near it is to each query. */
+typedef struct visit {
+    int32_t node;
+    float reach[LANES];
+} visit;
+
+/* No row whose rank is at most that of the k-th neighbour so far is beyond the limit: the bound in
+ * ranks, with room for the error of `reach`. */
+static void draw_limits(block *b, int64_t tile)
+{
+    knn_tile *t = &b->tile[tile];
+    for (int i = 0; i < t->rows; i++) {
+        const knn_spot *spot = &b->spot[tile * TILE + i];
+        if (t->used[i] > t->settled[i] + FRESH)
+            tighten(b, t, i, spot);
+        t->settled[i] = t->used[i];
+        const double bound = (double)t->bound[i], e = (double)spot->e;
+        const double limit =
+            bound - e + spot->base + 0x1p-48 * (fabs(bound) + e + fabs(spot->base));
+        t->limit[i] = spot->plain ? -1 : (float)(fmax(limit, 0) * (1 + 0x1p-16));
+    }
+}
+
+static bool reaches(const float *reach, const float *limit)
+{
+    bool any = false;
+    for (int i = 0; i < LANES; i++)
+        any |= reach[i] <= limit[i];
+    return any;
+}
+
+static float sum_of(const float *reach)
+{
+    float sum = 0;
+    for (int i = 0; i < LANES; i++)
+        sum += reach[i];
+    return sum;
+}
+
+static hone_status walk(block *b, int64_t tile, hone_error *error)
+{
+    const knn_tree *tree = &b->p->tree;
+    const int64_t d = b->p->rule.d;
+    const knn_tile *t = &b->tile[tile];
+    visit stack[MOST_DEPTH + 2] = {{.node = 1}};
+    draw_limits(b, tile);
+    for (int top = 1, met = 0; top > 0;) {
+        const visit *at = &stack[--top];
+        const int32_t node = at->node;
+        if (!reaches(at->reach, t->limit))
+            continue;
+        if (node < tree->leaves) {
+            visit *far = &stack[top], *near = &stack[top + 1];
+            near->node = 2 * node, far->node = 2 * node + 1;
+            b->reach(b->p, tree->box + near->node * 2 * d, t, near->reach);
+            b->reach(b->p, tree->box + far->node * 2 * d, t, far->reach);
+            if (sum_of(far->reach) < sum_of(near->reach)) {
+                const visit swap = *far;
+                *far = *near, *near = swap;
+            }
+            top += 2;
+            continue;
+        }
+        const int32_t leaf = node - tree->leaves;
+        if (met++ % LEAVES == 0 && hone_stopping(b->s->run) == HONE_ABANDON)
+            return hone_fail(error, HONE_STOPPED, "knn", "stopped while searching");
+        meet_some(b, tile, tree->leaf[leaf], tree->leaf[leaf + 1] - tree->leaf[leaf]);
+        draw_limits(b, tile);
+    }
+    return HONE_OK;
+}
+
+hone_status knn_search_block(const knn_search *s, const int64_t *query, int64_t count, int32_t *row,
                              double *rank, hone_arena *scratch, hone_error *error)
 {
     block *b = HONE_NEW(scratch, block, 1, 1);
     if (!b)
         return hone_no_memory(error);
-    *b = (block){.s = s, .p = s->points, .first = first, .count = count};
+    *b = (block){.s = s, .p = s->points, .row = query, .count = count};
     b->near = HONE_PICK(hone_run_isa(s->run), knn_near);
+    b->reach = HONE_PICK(hone_run_isa(s->run), knn_reach);
     if (!open_block(b, scratch))
         return hone_no_memory(error);
     if (b->p->filtered) {
         read_queries(b);
-        HONE_TRY(meet_panels(b, error));
+        if (!b->p->walks)
+            HONE_TRY(meet_all(b, error));
+        for (int64_t t = 0; b->p->walks && t < (count + TILE - 1) / TILE; t++)
+            HONE_TRY(walk(b, t, error));
     }
     for (int64_t i = 0; i < count; i++) {
         knn_tile *t = &b->tile[i / TILE];

@@ -47,7 +47,22 @@ def text(rows, columns, nonzeros, seed=7):
     return X, (score > np.median(score)).astype(int)
 
 
-GENERATORS = {"clusters": clusters, "text": text}
+def sensors(rows, seed=7):
+    """Nine whole-numbered readings of a machine with seven unequal states, each near a surface of
+    three dimensions: like Statlog's Shuttle, with its far outliers."""
+    random = np.random.default_rng(seed)
+    share = np.array([0.786, 0.154, 0.055, 0.002, 0.001, 0.001, 0.001])
+    state = random.choice(7, size=rows, p=share / share.sum())
+    spread = random.normal(size=(7, 3, 9)) * random.uniform(1, 20, size=(7, 1, 9))
+    centre = random.normal(size=(7, 9)) * 12
+    X = centre[state] + np.einsum("ik,ikj->ij", random.normal(size=(rows, 3)), spread[state])
+    X += random.normal(size=X.shape)
+    far = random.random(rows) < 0.002
+    X[far] *= random.uniform(5, 50, size=(int(far.sum()), 1))
+    return np.rint(X), state
+
+
+GENERATORS = {"clusters": clusters, "sensors": sensors, "text": text}
 
 
 def table(path, target):

@@ -305,6 +305,56 @@ static void every_metric_equals_the_plain_loop_bit_for_bit(void **state)
         }
 }
 
+/* Rows in tight clouds far apart: a walk down the tree leaves most of them out. */
+static void gather_in_clouds(table *t, uint64_t seed)
+{
+    hone_stream s = hone_stream_of(seed, 3, 3);
+    for (int64_t i = 0; i < t->n; i++) {
+        const double where = (double)hone_below(&s, 9) * 16;
+        for (int64_t k = 0; k < t->d; k++)
+            t->x[i * t->d + k] += where;
+    }
+}
+
+static void walks_down_the_tree_equal_the_plain_loop_bit_for_bit(void **state)
+{
+    (void)state;
+    static const int64_t ks[] = {1, 10, 200}, ds[] = {1, 3, 11};
+    for (int kind = CLOUDS; kind <= HUGE_VALUES; kind++)
+        for (int metric = EUCLIDEAN; metric <= CHEBYSHEV; metric++)
+            for (int j = 0; j < 3; j++) {
+                table t = make(kind, 1500 + kind, ds[j], 3, 31), q = make(kind, 30, ds[j], 3, 32);
+                if (kind <= SPARSE)
+                    gather_in_clouds(&t, 1), gather_in_clouds(&q, 2);
+                memcpy(q.x, t.x + 500, sizeof(double) * (size_t)ds[j] * 10);
+                if (kind <= SPARSE)
+                    q.x[ds[j] * 29] = 1e30; /* far from all */
+                knn_params p = defaults(&t);
+                p.metric = metric, p.weights = j, p.n_neighbors = ks[(kind + j) % 3];
+                for (p.algorithm = ALGORITHM_AUTO; p.algorithm <= ALGORITHM_KD_TREE; p.algorithm++)
+                    expect_plain(&t, &q, &p, (how){.isa = j == 2 ? 0 : HONE_ISA_PORTABLE});
+                free_table(&t), free_table(&q);
+            }
+}
+
+static void a_tree_is_walked_where_that_leaves_rows_out(void **state)
+{
+    (void)state;
+    for (int64_t d = 3; d <= 30; d += 27) {
+        table t = make(CLOUDS, 4000, d, 2, 33);
+        knn_params p = defaults(&t);
+        fitted f;
+        for (p.algorithm = ALGORITHM_AUTO; p.algorithm <= ALGORITHM_KD_TREE; p.algorithm++) {
+            fit(&f, &t, &p, (how){0});
+            const bool wanted =
+                p.algorithm == ALGORITHM_KD_TREE || (p.algorithm == ALGORITHM_AUTO && d == 3);
+            assert_int_equal(f.s->points->walks, wanted);
+            hone_fitted_free(f.f);
+        }
+        free_table(&t);
+    }
+}
+
 static void regression_equals_the_plain_loop_bit_for_bit(void **state)
 {
     (void)state;
@@ -459,7 +509,7 @@ static void threads_and_instruction_sets_do_not_change_bits(void **state)
     hone_isa best;
     assert_int_equal(hone_isa_of(HONE_ISA_AUTO, &best, NULL), HONE_OK);
     for (int metric = EUCLIDEAN; metric <= HAMMING; metric++) {
-        table t = make(CLOUDS, 800, 6, 3, 13), q = make(CLOUDS, 400, 6, 3, 14);
+        table t = make(CLOUDS, 1800, 6, 3, 13), q = make(CLOUDS, 400, 6, 3, 14);
         knn_params p = defaults(&t);
         p.metric = metric;
         p.weights = VOTE_DISTANCE;
@@ -643,10 +693,10 @@ static void trials_of_a_split_share_one_search(void **state)
 static void a_refused_allocation_is_an_error(void **state)
 {
     (void)state;
-    table t = make(CLOUDS, 200, 4, 3, 19);
+    table t = make(CLOUDS, 1100, 4, 3, 19);
     const knn_params p = defaults(&t);
     const hone_matrix x = matrix_of(&t);
-    double *out = calloc(600, sizeof *out);
+    double *out = calloc(3300, sizeof *out);
     bool whole = false;
     for (long n = 0; !whole; n++) {
         fitted f = {0};
@@ -669,6 +719,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_metric_equals_the_plain_loop_bit_for_bit),
+        cmocka_unit_test(walks_down_the_tree_equal_the_plain_loop_bit_for_bit),
+        cmocka_unit_test(a_tree_is_walked_where_that_leaves_rows_out),
         cmocka_unit_test(regression_equals_the_plain_loop_bit_for_bit),
         cmocka_unit_test(tiny_and_huge_values_rank_as_in_double),
         cmocka_unit_test(queries_far_beyond_the_training_rows_are_ranked),
