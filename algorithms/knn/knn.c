@@ -104,6 +104,7 @@ const hone_algorithm hone_knn = {
     .state_size = sizeof(knn_state),
     .params = PARAMS,
     .state = STATE,
+    .outputs = knn_outputs,
     .fit = knn_fit,
     .predict = knn_predict,
     .check = check,

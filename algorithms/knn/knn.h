@@ -139,6 +139,9 @@ float knn_stored(const knn_points *points, int64_t row, int64_t k, double scale)
 hone_status knn_points_make(const knn_state *state, const knn_params *params, int64_t d,
                             int64_t neighbors, hone_arena *keep, knn_points *points,
                             hone_error *error);
+/* Those of the state, or ones made in `scratch` where it has none. */
+hone_status knn_points_of(const knn_state *state, const knn_params *params, int64_t d,
+                          hone_arena *scratch, const knn_points **points, hone_error *error);
 hone_status knn_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
                         hone_error *error);
 
@@ -227,6 +230,8 @@ hone_status knn_lists_find(const hone_predict_job *job, const knn_lists **lists,
 
 /* Copies the rows of positive weight into an empty state. */
 hone_status knn_copy_rows(const hone_fit_job *job, knn_state *state, hone_error *error);
+
+extern const hone_output knn_outputs[];
 
 hone_status knn_fit(const hone_fit_job *job, void *state, hone_error *error);
 hone_status knn_predict(const hone_predict_job *job, hone_error *error);

@@ -139,18 +139,28 @@ hone_status knn_points_make(const knn_state *s, const knn_params *params, int64_
     return knn_tree_finish(p, params->algorithm, neighbors, keep, error);
 }
 
+static hone_status make_new(const knn_state *s, const knn_params *params, int64_t d,
+                            hone_arena *keep, const knn_points **points, hone_error *error)
+{
+    knn_points *p = HONE_NEW(keep, knn_points, 1, 1);
+    *points = p;
+    return p ? knn_points_make(s, params, d, s->neighbors, keep, p, error) : hone_no_memory(error);
+}
+
+hone_status knn_points_of(const knn_state *s, const knn_params *params, int64_t d,
+                          hone_arena *scratch, const knn_points **points, hone_error *error)
+{
+    *points = s->points;
+    return s->points ? HONE_OK : make_new(s, params, d, scratch, points, error);
+}
+
 hone_status knn_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
                         hone_error *error)
 {
     knn_state *s = state;
     if (s->later)
         return HONE_OK;
-    knn_points *p = HONE_NEW(keep, knn_points, 1, 1);
-    if (!p)
-        return hone_no_memory(error);
-    HONE_TRY(knn_points_make(s, params, shape->features, s->neighbors, keep, p, error));
-    s->points = p;
-    return HONE_OK;
+    return make_new(s, params, shape->features, keep, &s->points, error);
 }
 
 /* ---- queries ---- */

@@ -85,13 +85,8 @@ hone_status knn_predict(const hone_predict_job *job, hone_error *error)
     if (t.lists)
         return hone_for_blocks(job->run, (t.lists->queries + VOTERS - 1) / VOTERS, tally_block, &t,
                                error);
-    const knn_points *points = s->points;
-    knn_points made;
-    if (!points) {
-        HONE_TRY(knn_points_make(s, job->params, job->shape.features, s->neighbors, job->scratch,
-                                 &made, error));
-        points = &made;
-    }
-    prediction p = {job, {.points = points, .x = &job->x, .run = job->run, .k = s->neighbors}};
+    prediction p = {job, {.x = &job->x, .run = job->run, .k = s->neighbors}};
+    HONE_TRY(
+        knn_points_of(s, job->params, job->shape.features, job->scratch, &p.search.points, error));
     return knn_search_all(&p.search, vote, &p, job->scratch, error);
 }

@@ -70,6 +70,7 @@ def hone_grid(job):
     from . import data
 
     X, y, _, _ = data.read(job["data"])
+    y = [str(c) for c in y]
     options = {"validation": f"cv:{FOLDS}", "refit": False, "threads": job["threads"]}
 
     def run(settings):

@@ -689,6 +689,56 @@ static void trials_of_a_split_share_one_search(void **state)
     free_table(&t);
 }
 
+/* The module's output of that name for rows of x: one row a row of x. */
+static void tell(const fitted *f, const char *name, const hone_matrix *x, double *out)
+{
+    hone_error error = {0};
+    hone_arena *arena = hone_arena_open(NULL);
+    const hone_output_job job = {.x = *x,
+                                 .shape = f->f->shape,
+                                 .params = f->f->params,
+                                 .state = f->f->state,
+                                 .run = &f->storage.run,
+                                 .scratch = arena};
+    const hone_output *o = hone_knn.outputs;
+    while (o->name && strcmp(o->name, name) != 0)
+        o++;
+    assert_non_null(o->name);
+    assert_int_equal(o->compute(&job, out, &error), HONE_OK);
+    hone_arena_close(arena);
+}
+
+static void lists_of_neighbours_are_told_by_row_and_distance(void **state)
+{
+    (void)state;
+    enum { N = 1200, M = 40, K = 7, D = 3 };
+    for (int weighed = 0; weighed < 2; weighed++) {
+        table t = make(DUPLICATES, N, D, 0, 41), q = make(CLOUDS, M, D, 0, 42);
+        memcpy(q.x, t.x, sizeof(double) * D * 10);
+        if (weighed)
+            weigh(&t, 43);
+        knn_params p = defaults(&t);
+        p.n_neighbors = K;
+        fitted f;
+        fit(&f, &t, &p, (how){.threads = 3});
+        const hone_matrix x = matrix_of(&q);
+        double rows[M * K], distances[M * K], score;
+        near *all = calloc(N, sizeof *all);
+        tell(&f, "nearest_rows", &x, rows);
+        tell(&f, "nearest_distances", &x, distances);
+        for (int64_t i = 0; i < M; i++) {
+            plain(&t, &p, q.x + i * D, 1, all, &score);
+            for (int64_t j = 0; j < K; j++) {
+                assert_true(rows[i * K + j] == (double)all[j].row);
+                assert_true(distances[i * K + j] == all[j].distance);
+            }
+        }
+        free(all);
+        hone_fitted_free(f.f);
+        free_table(&t), free_table(&q);
+    }
+}
+
 /* Every allocation of a fit and a prediction refused once: NO_MEMORY, nothing leaks or crashes. */
 static void a_refused_allocation_is_an_error(void **state)
 {
@@ -735,6 +785,7 @@ int main(void)
         cmocka_unit_test(rows_are_stored_once_in_float32_where_that_is_exact),
         cmocka_unit_test(permuted_rows_give_the_same_distances),
         cmocka_unit_test(trials_of_a_split_share_one_search),
+        cmocka_unit_test(lists_of_neighbours_are_told_by_row_and_distance),
         cmocka_unit_test(a_refused_allocation_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
