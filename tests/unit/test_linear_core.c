@@ -192,8 +192,13 @@ typedef struct problem {
 static const int32_t CODED[D] = {0, 0, LEVELS, 0, 0, LEVELS, 0};
 static const int64_t FIRST[D + 1] = {0, 1, 2, 6, 7, 8, 12, 13};
 
-/* Rows of D columns: dense, dense with two one-hot columns, or sparse. */
-static void open_problem(problem *p, hone_loss loss, hone_layout layout, bool codes, bool intercept)
+/* Rarely another value than the first of these, for a dense column that becomes marks. */
+static const double TWO[2] = {0, -3};
+
+/* Rows of D columns: dense, dense with two one-hot columns, sparse, or dense with two columns of
+ * two values. */
+static void open_problem(problem *p, hone_loss loss, hone_layout layout, bool codes, bool two,
+                         bool intercept)
 {
     hone_stream s = hone_stream_of(11, loss, codes);
     memset(p, 0, sizeof *p);
@@ -205,6 +210,8 @@ static void open_problem(problem *p, hone_loss loss, hone_layout layout, bool co
             if (layout == HONE_CSR) {
                 if (hone_below(&s, 3) == 0)
                     p->values[count] = v, p->column[count++] = (int32_t)j;
+            } else if (two && CODED[j]) {
+                p->values[i * D + j] = TWO[hone_below(&s, 8) == 0] + (double)(j == 5);
             } else {
                 p->values[i * D + j] =
                     codes && CODED[j] ? (double)hone_below(&s, LEVELS) : v * pow(10, (double)j - 3);
@@ -233,6 +240,8 @@ static void open_problem(problem *p, hone_loss loss, hone_layout layout, bool co
                      .column = p->column};
     p->job = (hone_fit_job){.x = x, .run = run, .keep = p->arena, .scratch = p->arena};
     assert_int_equal(hone_design_build(&p->job, intercept, &p->design, NULL), HONE_OK);
+    if (two) /* without an intercept a usual value that is not 0 stays a number */
+        assert_int_equal(p->design.size - p->design.base, intercept ? 2 : 1);
     p->rows = (hone_rows_loss){.x = x,
                                .design = &p->design,
                                .loss = loss,
@@ -350,8 +359,9 @@ static void derivatives_are_limits_of_differences(void **state)
     (void)state;
     static problem p;
     for (hone_loss loss = HONE_LOGISTIC; loss <= HONE_SQUARED_HINGE; loss++)
-        for (int kind = 0; kind < 6; kind++) {
-            open_problem(&p, loss, kind / 2 == 2 ? HONE_CSR : HONE_DENSE, kind / 2 == 1, kind % 2);
+        for (int kind = 0; kind < 8; kind++) {
+            open_problem(&p, loss, kind / 2 == 2 ? HONE_CSR : HONE_DENSE, kind / 2 == 1,
+                         kind / 2 == 3, kind % 2);
             check_dense(&p);
             check_products(&p);
             if (kind / 2 == 2)
