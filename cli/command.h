@@ -9,6 +9,7 @@
 int train_command(const flags *f);
 int train_many_command(const flags *f);
 int tune_command(const flags *f);
+int estimate_command(const flags *f);
 int replay_command(const flags *f);
 int predict_command(const flags *f);
 int evaluate_command(const flags *f);
@@ -43,6 +44,8 @@ hone_status load_plugins(const flags *f, hone_error *error);
 /* A configuration that knows the modules of --plugin; freed by the caller after a failure too. */
 hone_status new_config(hone_config **config, hone_error *error);
 hone_status set_all(const flags *f, hone_config *config, hone_error *error);
+/* The configuration of --config and --set. */
+hone_status make_config(const flags *f, hone_config **config, hone_error *error);
 
 /* The names of --models; freed with free(list.names). */
 typedef struct model_list {

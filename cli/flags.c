@@ -9,7 +9,8 @@ typedef enum kind { TEXT, SWITCH, LIST } kind;
 
 enum {
     SPACES = SPACE | SAMPLE,
-    TRAINS = TRAIN | TRAIN_MANY,
+    ONE = TRAIN | ESTIMATE,
+    TRAINS = ONE | TRAIN_MANY,
     LISTS = TRAIN_MANY | TUNE,
     RUNS = TRAINS | TUNE,
     ROWS = RUNS | REPLAY | PREDICT | EVALUATE | DESCRIBE | SPACES,
@@ -45,7 +46,7 @@ static const flag FLAGS[] = {
     {"--delimiter", "C", "between the cells of a row", ROWS, TEXT, FLAG(delimiter)},
     {"--no-header", NULL, "the first line is a row", ROWS, SWITCH, FLAG(no_header)},
     {"--task", "classification|regression", "otherwise from the target", ANSWERS, TEXT, FLAG(task)},
-    {"--config", "FILE", "hyperparameters as a JSON object", TRAIN, TEXT, FLAG(config)},
+    {"--config", "FILE", "hyperparameters as a JSON object", ONE, TEXT, FLAG(config)},
     {"--configs", "FILE", "one JSON object a line", TRAIN_MANY, TEXT, FLAG(configs)},
     {"--set", "KEY=VALUE", "one hyperparameter; may be repeated", TRAINS, LIST_FLAG(setting, settings, MOST_SETTINGS)},
     {"--search", "random|halving", "how configurations are chosen (random)", TUNE, TEXT, FLAG(search)},
@@ -75,6 +76,7 @@ static const flag FLAGS[] = {
     {"--strict", NULL, "refuse hyperparameters that have no effect", RUNS, SWITCH, FLAG(strict)},
     {"--quiet", NULL, "no progress; replay: only what is not the same", RUNS | REPLAY, SWITCH, FLAG(quiet)},
     {"--verbose", NULL, "what happens, step by step", RUNS, SWITCH, FLAG(verbose)},
+    {"--pilot", "F", "share of the training rows to extrapolate from (0: bound alone)", ESTIMATE, TEXT, FLAG(pilot)},
     {"--json", NULL, "one JSON object instead of the last line", RUNS | REPLAY | EVALUATE, SWITCH, FLAG(json)},
     {"--model", "FILE", "a saved model", PREDICT | EVALUATE | EXPORT | DESCRIBE, TEXT, FLAG(model)},
     {"--proba", NULL, "one column per class instead of labels", PREDICT, SWITCH, FLAG(proba)},
@@ -92,6 +94,8 @@ static const struct {
 } COMMANDS[] = {
     {"train", TRAIN, "trains a model and prints its loss"},
     {"train-many", TRAIN_MANY, "trains many configurations on one table, sharing what they share"},
+    {"estimate", ESTIMATE,
+     "what a training would take: bytes at most; with --pilot likely bytes and seconds"},
     {"tune", TUNE, "searches the space for the best configuration and saves its model"},
     {"replay", REPLAY,
      "trains again what a model, journal or file of results records: hone replay FILE"},

@@ -18,7 +18,8 @@ enum {
     REFERENCE = 512,
     TRAIN_MANY = 1024,
     TUNE = 2048,
-    REPLAY = 4096
+    REPLAY = 4096,
+    ESTIMATE = 8192
 };
 enum { MOST_SETTINGS = 256, MOST_PLUGINS = 16 };
 
@@ -31,7 +32,7 @@ typedef struct flags {
     const char *config, *configs, *seed, *split_seed, *threads, *validation, *valid_data, *budget,
         *deadline;
     const char *memory, *work_limit, *cutoff, *model_dir, *model, *output, *columns, *models, *n;
-    const char *search, *trials, *min_budget, *eta, *time, *journal, *incumbent, *keep;
+    const char *search, *trials, *min_budget, *eta, *time, *journal, *incumbent, *keep, *pilot;
     bool race, no_refit, strict, quiet, verbose, json, proba, hash;
     const char *setting[MOST_SETTINGS]; /* KEY=VALUE */
     int settings;

@@ -123,6 +123,8 @@ static int run(const flags *f)
         return tune_command(f);
     case REPLAY:
         return replay_command(f);
+    case ESTIMATE:
+        return estimate_command(f);
     case PREDICT:
         return predict_command(f);
     case EVALUATE:

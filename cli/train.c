@@ -65,7 +65,7 @@ hone_status set_all(const flags *f, hone_config *config, hone_error *error)
     return HONE_OK;
 }
 
-static hone_status make_config(const flags *f, hone_config **config, hone_error *error)
+hone_status make_config(const flags *f, hone_config **config, hone_error *error)
 {
     HONE_TRY(new_config(config, error));
     if (f->config)

@@ -109,4 +109,5 @@ const hone_algorithm hone_knn = {
     .predict = knn_predict,
     .check = check,
     .prepare = knn_prepare,
+    .bound = knn_bound,
 };

@@ -86,6 +86,7 @@ double knn_value(const knn_state *state, int64_t d, int64_t i, int64_t k);
 /* ---- points: training rows as float32 panels, with bounds of their error (points.c) ---- */
 
 enum { LANES = 16, TILE = 12 };
+enum { KNN_LIST_MOST = 1024 }; /* neighbours of a list; longer ones are not shared */
 
 /* Stored values are at most this, those of a query at most QUERY_MOST: else it is ranked plainly.
  */
@@ -234,6 +235,7 @@ hone_status knn_copy_rows(const hone_fit_job *job, knn_state *state, hone_error 
 extern const hone_output knn_outputs[];
 
 hone_status knn_fit(const hone_fit_job *job, void *state, hone_error *error);
+int64_t knn_bound(const hone_fit_job *job);
 hone_status knn_predict(const hone_predict_job *job, hone_error *error);
 
 #endif

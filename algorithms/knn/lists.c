@@ -7,8 +7,7 @@
 
 enum {
     LEAST = 16,
-    MOST = 1024, /* longer lists are not shared */
-    SHARE = 4,   /* of the cache's limit that lists may take */
+    SHARE = 4, /* of the cache's limit that lists may take */
 };
 
 static int64_t bits_of(double v)
@@ -78,7 +77,7 @@ hone_status knn_lists_find(const hone_predict_job *job, const knn_lists **lists,
     const knn_state *s = job->state;
     const knn_params *params = job->params;
     *lists = NULL;
-    if (!s->shares || !job->shared || s->neighbors > MOST)
+    if (!s->shares || !job->shared || s->neighbors > KNN_LIST_MOST)
         return HONE_OK;
     int64_t key[HONE_KEY] = {LEAST, params->metric, 0, 0};
     if (params->metric == MINKOWSKI)
@@ -86,9 +85,9 @@ hone_status knn_lists_find(const hone_predict_job *job, const knn_lists **lists,
     while (key[0] < s->neighbors)
         key[0] *= 2;
     const int64_t asked = key[0];
-    while (key[0] <= MOST && !hone_derive_ready(job->shared, &LISTS, key))
+    while (key[0] <= KNN_LIST_MOST && !hone_derive_ready(job->shared, &LISTS, key))
         key[0] *= 2;
-    if (key[0] > MOST)
+    if (key[0] > KNN_LIST_MOST)
         key[0] = asked;
     const int64_t a_query = key[0] * (int64_t)(sizeof(double) + sizeof(int32_t)) + 8;
     if (job->x.rows > hone_derive_limit(job->shared) / SHARE / a_query)

@@ -131,6 +131,11 @@ static hone_status predict(const hone_predict_job *job, hone_error *error)
     return hone_for_blocks(job->run, (job->x.rows + ROWS - 1) / ROWS, block, &copy, error);
 }
 
+static int64_t bound(const hone_fit_job *job)
+{
+    return hone_linear_bound(job, 1);
+}
+
 const hone_algorithm hone_linear_regression = {
     .abi = HONE_ABI,
     .name = "linear_regression",
@@ -144,4 +149,5 @@ const hone_algorithm hone_linear_regression = {
     .outputs = OUTPUTS,
     .fit = fit,
     .predict = predict,
+    .bound = bound,
 };

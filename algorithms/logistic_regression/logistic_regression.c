@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "toolbox/linear/linear.h"
+
 static const char *const PENALTIES[] = {"l2", "l1", "elasticnet", "none", NULL};
 static const char *const MULTI_CLASS[] = {"multinomial", "ovr", NULL};
 static const char *const CLASS_WEIGHTS[] = {"none", "balanced", NULL};
@@ -92,6 +94,18 @@ static hone_status check(const hone_shape *shape, const void *params, const void
                            (long long)expected, (long long)s->n_rows);
 }
 
+/* One against the rest solves a problem a class in the same memory. */
+static int64_t bound(const hone_fit_job *job)
+{
+    const logistic_params *p = job->params;
+    const int64_t c = job->shape.outputs;
+    const int64_t stop = 64 * c * (job->x.cols + job->valid_x.rows);
+    if (c == 2)
+        return hone_linear_bound(job, 1) + stop;
+    return p->multi_class == MULTI_CLASS_MULTINOMIAL ? hone_linear_bound(job, c) + stop
+                                                     : c * hone_linear_bound(job, 1) + stop;
+}
+
 const hone_algorithm hone_logistic_regression = {
     .abi = HONE_ABI,
     .name = "logistic_regression",
@@ -106,4 +120,5 @@ const hone_algorithm hone_logistic_regression = {
     .fit = logistic_fit,
     .predict = logistic_predict,
     .check = check,
+    .bound = bound,
 };

@@ -16,6 +16,7 @@ hone_status forest_adjust(const hone_fit_job *job, const forest_params *params, 
 int64_t forest_draws(const forest_params *params, int64_t rows);
 
 hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error);
+int64_t forest_bound(const hone_fit_job *job);
 
 /* Packed nodes for the walk. */
 hone_status forest_prepare(const hone_shape *shape, const void *params, void *state,

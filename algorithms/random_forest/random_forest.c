@@ -179,4 +179,5 @@ const hone_algorithm hone_random_forest = {
     .predict = forest_predict,
     .check = check,
     .prepare = forest_prepare,
+    .bound = forest_bound,
 };

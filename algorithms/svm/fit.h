@@ -4,6 +4,7 @@
 #include "svm.h"
 
 hone_status svm_fit(const hone_fit_job *job, void *state, hone_error *error);
+int64_t svm_bound(const hone_fit_job *job);
 hone_status svm_predict(const hone_predict_job *job, hone_error *error);
 hone_status svm_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
                         hone_error *error);

@@ -136,4 +136,5 @@ const hone_algorithm hone_svm = {
     .check = check,
     .prepare = svm_prepare,
     .scores = scores,
+    .bound = svm_bound,
 };

@@ -313,7 +313,9 @@ typedef struct hone_algorithm {
                            hone_arena *keep, hone_error *error);
     /** Optional. What `score` means under these params; NULL: probabilities when classifying. */
     hone_scores (*scores)(const void *params);
-    /** Optional. Bytes that a fit of this job never exceeds; reads x, shape and params only. */
+    /** Optional. Bytes that a fit of this job and predicting its validation rows never exceed;
+     * reads x, valid_x.rows (the most that are judged, and at least the rows of the table that are
+     * not in x), shape, params, hone_threads and hone_derive_limit only. */
     int64_t (*bound)(const hone_fit_job *job);
 } hone_algorithm;
 

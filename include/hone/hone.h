@@ -7,6 +7,7 @@
 #include "hone/data.h"
 #include "hone/dataset.h"
 #include "hone/error.h"
+#include "hone/estimate.h"
 #include "hone/interop.h"
 #include "hone/model.h"
 #include "hone/replay.h"

@@ -204,17 +204,16 @@ static hone_status all_rows(hone_training *t, hone_rows *rows, hone_error *error
 static hone_status take_prefix(hone_training *t, hone_rows *train, hone_error *error)
 {
     const hone_dataset *d = t->dataset;
-    if (!train->row && !t->prefix) {
-        train->count = d->table.rows;
+    const double share = (t->prefix ? t->options.budget : 1) * t->share;
+    if (share == 1) {
+        train->count = train->row ? train->count : d->table.rows;
         return HONE_OK;
     }
-    if (!t->prefix)
-        return HONE_OK;
     hone_rows whole = *train;
     if (!whole.row)
         HONE_TRY(all_rows(t, &whole, error));
-    return hone_split_prefix(&whole, d->label, d->classes.count, t->options.budget, t->split_seed,
-                             t->arena, train, error);
+    return hone_split_prefix(&whole, d->label, d->classes.count, share, t->split_seed, t->arena,
+                             train, error);
 }
 
 static hone_status cut(hone_training *t, hone_error *error)

@@ -207,16 +207,16 @@ static hone_status lead(hone_training *t, const hone_config *config, hone_error 
     return t->only_loss || t->result->json ? HONE_OK : hone_no_memory(error);
 }
 
-hone_status hone_training_call(const hone_config *config, hone_dataset *dataset, uint64_t seed,
-                               const hone_options *options, int64_t siblings, bool only_loss,
-                               hone_result **result, hone_error *error)
+/* `asked` has what the caller chose. */
+static hone_status call(const hone_training *asked, const hone_config *config, hone_result **result,
+                        hone_error *error)
 {
     *result = NULL;
     hone_training *t = hone_alloc(sizeof *t);
     if (!t)
         return hone_no_memory(error);
-    t->dataset = dataset, t->options = *options, t->seed = seed;
-    t->siblings = siblings, t->only_loss = only_loss;
+    t->dataset = asked->dataset, t->options = asked->options, t->seed = asked->seed;
+    t->siblings = asked->siblings, t->only_loss = asked->only_loss, t->share = asked->share;
     t->started = hone_clock();
     const hone_status status = lead(t, config, error);
     if (!status) {
@@ -226,6 +226,32 @@ hone_status hone_training_call(const hone_config *config, hone_dataset *dataset,
     hone_training_close(t);
     hone_free(t);
     return status;
+}
+
+hone_status hone_training_call(const hone_config *config, hone_dataset *dataset, uint64_t seed,
+                               const hone_options *options, int64_t siblings, bool only_loss,
+                               hone_result **result, hone_error *error)
+{
+    const hone_training asked = {.dataset = dataset,
+                                 .options = *options,
+                                 .seed = seed,
+                                 .siblings = siblings,
+                                 .only_loss = only_loss,
+                                 .share = 1};
+    return call(&asked, config, result, error);
+}
+
+hone_status hone_training_pilot(const hone_config *config, hone_dataset *dataset, uint64_t seed,
+                                const hone_options *options, double share, hone_result **result,
+                                hone_error *error)
+{
+    const hone_training asked = {.dataset = dataset,
+                                 .options = *options,
+                                 .seed = seed,
+                                 .siblings = 1,
+                                 .only_loss = true,
+                                 .share = share};
+    return call(&asked, config, result, error);
 }
 
 hone_status hone_train_full(const hone_config *config, hone_dataset *dataset, uint64_t seed,

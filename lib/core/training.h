@@ -65,6 +65,7 @@ typedef struct hone_training {
     hone_arena *arena;
     hone_resolved resolved; /* params as the run takes them: budget applied */
     bool prefix;            /* the budget takes rows instead */
+    double share; /* of the training rows, besides the budget; a pilot takes less than 1 */
     const hone_metric *metric;
     hone_validation validation; /* never AUTO: ROWS with `foreign` for the dataset's own */
     int32_t folds;
@@ -123,6 +124,10 @@ void hone_training_announce(const hone_training *t);
 hone_status hone_training_call(const hone_config *config, hone_dataset *dataset, uint64_t seed,
                                const hone_options *options, int64_t siblings, bool only_loss,
                                hone_result **result, hone_error *error);
+/* The loss alone, with `share` of the training rows. */
+hone_status hone_training_pilot(const hone_config *config, hone_dataset *dataset, uint64_t seed,
+                                const hone_options *options, double share, hone_result **result,
+                                hone_error *error);
 
 /* ---- report.c ---- */
 

@@ -18,7 +18,7 @@ from ._errors import (ArgumentError, ConfigError, CorruptError, DataError, Error
 from ._model import Model, export_libsvm, export_onnx, import_libsvm, inspect, load
 from ._space import space, space_dict
 from ._target import Target
-from ._train import Result, cross_validate, fit, train, train_many
+from ._train import Result, cross_validate, estimate, fit, train, train_many
 
 if TYPE_CHECKING:
     from . import hpo, sklearn
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __version__: str = _hone.version
 __all__ = ["ArgumentError", "ConfigError", "CorruptError", "DataError", "Dataset", "Error", "FileError",
            "InternalError", "Model", "OutOfMemoryError", "Result", "StoppedError", "Target", "UnsupportedError",
-           "clear_cache", "cross_validate", "describe", "export_libsvm", "export_onnx", "fit", "hpo",
-           "import_libsvm", "inspect", "load", "reference", "resolve", "sklearn", "space", "space_dict", "train",
+           "clear_cache", "cross_validate", "describe", "estimate", "export_libsvm", "export_onnx", "fit",
+           "hpo", "import_libsvm", "inspect", "load", "reference", "resolve", "sklearn", "space", "space_dict", "train",
            "train_many"]
 
 

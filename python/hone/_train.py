@@ -280,6 +280,24 @@ def train_many(cfgs: Iterable[Any], dataset: Any, seeds: Any = 0, model_dir: Any
     return [Result(f) for f in found]
 
 
+def estimate(cfg: Any, dataset: Any, seed: int = 0, *, pilot: float | None = None,
+             **options: Any) -> dict[str, float]:
+    """What `train` with the same arguments would take.
+
+    Gives `bytes_bound`, which the training never exceeds and which may be far above. With `pilot` (0.01 is a good
+    choice: a share of the training rows) also `bytes_likely` and `seconds_likely`, extrapolated from three small
+    trainings and mostly within a factor of 3.
+    """
+    plain = config_dict(cfg)
+    share = 0.0 if pilot is None else _number("pilot", pilot, 0, 1)
+    data, alive = _dataset.dataset_of(dataset, _task_of(plain, options.get("metric")))
+    most, bytes_likely, seconds = _hone.estimate(plain, data._handle, check_seed(seed),
+                                                 build_options(**options), share)
+    del alive
+    found: dict[str, float] = {"bytes_bound": most}
+    return found if pilot is None else {**found, "bytes_likely": bytes_likely, "seconds_likely": seconds}
+
+
 def _run(cfg: Any, dataset: Any, seed: Any, verbose: int, progress: Any, instance: Any,
          options: dict[str, Any]) -> tuple[Any, ...]:
     plain = config_dict(cfg)

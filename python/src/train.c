@@ -154,6 +154,37 @@ static PyObject *train_many(PyObject *module, PyObject *arguments)
     return out;
 }
 
+/* estimate(config, dataset, seed, options, pilot): (bytes_bound, bytes_likely, seconds_likely) */
+static PyObject *estimate(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    PyObject *dict, *capsule, *number, *given, *out = NULL;
+    double pilot;
+    if (!PyArg_ParseTuple(arguments, "O!OO!O!d", &PyDict_Type, &dict, &capsule, &PyLong_Type,
+                          &number, &PyDict_Type, &given, &pilot))
+        return NULL;
+    const uint64_t seed = PyLong_AsUnsignedLongLong(number);
+    const holder *data = PyErr_Occurred() ? NULL : hone_python_dataset(capsule);
+    hone_config *config = data ? hone_python_config(dict) : NULL;
+    if (!config)
+        return NULL;
+    listener l = listening(Py_None, 0, Py_None);
+    parsed_options parsed;
+    if (hone_python_options(given, &l, &parsed)) {
+        hone_error error;
+        hone_estimated found = {.size = sizeof found};
+        hone_status status;
+        Py_BEGIN_ALLOW_THREADS status =
+            hone_estimate(config, data->dataset, seed, &parsed.options, pilot, &found, &error);
+        Py_END_ALLOW_THREADS if (hone_python_settle(&l, status, &error)) out =
+            Py_BuildValue("(LLd)", (long long)found.bytes_bound, (long long)found.bytes_likely,
+                          found.seconds_likely);
+    }
+    hone_python_drop_options(&parsed);
+    hone_config_free(config);
+    return out;
+}
+
 /* canonical(config, task): JSON with defaults filled in, and the hash. */
 static PyObject *canonical(PyObject *module, PyObject *arguments)
 {
@@ -180,5 +211,6 @@ static PyObject *canonical(PyObject *module, PyObject *arguments)
 
 PyMethodDef hone_python_train_methods[] = {{"train", train, METH_VARARGS, NULL},
                                            {"train_many", train_many, METH_VARARGS, NULL},
+                                           {"estimate", estimate, METH_VARARGS, NULL},
                                            {"canonical", canonical, METH_VARARGS, NULL},
                                            {0}};

@@ -133,6 +133,18 @@ def test_a_list_saves_its_best_model_unless_told_otherwise(rows, tmp_path):
         hone.train_many(cfgs, data, keep="some")
 
 
+def test_an_estimate_bounds_the_bytes_of_the_training(rows):
+    data = dict(zip("Xy", rows))
+    for model in ("svm", "knn", "random_forest", "logistic_regression"):
+        found = hone.estimate({"model": model}, data, 3, validation="cv:3")
+        result = hone.fit({"model": model}, data, 3, validation="cv:3", refit=False)
+        assert list(found) == ["bytes_bound"] and found["bytes_bound"] >= result.info["run"]["peak_bytes"]
+        likely = hone.estimate({"model": model}, data, pilot=0.01)
+        assert 0 < likely["bytes_likely"] <= likely["bytes_bound"] and likely["seconds_likely"] > 0
+    with pytest.raises(hone.ArgumentError):
+        hone.estimate({"model": "knn"}, data, pilot=2)
+
+
 def test_cross_validation_scores_every_row_once(rows):
     r = hone.cross_validate({"model": "logistic_regression"}, dict(zip("Xy", rows)), 2, folds=4)
     assert r.scores.shape == (200, 3) and np.isfinite(r.scores).all()

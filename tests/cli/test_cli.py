@@ -248,6 +248,15 @@ class ManyAndFormats(unittest.TestCase):
             self.assertEqual((replayed.returncode, replayed.stdout),
                              (0, f"{count} same, 0 close, 0 different, 0 skipped\n"))
 
+    def test_an_estimate_is_above_what_the_training_takes(self):
+        flags = ["--data", ADULT, "--target", "income", *FOREST, "--validation", "cv:3"]
+        found = json.loads(run("estimate", *flags, "--pilot", "0.01").stdout)
+        done = json.loads(run("train", *flags, "--json").stdout)
+        self.assertGreaterEqual(found["bytes_bound"], done["run"]["peak_bytes"])
+        self.assertGreater(found["bytes_bound"], found["bytes_likely"])
+        self.assertGreater(found["seconds_likely"], 0)
+        self.assertEqual(list(json.loads(run("estimate", *flags).stdout)), ["bytes_bound"])
+
     def test_replay_says_what_is_not_as_it_was(self):
         lines = ["a,b,y"] + [f"{a},{b},{y}" for a, b, y in self.rows]
         table = self.write("t.csv", lines)
@@ -308,6 +317,7 @@ class BadInput(unittest.TestCase):
         self.refused(2, *train, "--set", "model=svm", "--set", "D=0", says="D")
         self.refused(2, *train, *FOREST, "--metric", "acuracy", says="balanced_accuracy")
         self.refused(2, *train, *FOREST, "--validation", "cv:1", says="--validation")
+        self.refused(2, "estimate", *train[1:], *FOREST, "--pilot", "2", says="pilot")
         tune = ["tune", "--data", ADULT, "--target", "income"]
         self.refused(2, *tune, "--search", "grid", says="--search")
         self.refused(2, *tune, "--eta", "2", says="options.eta")

@@ -6,7 +6,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "toolbox/bound.h"
 #include "toolbox/linear/solver.h"
+#include "toolbox/linear/tile.h"
 #include "toolbox/rows.h"
 
 /* A larger penalty counts as this, and its coordinate as 0. */
@@ -261,4 +263,21 @@ hone_status hone_linear_solve(const hone_linear *problem, hone_linear_fit *fit, 
         if (!isfinite(fit->w[i]))
             return hone_fail(error, HONE_INTERNAL, "linear", "a coefficient is not finite");
     return HONE_OK;
+}
+
+/* ---- memory ---- */
+
+int64_t hone_linear_bound(const hone_fit_job *job, int64_t outputs)
+{
+    const double n = (double)job->x.rows, o = (double)outputs, size = (double)job->x.cols + 1;
+    const double all = o * size, stored = (double)job->x.stored_cols + 1;
+    const bool sparse = job->x.layout == HONE_CSR;
+    const double design = sparse ? 0 : (n + 64) * 4 * (2 * stored + HONE_LANES) + 2048 * stored;
+    const double columns = (sparse ? hone_entries_of(&job->x) : n * stored) * 24 + 0x1p20;
+    const double rows = n * (96 + 40 * (o + HONE_LANES)) + 0x1p16;
+    const double pass = (double)hone_pass_bytes(job->x.rows, job->x.cols + 1, outputs, HONE_FULL);
+    const double square = all <= MOST_FACTORED ? 24 * all * (all + 2 * HONE_LANES) : 0x1p25;
+    const double vectors = all * 8 * 48 + size * 8 * 64;
+    return hone_bytes_of(1.1 * (2 * design + columns + rows + 3 * pass + square + vectors) +
+                         (64 + hone_threads(job->run)) * HONE_CHUNK_BYTES);
 }

@@ -39,4 +39,7 @@ typedef struct hone_linear_fit {
 /* HONE_STOPPED when abandoned, or when told to finish before a first iteration. */
 hone_status hone_linear_solve(const hone_linear *problem, hone_linear_fit *fit, hone_error *error);
 
+/* Bytes that hone_linear_solve of this job and the arrays of its caller never exceed. */
+int64_t hone_linear_bound(const hone_fit_job *job, int64_t outputs);
+
 #endif

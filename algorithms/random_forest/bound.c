@@ -1,0 +1,63 @@
+/* Bytes of a fit, from above: every tree as deep as its leaves allow, with a class of its own for
+ * each row of a leaf. */
+#include "toolbox/bound.h"
+#include "fit.h"
+
+/* Rows of the smallest leaf, from below. */
+static double least_leaf(const forest_params *p, double n)
+{
+    const hone_amount *a = &p->min_samples_leaf;
+    const double least = a->word >= 0 ? 1 : a->integral ? a->number : ceil(a->number * n);
+    return least > 1 ? least : 1;
+}
+
+static double widest(const hone_shape *shape)
+{
+    double most = 0;
+    for (int64_t j = 0; shape->levels && j < shape->stored; j++)
+        most = fmax(most, shape->levels[j]);
+    return most;
+}
+
+/* Ranks of the whole table, codes of the training rows, and what making them takes. */
+static double codes_bytes(double all, double n, double d, double threads)
+{
+    return all * d * 12 + n * d * 19 + all * d * 8 + all * 8 * fmin(d, 32) +
+           threads * (all * 40 + 0x1p20) + d * 4096;
+}
+
+/* Working memory of a block that grows and cuts a tree of `leaves`. */
+static double block_bytes(double n, double d, double classes, double leaves, double words)
+{
+    const double codes = fmin(n, 65536) + 257, width = classes + 1;
+    const double looking = n * 80 + 2 * codes * (12 + 8 * width) + 0x1p12 * width;
+    const double growing =
+        leaves * 2 * ((double)sizeof(grown_node) + 40) + fmin(n, leaves * classes) * 64;
+    return n * 100 + 8 * d + looking + growing + leaves * (4 * words + 100) + 0x1p21;
+}
+
+/* Of one tree that stays: grown in full, cut, in the state, and as it is walked. */
+static double tree_bytes(double n, double d, double classes, double leaves, double words)
+{
+    const double entries = fmin(n, leaves * classes);
+    const double full = leaves * 2 * (double)sizeof(grown_node) + entries * (double)sizeof(entry);
+    const double cut = leaves * 2 * 33 + entries * 4 * (double)sizeof(entry) + 8 * d;
+    const double state = leaves * 2 * 33 + entries * 12, walk = leaves * 2 * 32;
+    return full + cut + state + walk + leaves * words * 12 + 64;
+}
+
+int64_t forest_bound(const hone_fit_job *job)
+{
+    const forest_params *p = job->params;
+    const double n = (double)job->x.rows, all = n + (double)job->valid_x.rows;
+    const double d = (double)job->x.cols, threads = hone_threads(job->run);
+    const double classes = job->shape.task == HONE_CLASSIFICATION ? (double)job->shape.outputs : 1;
+    const double leaves = floor(n / least_leaf(p, n)) + 1;
+    const double words = widest(&job->shape) / 32 + 2;
+    const double trees = (double)p->n_estimators;
+    const double rows = all * (64 + 16 * classes); /* weights, moments, bags, probabilities */
+    return hone_bytes_of(1.1 * (codes_bytes(all, n, d, threads) + rows +
+                                threads * block_bytes(n, d, classes, leaves, words) +
+                                trees * tree_bytes(n, d, classes, leaves, words)) +
+                         (32 + threads) * HONE_CHUNK_BYTES);
+}

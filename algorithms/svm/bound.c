@@ -1,0 +1,60 @@
+/* Bytes of a fit and of judging, from above: every row a support vector, every kernel row kept that
+ * the solver has room for. */
+#include "toolbox/bound.h"
+#include "fit.h"
+#include "hone/derived.h"
+#include "solve.h"
+#include "svm.h"
+
+/* Points as panels: packed values and what stands beside them. */
+static double panels_bytes(const hone_matrix *x, double rows, double entries)
+{
+    const bool sparse = x->layout == HONE_CSR;
+    return sparse ? entries * 20 + rows * 32
+                  : (rows + 64) * (double)x->cols * 4 + rows * 16 + 0x1p16;
+}
+
+/* One solver on n rows; probabilities solve it again on parts of them. */
+static double solver_bytes(const hone_fit_job *job, double n)
+{
+    const svm_params *p = job->params;
+    const bool regress = job->shape.task == HONE_REGRESSION;
+    const double limit = fmin((double)hone_derive_limit(job->shared), (double)SVM_ROW_BYTES);
+    const double rows = fmin(limit, 4 * (n + 64) * (n + 64)) + 0x1p23;
+    const double share = n / fmax(1, (double)job->x.rows);
+    const double own = panels_bytes(&job->x, n, share * hone_entries_of(&job->x));
+    return (n * (regress ? 520 : 260) + own + rows) * (p->probability && !regress ? 6 : 1) + 0x1p20;
+}
+
+/* Small pairs are solved in blocks that give their memory back, the others one after the other. */
+static double solvers_bytes(const hone_fit_job *job)
+{
+    const int64_t k = job->shape.outputs;
+    double small = 0, large = 0;
+    if (job->shape.task == HONE_REGRESSION || k < 2)
+        return solver_bytes(job, (double)job->x.rows);
+    for (int64_t a = 0; a < k; a++)
+        for (int64_t b = a + 1; b < k; b++) {
+            int64_t n = 0;
+            for (int64_t i = 0; i < job->x.rows; i++)
+                n += job->label[i] == a || job->label[i] == b;
+            const double bytes = solver_bytes(job, (double)n);
+            if (k > 2 && solve_is_small(n, n))
+                small = fmax(small, bytes);
+            else
+                large += bytes;
+        }
+    return large + small * hone_threads(job->run);
+}
+
+int64_t svm_bound(const hone_fit_job *job)
+{
+    const bool regress = job->shape.task == HONE_REGRESSION;
+    const double n = (double)job->x.rows, all = n + (double)job->valid_x.rows;
+    const double k = regress ? 2 : (double)job->shape.outputs, pairs = k * (k - 1) / 2;
+    const double panels = panels_bytes(&job->x, all, hone_entries_of(&job->x) * (all / fmax(n, 1)));
+    const double state = n * fmax(1, k - 1) * 40 + pairs * 512;
+    const double judging = hone_threads(job->run) * (0x1p21 + 64 * 8 * (pairs + k * k));
+    return hone_bytes_of(1.1 * (4 * panels + solvers_bytes(job) + state + judging) +
+                         (64 + 8 * pairs) * HONE_CHUNK_BYTES);
+}

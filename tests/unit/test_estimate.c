@@ -1,0 +1,114 @@
+/* Estimates over the space: test_estimate [--long] */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hone/hone.h"
+
+static int samples = 14;
+
+static hone_dataset *table(const char *name, const char *target, hone_task task)
+{
+    char file[512];
+    const hone_read_options options = {.size = sizeof options,
+                                       .target = target,
+                                       .dataset = {.size = sizeof options.dataset, .task = task}};
+    hone_dataset *d = NULL;
+    hone_error error;
+    snprintf(file, sizeof file, "%s/../../examples/data/%s.csv.gz", getenv("HONE_TEST_DATA"), name);
+    if (hone_dataset_read(file, &options, &d, &error))
+        fail_msg("%s: %s", error.path, error.message);
+    return d;
+}
+
+/* What is varied besides the configuration. */
+static hone_options options_of(int i)
+{
+    hone_options o = {.size = sizeof o, .threads = i % 3 + 1, .deadline = 0.3};
+    o.keep_model = i % 3 == 0;
+    if (i % 4 == 1)
+        o.validation = HONE_VALIDATE_FOLDS, o.folds = 3;
+    if (i % 4 == 2)
+        o.validation = HONE_VALIDATE_NONE;
+    if (i % 7 == 1)
+        o.budget = 0.3;
+    return o;
+}
+
+/* Bytes: the bound always holds; the guess is mostly within a factor of 3. Seconds are not looked
+ * at: the machine may be busy. */
+static void hold_over_the_space(const char *name, const char *target, hone_task task)
+{
+    hone_dataset *d = table(name, target, task);
+    const hone_space_options space = {.size = sizeof space, .dataset = d};
+    int likely = 0, whole = 0;
+    for (int i = 0; i < samples; i++) {
+        hone_config *c;
+        hone_result *r;
+        hone_error error;
+        hone_estimated e = {.size = sizeof e};
+        const hone_options o = options_of(i);
+        assert_int_equal(hone_space_sample(&space, 7, (uint64_t)i, &c, &error), HONE_OK);
+        if (hone_estimate(c, d, 1, &o, 0.01, &e, &error) ||
+            hone_train_full(c, d, 1, &o, &r, &error))
+            fail_msg("%d: %s: %s", i, error.path, error.message);
+        const double peak = hone_result_number(r, "peak_bytes", -1);
+        if (peak > (double)e.bytes_bound)
+            fail_msg("%s, sample %d: peak %.0f, bound %.0f: %s", name, i, peak,
+                     (double)e.bytes_bound, hone_result_json(r));
+        assert_true(e.bytes_likely <= e.bytes_bound && e.seconds_likely > 0);
+        const double off = fabs(log((double)e.bytes_likely / peak));
+        whole += hone_result_end(r) == HONE_END_OK;
+        likely += hone_result_end(r) == HONE_END_OK && off <= log(3);
+        hone_result_free(r);
+        hone_config_free(c);
+    }
+    assert_true(likely >= 0.8 * whole);
+    hone_dataset_free(d);
+}
+
+static void no_training_takes_more_than_its_bound(void **state)
+{
+    (void)state;
+    hold_over_the_space("vehicle", "Class", HONE_CLASSIFICATION);
+    hold_over_the_space("abalone", "Rings", HONE_REGRESSION);
+    hold_over_the_space("abalone", "Rings", HONE_CLASSIFICATION);
+}
+
+static void a_bound_is_for_a_built_in_model_and_a_pilot_is_a_share(void **state)
+{
+    (void)state;
+    hone_dataset *d = table("vehicle", "Class", HONE_CLASSIFICATION);
+    hone_config *c;
+    hone_error error;
+    hone_estimated e = {.size = sizeof e};
+    assert_int_equal(hone_config_new(&c, &error), HONE_OK);
+    assert_int_equal(hone_estimate(c, d, 1, NULL, 0, &e, &error), HONE_BAD_CONFIG);
+    assert_int_equal(hone_config_set_text(c, "model", "knn", &error), HONE_OK);
+    assert_int_equal(hone_estimate(c, d, 1, NULL, 1.5, &e, &error), HONE_BAD_ARGUMENT);
+    assert_string_equal(error.path, "pilot");
+    assert_int_equal(hone_estimate(c, d, 1, NULL, 0, &e, &error), HONE_OK);
+    assert_true(e.bytes_bound > 0 && e.bytes_likely == 0 && isnan(e.seconds_likely));
+    hone_config_free(c);
+    hone_dataset_free(d);
+}
+
+int main(int count, char **words)
+{
+    if (count > 1 && !strcmp(words[1], "--long"))
+        samples = 1000;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_training_takes_more_than_its_bound),
+        cmocka_unit_test(a_bound_is_for_a_built_in_model_and_a_pilot_is_a_share),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
