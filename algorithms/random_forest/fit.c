@@ -5,6 +5,7 @@
  * there. The answer has the same bits either way.
  */
 #include "oob.h"
+#include "toolbox/run.h"
 
 enum { CHUNK = 8, SHARED_MOST = 128, WAVE = 128, WATCHED_WAVE = 32, PARTED_LEAST = 1000 };
 
@@ -240,6 +241,12 @@ static hone_status has_room(const hone_fit_job *job, const cut_tree *next, int64
     return HONE_OK;
 }
 
+/* A work limit is looked at between steps, which then do not depend on what is shared. */
+static int64_t step_of(const hone_fit_job *job, bool share, bool watched)
+{
+    return share || job->run->work_limit ? CHUNK : watched ? WATCHED_WAVE : WAVE;
+}
+
 hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
 {
     const forest_params *params = job->params;
@@ -262,7 +269,7 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
         HONE_TRY(forest_watch_open(&p, &loss, error));
     else if (params->early_stopping)
         hone_log(job->run, HONE_WARNING, "early_stopping needs bootstrap: all trees are grown");
-    const int64_t step = share ? CHUNK : watched ? WATCHED_WAVE : WAVE;
+    const int64_t step = step_of(job, share, watched);
     for (int64_t first = 0; first < wanted && s->n_trees == first && !enough && room;
          first += step) {
         const int64_t count = wanted - first < step ? wanted - first : step;

@@ -21,18 +21,25 @@ static double solver_bytes(const hone_fit_job *job, double n)
     const bool regress = job->shape.task == HONE_REGRESSION;
     const double limit = fmin((double)hone_derive_limit(job->shared), (double)SVM_ROW_BYTES);
     const double rows = fmin(limit, 4 * (n + 64) * (n + 64)) + 0x1p23;
+    /* points and rows of the kernel in double, for the last steps */
+    const double exact = 0x1p25 + n * 128 + fmin(limit, 8 * n * n);
     const double share = n / fmax(1, (double)job->x.rows);
     const double own = panels_bytes(&job->x, n, share * hone_entries_of(&job->x));
-    return (n * (regress ? 520 : 260) + own + rows) * (p->probability && !regress ? 6 : 1) + 0x1p20;
+    return (n * (regress ? 520 : 260) + own + rows + exact) * (p->probability && !regress ? 6 : 1) +
+           0x1p20;
 }
 
 /* Small pairs are solved in blocks that give their memory back, the others one after the other. */
 static double solvers_bytes(const hone_fit_job *job)
 {
+    const svm_params *p = job->params;
     const int64_t k = job->shape.outputs;
+    const double all = solver_bytes(job, (double)job->x.rows);
     double small = 0, large = 0;
     if (job->shape.task == HONE_REGRESSION || k < 2)
-        return solver_bytes(job, (double)job->x.rows);
+        return all;
+    if (svm_against_rest(p, k)) /* each class against the rest */
+        return all * (double)k;
     for (int64_t a = 0; a < k; a++)
         for (int64_t b = a + 1; b < k; b++) {
             int64_t n = 0;

@@ -1,0 +1,161 @@
+/* Budgets and work limits of the real models, on the adult data: test_budget [--long] */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hone/hone.h"
+
+static bool thorough;
+
+static hone_dataset *adult(void)
+{
+    char file[512];
+    const hone_read_options options = {.size = sizeof options, .target = "income"};
+    hone_dataset *d = NULL;
+    hone_error error;
+    snprintf(file, sizeof file, "%s/../../examples/data/adult.csv.gz", getenv("HONE_TEST_DATA"));
+    if (hone_dataset_read(file, &options, &d, &error))
+        fail_msg("%s: %s", error.path, error.message);
+    return d;
+}
+
+static hone_config *config(const char *json)
+{
+    hone_config *c;
+    hone_error error;
+    assert_int_equal(hone_config_new(&c, &error), HONE_OK);
+    assert_int_equal(hone_config_parse(c, json, strlen(json), &error), HONE_OK);
+    return c;
+}
+
+static hone_result *trained(hone_dataset *d, const char *json, hone_options o)
+{
+    hone_result *r = NULL;
+    hone_error error;
+    hone_config *c = config(json);
+    o.size = sizeof o;
+    if (hone_train_full(c, d, 3, &o, &r, &error))
+        fail_msg("%s: %s", error.path, error.message);
+    hone_config_free(c);
+    return r;
+}
+
+#define OPTIONS(...) ((hone_options){.threads = 2, __VA_ARGS__})
+#define FOREST "{\"model\": \"random_forest\", \"n_estimators\": 45}"
+#define SVM "{\"model\": \"svm\", \"C\": 2}"
+
+static const char *const models[] = {FOREST, SVM, "{\"model\": \"logistic_regression\"}",
+                                     "{\"model\": \"knn\"}"};
+
+/* On a prefix of 1/9 the loss is another one. Times are compared when nothing else runs. */
+static void a_ninth_of_the_budget_is_another_fit_and_a_cheap_one(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        double loss[2], seconds[2];
+        for (int k = 0; k < 2; k++) {
+            hone_dataset *d = adult();
+            hone_result *r = trained(d, models[i], OPTIONS(.budget = k ? 1.0 / 9 : 1));
+            loss[k] = hone_result_loss(r);
+            seconds[k] = hone_result_number(r, "fit_seconds", -1);
+            hone_result_free(r);
+            hone_dataset_free(d);
+        }
+        assert_true(loss[0] != loss[1] && isfinite(loss[1]));
+        if (thorough && i < 2 && seconds[1] > seconds[0] / 3)
+            fail_msg("%s: %g s of %g s", models[i], seconds[1], seconds[0]);
+    }
+}
+
+/* What smaller budgets left behind changes no bit of the model. */
+static void a_larger_budget_goes_on_from_a_smaller_one_to_the_same_model(void **state)
+{
+    (void)state;
+    const double budgets[] = {1.0 / 9, 1.0 / 3, 1};
+    for (int i = 0; i < 4; i++) {
+        char *bytes[2];
+        size_t size[2];
+        for (int cold = 0; cold < 2; cold++) {
+            hone_dataset *d = adult();
+            for (int k = cold ? 2 : 0; k < 3; k++) {
+                hone_error error;
+                hone_result *r =
+                    trained(d, models[i],
+                            OPTIONS(.budget = budgets[k], .keep_model = true, .no_refit = true));
+                if (k == 2)
+                    assert_int_equal(
+                        hone_model_bytes(hone_result_model(r), &bytes[cold], &size[cold], &error),
+                        HONE_OK);
+                hone_result_free(r);
+            }
+            hone_dataset_free(d);
+        }
+        hone_error error;
+        hone_model *m[2];
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(hone_model_load_bytes(bytes[k], size[k], NULL, &m[k], &error),
+                             HONE_OK);
+            hone_text_free(bytes[k]);
+        }
+        assert_string_equal(hone_model_record(m[0]), hone_model_record(m[1]));
+        hone_model_free(m[0]);
+        hone_model_free(m[1]);
+    }
+}
+
+/* Alone, beside siblings, after a search that left full trees, on one thread or several: a work
+ * limit ends the fit at the same place. */
+static void a_work_limit_does_not_see_what_is_cached_or_who_else_is_there(void **state)
+{
+    (void)state;
+    const char *deep = "{\"model\": \"random_forest\", \"n_estimators\": 45, \"max_depth\": 9}";
+    for (int i = 0; i < 4; i++) {
+        hone_dataset *cold = adult(), *warm = adult();
+        hone_result *whole = trained(warm, models[i], OPTIONS(.budget = 1));
+        const double work = hone_result_number(whole, "work", -1);
+        hone_result_free(whole);
+        for (int part = 1; part <= 3; part++) {
+            const hone_options o = {
+                .size = sizeof o, .threads = part, .work_limit = (int64_t)(work * part / 4) + 1};
+            hone_result *alone = trained(cold, models[i], o), *after = trained(warm, models[i], o);
+            assert_true(hone_result_loss(alone) == hone_result_loss(after));
+            assert_int_equal(hone_result_end(alone), hone_result_end(after));
+            hone_config *configs[] = {config(models[i]), config(i ? models[i] : deep)};
+            hone_result *both[2];
+            hone_error error;
+            assert_int_equal(hone_train_many((const hone_config *const *)configs,
+                                             (const uint64_t[]){3, 3}, 2, cold, &o, NULL, both,
+                                             &error),
+                             HONE_OK);
+            assert_true(hone_result_loss(alone) == hone_result_loss(both[0]));
+            for (int k = 0; k < 2; k++) {
+                hone_result_free(both[k]);
+                hone_config_free(configs[k]);
+            }
+            hone_result_free(alone);
+            hone_result_free(after);
+        }
+        hone_dataset_free(cold);
+        hone_dataset_free(warm);
+    }
+}
+
+int main(int count, char **words)
+{
+    thorough = count > 1 && !strcmp(words[1], "--long");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_ninth_of_the_budget_is_another_fit_and_a_cheap_one),
+        cmocka_unit_test(a_larger_budget_goes_on_from_a_smaller_one_to_the_same_model),
+        cmocka_unit_test(a_work_limit_does_not_see_what_is_cached_or_who_else_is_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
