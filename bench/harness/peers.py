@@ -72,8 +72,11 @@ SKLEARN_VARIANTS = {
 def _hone():
     own = "hone.sklearn"
     return {
-        ("random_forest", CLASSIFY): _estimator(own, "RandomForestClassifier", jobs=True, seeded=True),
-        ("random_forest", REGRESS): _estimator(own, "RandomForestRegressor", jobs=True, seeded=True),
+        # The rule of scikit-learn, so that both grow the same trees.
+        ("random_forest", CLASSIFY): _estimator(own, "RandomForestClassifier", jobs=True, seeded=True,
+                                                constant_features="redraw"),
+        ("random_forest", REGRESS): _estimator(own, "RandomForestRegressor", jobs=True, seeded=True,
+                                               constant_features="redraw"),
         ("svm", CLASSIFY): _estimator(own, "SVC", jobs=True),
         ("svm", REGRESS): _estimator(own, "SVR", jobs=True),
         ("logistic_regression", CLASSIFY): _estimator(own, "LogisticRegression", jobs=True),
