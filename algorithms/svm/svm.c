@@ -51,7 +51,7 @@ static const hone_param PARAMS[] = {
     HONE_CHOICE_PARAM(svm_params, multi_class, MULTIPLE,
         .help = "More than two classes: a problem for each pair and their votes, or each against the rest.",
         .default_value = SVM_ONE_VS_ONE, .fixed = true, .tasks = HONE_CLASSIFICATION),
-    HONE_BOOL_PARAM(svm_params, shrinking, .help = "Sets aside rows that no longer move while it solves.",
+    HONE_BOOL_PARAM(svm_params, shrinking, .help = "Accepted as in scikit-learn; changes nothing.",
         .default_value = 1, .fixed = true),
     HONE_INT_PARAM(svm_params, max_iter, .help = "Most pairs of rows that a solver moves.",
         .default_value = 10000000, .legal = {1, 1e15}),
