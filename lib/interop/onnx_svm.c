@@ -50,9 +50,7 @@ static hone_status kernel_values(hone_onnx *g, const hone_svm_view *s, const cha
     const char *inner =
         hone_onnx_call(g, "MatMul", z, hone_onnx_doubles(g, turned, s->d, s->vectors));
     const double square = s->unit * s->unit;
-    if (!strcmp(s->kernel, "linear")) {
-        *out = scaled(g, inner, square);
-    } else if (!strcmp(s->kernel, "rbf")) {
+    if (!strcmp(s->kernel, "rbf")) {
         const char *distance = distances(g, s, z, inner, norm);
         *out = hone_onnx_call(g, "Exp", scaled(g, distance, -s->gamma * square), NULL);
     } else {
@@ -77,6 +75,25 @@ static hone_status decisions(hone_onnx *g, const hone_svm_view *s, const char *k
             a[i * s->pairs + p] = hone_svm_coefficient(s, i, p);
     const char *sum =
         hone_onnx_call(g, "MatMul", kernel, hone_onnx_doubles(g, a, s->vectors, s->pairs));
+    *out = hone_onnx_call(g, "Add", sum, hone_onnx_doubles(g, s->intercept, 1, s->pairs));
+    return HONE_OK;
+}
+
+/* A linear kernel needs no vectors: one weight a column for every pair. */
+static hone_status linear_decisions(hone_onnx *g, const hone_svm_view *s, const char *x,
+                                    const char **out, hone_error *error)
+{
+    double *w = HONE_NEW(g->arena, double, s->d, s->pairs);
+    if (!w)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < s->vectors; i++)
+        for (int64_t p = 0; p < s->pairs; p++) {
+            const double a = hone_svm_coefficient(s, i, p) * s->unit;
+            for (int64_t j = 0; a != 0 && j < s->d; j++)
+                w[j * s->pairs + p] += a * s->vector[i * s->d + j];
+        }
+    const char *z = hone_onnx_call(g, "Sub", x, hone_onnx_doubles(g, s->centre, 1, s->d));
+    const char *sum = hone_onnx_call(g, "MatMul", z, hone_onnx_doubles(g, w, s->d, s->pairs));
     *out = hone_onnx_call(g, "Add", sum, hone_onnx_doubles(g, s->intercept, 1, s->pairs));
     return HONE_OK;
 }
@@ -141,8 +158,12 @@ hone_status hone_onnx_svm(hone_onnx *g, const hone_model *model, const char *x,
     if (s.classes == 1)
         return hone_fail(error, HONE_UNSUPPORTED, "svm", "one class needs no model");
     const char *kernel = NULL, *decision = NULL;
-    HONE_TRY(kernel_values(g, &s, x, &kernel, error));
-    HONE_TRY(decisions(g, &s, kernel, &decision, error));
+    if (!strcmp(s.kernel, "linear")) {
+        HONE_TRY(linear_decisions(g, &s, x, &decision, error));
+    } else {
+        HONE_TRY(kernel_values(g, &s, x, &kernel, error));
+        HONE_TRY(decisions(g, &s, kernel, &decision, error));
+    }
     if (!s.classes)
         *scores = (hone_onnx_scores){decision, "prediction", 1, NULL};
     else if (s.sigmoid_a)

@@ -43,6 +43,7 @@ CASES = [  # data, target, settings of the model
     ("diamonds", "price", ["model=linear_regression"]),
     ("diamonds", "price", ["model=random_forest", "n_estimators=10"]),
     ("vehicle", "Class", ["model=svm", "kernel=laplacian"]),
+    ("vehicle", "Class", ["model=svm", "kernel=linear"]),
     ("vehicle", "Class", ["model=svm"]),
     ("vehicle", "Class", ["model=svm", "kernel=poly", "prep:scale=minmax"]),
     ("vehicle", "Class", ["model=logistic_regression", "multi_class=ovr"]),
