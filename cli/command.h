@@ -28,9 +28,10 @@ extern int32_t interrupted;
 int failed(const hone_error *error);
 enum { USAGE = 2, FILE_TROUBLE = 5, REPLAY_DIFFERS = 8, INTERRUPTED = 130 };
 
-/* Reads `file` as the flags say. With `valid`, those rows are the validation rows. */
-hone_status read_table(const flags *f, const char *file, bool target, const hone_dataset *valid,
-                       hone_dataset **dataset, hone_error *error);
+/* Reads `file` as the flags say. `columns`: of an svmlight table that no flag gives a width, 0: the
+ * largest index. With `valid`, those rows are the validation rows. */
+hone_status read_table(const flags *f, const char *file, bool target, int64_t columns,
+                       const hone_dataset *valid, hone_dataset **dataset, hone_error *error);
 
 /* Both tables of a training: that of --data, and of --valid-data if there is one. */
 hone_status read_tables(const flags *f, hone_dataset **valid, hone_dataset **data,

@@ -36,6 +36,7 @@ static const flag FLAGS[] = {
     {"--format", "onnx|libsvm", "to write", EXPORT, TEXT, FLAG(format)},
     {"--format", "libsvm", "of the file", IMPORT, TEXT, FLAG(format)},
     {"--data", "FILE", "a model of another program", IMPORT, TEXT, FLAG(data)},
+    {"--columns", "N", "of an svmlight table (those of the model, or the largest index)", ROWS, TEXT, FLAG(columns)},
     {"--columns", "N", "of the rows to predict (0: the largest index)", IMPORT, TEXT, FLAG(columns)},
     {"--target", "NAME|INDEX", "the column to predict", ANSWERS, TEXT, FLAG(target)},
     {"--labels", "FILE", "the target of an .npy table, an .npy itself", ANSWERS, TEXT, FLAG(labels)},

@@ -82,14 +82,16 @@ static hone_status find_target(const char *file, hone_read_options *o, hone_erro
     return HONE_OK;
 }
 
-hone_status read_table(const flags *f, const char *file, bool target, const hone_dataset *valid,
-                       hone_dataset **dataset, hone_error *error)
+hone_status read_table(const flags *f, const char *file, bool target, int64_t columns,
+                       const hone_dataset *valid, hone_dataset **dataset, hone_error *error)
 {
     if (!file)
         return hone_fail(error, HONE_BAD_ARGUMENT, "--data", "is needed");
     if (f->delimiter && strlen(f->delimiter) != 1)
         return hone_fail(error, HONE_BAD_ARGUMENT, "--delimiter", "must be one character, got %s",
                          f->delimiter);
+    if (f->columns && !whole_of("--columns", f->columns, &columns))
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--columns", "is not valid");
     hone_read_options options = {.size = sizeof options,
                                  .target = f->target,
                                  .labels = f->labels,
@@ -99,6 +101,7 @@ hone_status read_table(const flags *f, const char *file, bool target, const hone
                                  .na = f->na,
                                  .delimiter = f->delimiter ? *f->delimiter : 0,
                                  .no_header = f->no_header,
+                                 .features = columns,
                                  .poll = was_interrupted};
     options.dataset.size = sizeof options.dataset;
     options.dataset.valid = valid;

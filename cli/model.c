@@ -105,7 +105,7 @@ int predict_command(const flags *f)
     hone_dataset *data = NULL;
     hone_status status = open_model(f, &model, &error);
     if (!status)
-        status = read_table(f, f->data, false, NULL, &data, &error);
+        status = read_table(f, f->data, false, hone_model_features(model), NULL, &data, &error);
     if (!status)
         status = predict(f, model, data, &error);
     hone_dataset_free(data);
@@ -133,7 +133,7 @@ int evaluate_command(const flags *f)
     const char *names[MOST_SETTINGS] = {0};
     hone_status status = open_model(f, &model, &error);
     if (!status)
-        status = read_table(f, f->data, true, NULL, &data, &error);
+        status = read_table(f, f->data, true, hone_model_features(model), NULL, &data, &error);
     int count = f->metrics;
     memcpy(names, f->metric, (size_t)count * sizeof *names);
     if (!status && !count)
@@ -156,7 +156,7 @@ int describe_command(const flags *f)
     hone_model *model = NULL;
     char *json = NULL;
     hone_status status = f->model ? open_model(f, &model, &error)
-                                  : read_table(f, f->data, false, NULL, &data, &error);
+                                  : read_table(f, f->data, false, 0, NULL, &data, &error);
     if (!status)
         status = model ? hone_model_describe(model, &json, &error)
                        : hone_dataset_describe(data, &json, &error);

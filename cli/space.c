@@ -43,7 +43,7 @@ static hone_status open_request(const flags *f, request *r, hone_error *error)
     HONE_TRY(split_models(f->models, &r->models, error));
     r->options.models = f->models ? r->models.list : NULL;
     if (f->data)
-        HONE_TRY(read_table(f, f->data, true, NULL, &r->data, error));
+        HONE_TRY(read_table(f, f->data, true, 0, NULL, &r->data, error));
     else
         HONE_TRY(task_of(f->task, &r->options.task, error));
     r->options.dataset = r->data;

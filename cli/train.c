@@ -160,8 +160,8 @@ hone_status read_tables(const flags *f, hone_dataset **valid, hone_dataset **dat
         return hone_fail(error, HONE_BAD_ARGUMENT, "--labels",
                          "is one file and cannot label --valid-data too; take --target");
     if (f->valid_data)
-        HONE_TRY(read_table(f, f->valid_data, true, NULL, valid, error));
-    return read_table(f, f->data, true, *valid, data, error);
+        HONE_TRY(read_table(f, f->valid_data, true, 0, NULL, valid, error));
+    return read_table(f, f->data, true, 0, *valid, data, error);
 }
 
 void print_loss(double loss)

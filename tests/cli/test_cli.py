@@ -173,6 +173,19 @@ class ManyAndFormats(unittest.TestCase):
             z.write(y, "y.npy")
         self.assertEqual(self.loss("--data", self.out / "t.npz"), expected)
 
+    def test_svmlight_rows_without_the_last_columns_predict(self):
+        table = self.write("t.svm", [f"{y} 1:{a} 3:{b}" for a, b, y in self.rows])
+        trained = run("train", "--data", table, "--set", "model=knn", "--task", "classification",
+                      "--model-dir", self.out / "narrow")
+        self.assertEqual(trained.returncode, 0, trained.stderr)
+        narrow = self.write("narrow.svm", [f"{y} 1:{a}" for a, _, y in self.rows])
+        model, = (self.out / "narrow").glob("*.hone")
+        for command in "predict", "evaluate":
+            done = run(command, "--model", model, "--data", narrow)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        wide = self.write("wide.svm", [f"{y} 4:{a}" for a, _, y in self.rows])
+        self.assertEqual(run("predict", "--model", model, "--data", wide).returncode, 3)
+
     def test_svmlight_needs_no_target(self):
         table = self.write("t.svm", [f"{y} 1:{a} 2:{b}" for a, b, y in self.rows])
         done = run("train", "--data", table, "--set", "model=logistic_regression")
