@@ -87,6 +87,14 @@ void hone_account_give(hone_account *a, int64_t bytes)
         atomic_fetch_sub(&a->used, bytes);
 }
 
+void hone_huge_pages(void *memory, size_t bytes)
+{
+    const uintptr_t first = ((uintptr_t)memory + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    const uintptr_t end = ((uintptr_t)memory + bytes) / HUGE_PAGE * HUGE_PAGE;
+    if (end > first) /* advice: failure changes nothing */
+        madvise((void *)first, end - first, MADV_HUGEPAGE);
+}
+
 static chunk *make(hone_arena *arena, size_t size)
 {
     const int64_t bytes = (int64_t)(size + ALIGN);
@@ -97,7 +105,7 @@ static chunk *make(hone_arena *arena, size_t size)
     const size_t room = (size + ALIGN + alignment - 1) / alignment * alignment;
     chunk *c = aligned_alloc(alignment, room);
     if (c && huge)
-        madvise(c, size + ALIGN, MADV_HUGEPAGE); /* advice: failure changes nothing */
+        hone_huge_pages(c, room);
     if (!c) {
         hone_account_give(arena->account, bytes);
         return NULL;

@@ -35,6 +35,9 @@ void *hone_alloc(size_t bytes);
 void *hone_realloc(void *old, size_t bytes);
 void hone_free(void *memory);
 
+/* Asks for huge pages where `memory` is large enough for some. */
+void hone_huge_pages(void *memory, size_t bytes);
+
 /* Tests only: the n-th allocation from now on fails (0: the next); -1: none does. `sticky`: all
  * later ones fail too. */
 void hone_alloc_fail_after(long n, bool sticky);

@@ -221,18 +221,3 @@ hone_status hone_fitted_predict(const hone_fitted *f, const hone_matrix *x, cons
         hone_arena_close(scratch);
     return status;
 }
-
-const hone_run *hone_run_simple(hone_simple_run *r, int threads)
-{
-    *r = (hone_simple_run){0};
-    hone_isa isa;
-    if (hone_isa_of(HONE_ISA_AUTO, &isa, NULL))
-        isa = HONE_ISA_PORTABLE;
-    r->run = (hone_run){.threads = hone_threads_of(threads),
-                        .isa = isa,
-                        .account = &r->account,
-                        .work = &r->work,
-                        .stop = &r->stop,
-                        .polled = &r->polled};
-    return &r->run;
-}

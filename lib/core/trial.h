@@ -58,15 +58,6 @@ hone_status hone_fitted_predict(const hone_fitted *fitted, const hone_matrix *x,
                                 const hone_run *run, hone_shared *shared, double *score,
                                 hone_error *error);
 
-/* A run without limits, for tests and short calls: fills everything from threads. */
-typedef struct hone_simple_run {
-    hone_run run;
-    hone_account account;
-    _Atomic int stop;
-    _Atomic int64_t work, polled;
-} hone_simple_run;
-const hone_run *hone_run_simple(hone_simple_run *storage, int threads);
-
 /* Hash of the params that make a fit: all members (`selects` false), or none of the `selects`. */
 uint64_t hone_params_identity(const hone_algorithm *algorithm, const void *params, hone_task task,
                               uint64_t seed, bool with_selects);

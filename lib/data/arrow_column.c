@@ -188,14 +188,14 @@ static hone_status intern(hone_dictionary *words, const hone_arrow *t, int64_t j
             t, j, row,
             "the offsets of the text descend or leave its buffer, or it is longer than 1 MiB",
             error);
-    const uint64_t hash = hone_word_hash(word);
-    int64_t number = hone_dictionary_find(words, word, hash);
+    const hone_key key = hone_word_key(word);
+    int64_t number = hone_dictionary_find(words, word, key);
     if (number < 0) {
         if (word.length && memchr(word.text, 0, word.length))
             return wrong(t, j, row, "the text holds a zero byte", error);
         if (hone_token_not_utf8(word) >= 0)
             return wrong(t, j, row, "the text is not UTF-8", error);
-        number = hone_dictionary_add(words, word, hash, row, 0);
+        number = hone_dictionary_add(words, word, key, row, 0);
         if (number < 0)
             return hone_no_memory(error);
     }

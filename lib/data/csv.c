@@ -88,9 +88,9 @@ static hone_status merge_words(csv *c, csv_chunk *k, int64_t s, hone_error *erro
     for (int64_t i = 0; i < fresh->count; i++) {
         hone_word *w = &fresh->word[i];
         const hone_token token = hone_dictionary_token(fresh, i);
-        w->code = hone_dictionary_find(all, token, w->hash);
+        w->code = hone_dictionary_find(all, token, w->key);
         if (w->code < 0)
-            w->code = hone_dictionary_add(all, token, w->hash, w->line, w->column);
+            w->code = hone_dictionary_add(all, token, w->key, w->line, w->column);
         if (w->code < 0)
             return hone_no_memory(error);
         hone_word *known = &all->word[w->code];
@@ -168,7 +168,8 @@ static hone_status read_window(csv *c, hone_error *error)
     cut_window(c);
     for (int64_t s = 0; s < c->slots; s++)
         c->known[s] = c->column[c->at[s]].levels ? c->column[c->at[s]].levels->count : 0;
-    HONE_TRY(hone_for_blocks(&c->r->run, c->chunks, parse_block, c, error));
+    HONE_TRY(hone_for_blocks(hone_reading_run(c->r, w->limit - w->from), c->chunks, parse_block, c,
+                             error));
     HONE_TRY(join_chunks(c, &used, &stop, error));
     w->larger = stop == w->text + w->from; /* one row is larger than the window */
     HONE_TRY(merge(c, used, error));
@@ -273,8 +274,6 @@ static hone_status check_marks(csv *c, hone_error *error)
     if (c->decimal == c->delimiter)
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.decimal",
                          "is the delimiter too; set delimiter to ';'");
-    c->special[0] = c->special['\n'] = c->special['\r'] = true;
-    c->special[(unsigned char)c->delimiter] = true;
     return hone_na_make(o->na, c->r->memory, &c->na, error);
 }
 
@@ -306,6 +305,7 @@ hone_status hone_read_csv(hone_reading *r, hone_dataset **dataset, hone_error *e
         return hone_no_memory(error);
     c->r = r;
     c->window.account = &r->account;
+    c->window.run = &r->run;
     c->target = c->weight = -1;
     c->dtype = HONE_F32;
     for (int i = 0; i < HONE_CHUNKS; i++)

@@ -69,7 +69,6 @@ typedef struct csv {
     hone_reading *r;
     hone_window window;
     char delimiter, decimal;
-    bool special[256]; /* bytes that end an unquoted field or do not belong in it */
     hone_na na;
     int64_t cols;
     csv_column *column;

@@ -87,14 +87,14 @@ static bool differs(csv_chunk *k, int64_t j, const char *at, hone_token token)
     (void)token;
     const char *name = c->column[j].name;
     const hone_token t = {name, strlen(name)};
-    const uint64_t hash = hone_word_hash(t);
-    const int64_t other = hone_dictionary_find(names, t, hash);
+    const hone_key key = hone_word_key(t);
+    const int64_t other = hone_dictionary_find(names, t, key);
     if (other >= 0) {
         hone_csv_refuse(k, at, HONE_BAD_DATA, "columns %lld and %lld are both called \"%s\"",
                         (long long)other + 1, (long long)j + 1, name);
         return false;
     }
-    if (hone_dictionary_add(names, t, hash, 1, 1) >= 0)
+    if (hone_dictionary_add(names, t, key, 1, 1) >= 0)
         return true;
     k->status = hone_no_memory(&k->error);
     return false;

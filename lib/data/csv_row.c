@@ -108,14 +108,33 @@ static const char *quoted(csv_chunk *k, const char *p, hone_token *token)
     }
 }
 
+/* The highest bit of the bytes of `v` that are 0; perhaps of others, but only above one. */
+static uint64_t zero_bytes(uint64_t v)
+{
+    return (v - UINT64_C(0x0101010101010101)) & ~v & UINT64_C(0x8080808080808080);
+}
+
+/* The delimiter, line end or zero byte that ends an unquoted field, eight bytes at a time. */
+static const char *end_of_plain(const csv *c, const char *p)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    const uint64_t delimiter = each * (unsigned char)c->delimiter;
+    for (;; p += 8) {
+        uint64_t v;
+        memcpy(&v, p, sizeof v);
+        const uint64_t found = zero_bytes(v ^ delimiter) | zero_bytes(v ^ each * '\n') |
+                               zero_bytes(v ^ each * '\r') | zero_bytes(v);
+        if (found)
+            return p + (__builtin_ctzll(found) >> 3);
+    }
+}
+
 const char *hone_csv_field(csv_chunk *k, const char *p, hone_token *token)
 {
     const csv *c = k->csv;
     if (*p == '"')
         return quoted(k, p + 1, token);
-    const char *q = p;
-    while (!c->special[(unsigned char)*q])
-        q++;
+    const char *q = end_of_plain(c, p);
     *token = (hone_token){p, (size_t)(q - p)};
     if (q - p > CSV_FIELD) {
         hone_csv_refuse(k, p, HONE_BAD_DATA, "a field of more than 1 MiB");
@@ -186,13 +205,13 @@ static const char *word(csv_chunk *k, const char *p, int64_t j, double *value)
         note_missing(k, &k->tally[j], p);
         return q;
     }
-    const uint64_t hash = hone_word_hash(token);
-    int64_t code = hone_dictionary_find(column->levels, token, hash);
+    const hone_key key = hone_word_key(token);
+    int64_t code = hone_dictionary_find(column->levels, token, key);
     if (code < 0) {
         hone_dictionary *fresh = &k->fresh[column->slot];
-        code = hone_dictionary_find(fresh, token, hash);
+        code = hone_dictionary_find(fresh, token, key);
         if (code < 0)
-            code = hone_dictionary_add(fresh, token, hash, k->first_line + k->lines,
+            code = hone_dictionary_add(fresh, token, key, k->first_line + k->lines,
                                        p > k->line_start ? p - k->line_start + 1 : 1);
         if (code < 0) {
             k->status = hone_no_memory(&k->error);
@@ -276,8 +295,9 @@ void hone_csv_parse(csv_chunk *k, int64_t most)
             k->lines++;
             continue;
         }
-        if (!hone_grow(&c->r->account, &k->values, &k->room, (k->rows + 1) * c->slots,
-                       sizeof *k->values)) {
+        const int64_t room = (k->rows + 1) * c->slots;
+        if (room > k->room &&
+            !hone_grow(&c->r->account, &k->values, &k->room, room, sizeof *k->values)) {
             k->status = hone_no_memory(&k->error);
             return;
         }

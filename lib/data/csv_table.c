@@ -35,6 +35,7 @@ static bool grow_exactly(hone_account *account, void *array, int64_t *room, int6
             continue;
         void *larger = hone_realloc(*at, (size_t)wish[i] * element);
         if (larger) {
+            hone_huge_pages(larger, (size_t)wish[i] * element);
             *at = larger;
             *room = wish[i];
             return true;
@@ -137,5 +138,6 @@ hone_status hone_csv_store(csv *c, int used, int64_t rows, bool wide, hone_error
     if (c->again && c->rows + rows > c->all_rows)
         return hone_fail(error, HONE_IO, c->r->file, "changed while it was read");
     HONE_TRY(make_room(c, c->again ? c->all_rows : c->rows + rows, wide, error));
-    return hone_for_blocks(&c->r->run, used, store_chunk, c, error);
+    const hone_run *run = hone_reading_run(c->r, rows * c->features * (int64_t)sizeof(double));
+    return hone_for_blocks(run, used, store_chunk, c, error);
 }

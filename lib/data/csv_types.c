@@ -234,8 +234,8 @@ static hone_status describe(csv *c, hone_draft *draft, hone_error *error)
         levels[column->feature] = (int32_t)info->levels.count;
     }
     if (levels)
-        HONE_TRY(
-            hone_for_blocks(&c->r->run, (c->rows + BLOCK - 1) / BLOCK, recode_block, c, error));
+        HONE_TRY(hone_for_blocks(hone_reading_run(c->r, c->rows * c->features * 8),
+                                 (c->rows + BLOCK - 1) / BLOCK, recode_block, c, error));
     x->levels = levels;
     return HONE_OK;
 }

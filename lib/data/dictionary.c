@@ -27,29 +27,61 @@ bool hone_grow(hone_account *account, void *array, int64_t *room, int64_t need, 
     return true;
 }
 
-uint64_t hone_word_hash(hone_token token)
+static uint64_t load(const char *p, size_t bytes)
 {
-    return hone_hash(0, token.text, token.length);
+    uint64_t v = 0;
+    memcpy(&v, p, bytes);
+    return v;
 }
 
-int64_t hone_dictionary_find(const hone_dictionary *d, hone_token t, uint64_t hash)
+__extension__ typedef unsigned __int128 pair;
+
+/* Two overlapping loads say everything about a word of 16 bytes or less. */
+hone_key hone_word_key(hone_token t)
+{
+    const size_t n = t.length;
+    if (n > HONE_SHORT_WORD)
+        return (hone_key){hone_hash(0, t.text, n), 0, 0};
+    hone_key key = {0};
+    if (n >= 8) {
+        key.first = load(t.text, 8);
+        key.last = load(t.text + n - 8, 8);
+    } else if (n >= 4) {
+        key.first = load(t.text, 4);
+        key.last = load(t.text + n - 4, 4);
+    } else if (n) {
+        key.first = (uint64_t)(unsigned char)t.text[0] << 8 | (unsigned char)t.text[n / 2];
+        key.last = (unsigned char)t.text[n - 1];
+    }
+    const pair mixed = (pair)(key.first ^ UINT64_C(0x9E3779B97F4A7C15)) *
+                       (key.last ^ n << 56 ^ UINT64_C(0xD6E8FEB86659FD93));
+    key.hash = (uint64_t)mixed ^ (uint64_t)(mixed >> 64);
+    return key;
+}
+
+static bool is_word(const hone_dictionary *d, const hone_word *w, hone_token t, hone_key key)
+{
+    if ((size_t)w->length != t.length || w->key.hash != key.hash)
+        return false;
+    return t.length <= HONE_SHORT_WORD ? w->key.first == key.first && w->key.last == key.last
+                                       : !memcmp(d->text + w->at, t.text, t.length);
+}
+
+int64_t hone_dictionary_find(const hone_dictionary *d, hone_token t, hone_key key)
 {
     if (!d->slots)
         return -1;
     const uint64_t mask = (uint64_t)d->slots - 1;
-    for (uint64_t s = hash & mask; d->slot[s]; s = (s + 1) & mask) {
-        const hone_word *w = &d->word[d->slot[s] - 1];
-        if (w->hash == hash && (size_t)w->length == t.length &&
-            !memcmp(d->text + w->at, t.text, t.length))
+    for (uint64_t s = key.hash & mask; d->slot[s]; s = (s + 1) & mask)
+        if (is_word(d, &d->word[d->slot[s] - 1], t, key))
             return d->slot[s] - 1;
-    }
     return -1;
 }
 
 static void place(hone_dictionary *d, int64_t k)
 {
     const uint64_t mask = (uint64_t)d->slots - 1;
-    uint64_t s = d->word[k].hash & mask;
+    uint64_t s = d->word[k].key.hash & mask;
     while (d->slot[s])
         s = (s + 1) & mask;
     d->slot[s] = (int32_t)k + 1;
@@ -75,17 +107,17 @@ static bool rehash(hone_dictionary *d)
     return true;
 }
 
-int64_t hone_dictionary_add(hone_dictionary *d, hone_token t, uint64_t hash, int64_t line,
+int64_t hone_dictionary_add(hone_dictionary *d, hone_token t, hone_key key, int64_t line,
                             int64_t column)
 {
     const int64_t length = (int64_t)t.length;
-    if (d->count >= INT32_MAX - 1 || (2 * (d->count + 1) > d->slots && !rehash(d)) ||
+    if (d->count >= INT32_MAX - 1 || (4 * (d->count + 1) > d->slots && !rehash(d)) ||
         !hone_grow(d->account, &d->word, &d->room, d->count + 1, sizeof *d->word) ||
         !hone_grow(d->account, &d->text, &d->text_room, d->used + length + 1, 1))
         return -1;
     memcpy(d->text + d->used, t.text, t.length);
     d->text[d->used + length] = 0;
-    d->word[d->count] = (hone_word){hash, d->used, (int32_t)length, (int32_t)column, line, 0};
+    d->word[d->count] = (hone_word){key, d->used, (int32_t)length, (int32_t)column, line, 0};
     d->used += length + 1;
     place(d, d->count);
     return d->count++;

@@ -1,12 +1,19 @@
-/* The distinct words of a column, numbered as they appear. Open addressing over XXH3. */
+/* The distinct words of a column, numbered as they appear. Open addressing. */
 #ifndef HONE_DATA_DICTIONARY_H
 #define HONE_DATA_DICTIONARY_H
 
 #include "base/arena.h"
 #include "data/token.h"
 
+enum { HONE_SHORT_WORD = 16 };
+
+/* What words are looked up by. */
+typedef struct hone_key {
+    uint64_t hash, first, last; /* first and last: of short words, which they identify */
+} hone_key;
+
 typedef struct hone_word {
-    uint64_t hash;
+    hone_key key;
     int64_t at;             /* offset in `text` */
     int32_t length, column; /* a zero byte follows; where it stood first */
     int64_t line;
@@ -24,11 +31,11 @@ typedef struct hone_dictionary {
     int64_t used, text_room;
 } hone_dictionary;
 
-uint64_t hone_word_hash(hone_token token);
+hone_key hone_word_key(hone_token token);
 /* Number of a word; -1: not there. */
-int64_t hone_dictionary_find(const hone_dictionary *d, hone_token token, uint64_t hash);
+int64_t hone_dictionary_find(const hone_dictionary *d, hone_token token, hone_key key);
 /* Adds a word that is not there; -1: no memory. */
-int64_t hone_dictionary_add(hone_dictionary *d, hone_token token, uint64_t hash, int64_t line,
+int64_t hone_dictionary_add(hone_dictionary *d, hone_token token, hone_key key, int64_t line,
                             int64_t column);
 static inline hone_token hone_dictionary_token(const hone_dictionary *d, int64_t k)
 {

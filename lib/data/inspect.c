@@ -1,9 +1,10 @@
 /* One pass over a table: checks, counts, content hash.
  *
- * The hash is XXH3 over the entries that are not zero, as pairs (row * cols + column, value as
- * double), in row order and in chunks of CHUNK pairs. So it is the same for float32 and float64 of
- * equal numbers, for every stride, and for dense and sparse storage; NaN counts as one value and
- * -0 as 0. About 2 ns an entry.
+ * The hash is XXH3 over the hashes of units, which are runs of UNIT cells in whole rows. A unit's
+ * hash is XXH3 over its entries that are not zero, as pairs (row * cols + column, value as double),
+ * in row order and in chunks of CHUNK pairs. So it is the same for float32 and float64 of equal
+ * numbers, for every stride, for dense and sparse storage and any number of threads; NaN counts as
+ * one value and -0 as 0. About 2 ns an entry.
  */
 #include <math.h>
 #include <string.h>
@@ -11,8 +12,9 @@
 #include "base/hash.h"
 #include "data/draft.h"
 #include "data/values.h"
+#include "toolbox/run.h"
 
-enum { CHUNK = 1024, TILE = 4096 };
+enum { CHUNK = 1024, TILE = 4096, UNIT = 1 << 16, TASKS = 64 };
 
 #define EXPONENT UINT64_C(0x7ff0000000000000)
 #define CANONICAL_NAN UINT64_C(0x7ff8000000000000)
@@ -75,8 +77,7 @@ READ(double)
 #undef READ
 
 /* The entries of a tile; false: an infinity, at `*at` of the tile. */
-static bool add_tile(digest *d, const tile *t, int64_t row_width, hone_column_info *column,
-                     int64_t *at)
+static bool add_tile(digest *d, const tile *t, int64_t row_width, int64_t *missing, int64_t *at)
 {
     int64_t count = d->count;
     for (int64_t i = 0, k = 0; i < t->rows; i++) {
@@ -89,7 +90,7 @@ static bool add_tile(digest *d, const tile *t, int64_t row_width, hone_column_in
                     return false;
                 }
                 bits = CANONICAL_NAN;
-                column[j].missing++;
+                missing[j]++;
             }
             d->pair[count][0] = position + (uint64_t)j;
             d->pair[count][1] = bits;
@@ -101,12 +102,20 @@ static bool add_tile(digest *d, const tile *t, int64_t row_width, hone_column_in
     return true;
 }
 
-static hone_status dense(hone_draft *draft, digest *d, tile *t, hone_error *error)
+/* What one task works with. */
+typedef struct desk {
+    digest digest;
+    tile tile;
+    int64_t *missing; /* cols; dense */
+} desk;
+
+static hone_status dense(const hone_matrix *x, int64_t first, int64_t end, desk *k,
+                         hone_error *error)
 {
-    const hone_matrix *x = &draft->dataset->table;
+    tile *t = &k->tile;
     const int64_t cols = x->cols < TILE ? x->cols : TILE, rows = TILE / cols;
-    for (t->i = 0; t->i < x->rows; t->i += rows) {
-        t->rows = x->rows - t->i < rows ? x->rows - t->i : rows;
+    for (t->i = first; t->i < end; t->i += rows) {
+        t->rows = end - t->i < rows ? end - t->i : rows;
         for (t->j = 0; t->j < x->cols; t->j += cols) {
             t->cols = x->cols - t->j < cols ? x->cols - t->j : cols;
             if (x->dtype == HONE_F32)
@@ -114,7 +123,7 @@ static hone_status dense(hone_draft *draft, digest *d, tile *t, hone_error *erro
             else
                 read_double(x, t);
             int64_t at;
-            if (!add_tile(d, t, x->cols, draft->column + t->j, &at)) {
+            if (!add_tile(&k->digest, t, x->cols, k->missing + t->j, &at)) {
                 char path[96];
                 hone_place_cell(path, t->i + at / t->cols, t->j + at % t->cols);
                 return hone_fail(error, HONE_BAD_DATA, path,
@@ -127,10 +136,11 @@ static hone_status dense(hone_draft *draft, digest *d, tile *t, hone_error *erro
 
 /* ---- sparse ---- */
 
-static hone_status sparse(const hone_matrix *x, digest *d, hone_error *error)
+static hone_status sparse(const hone_matrix *x, int64_t first, int64_t end, digest *d,
+                          hone_error *error)
 {
     int64_t since = 0;
-    for (int64_t i = 0; i < x->rows; i++)
+    for (int64_t i = first; i < end; i++)
         for (int64_t k = x->row_start[i]; k < x->row_start[i + 1]; k++) {
             const double v = x->dtype == HONE_F32 ? (double)((const float *)x->values)[k]
                                                   : ((const double *)x->values)[k];
@@ -186,18 +196,50 @@ static void sum_up(hone_draft *draft)
                        empty == 1 ? ":" : "; the first is", draft->column[first].name);
 }
 
+/* Units are dealt to the tasks in runs. */
+typedef struct inspection {
+    hone_draft *draft;
+    int64_t unit_rows, units, tasks;
+    uint64_t *hash; /* units */
+} inspection;
+
+static hone_status inspect_task(void *context, int64_t task, hone_arena *scratch, hone_error *error)
+{
+    const inspection *all = context;
+    const hone_matrix *x = &all->draft->dataset->table;
+    desk *k = HONE_RAW(scratch, desk, 1, 1);
+    const bool is_sparse = x->layout == HONE_CSR;
+    if (!k || !(k->missing = HONE_NEW(scratch, int64_t, is_sparse ? 0 : x->cols, 1)))
+        return hone_no_memory(error);
+    for (int64_t u = all->units * task / all->tasks; u < all->units * (task + 1) / all->tasks;
+         u++) {
+        const int64_t first = u * all->unit_rows;
+        const int64_t end = x->rows - first < all->unit_rows ? x->rows : first + all->unit_rows;
+        k->digest.hash = 0;
+        k->digest.count = 0;
+        HONE_TRY(is_sparse ? sparse(x, first, end, &k->digest, error)
+                           : dense(x, first, end, k, error));
+        all->hash[u] = finish(&k->digest);
+    }
+    for (int64_t j = 0; !is_sparse && j < x->cols; j++)
+        if (k->missing[j])
+            __atomic_fetch_add(&all->draft->column[j].missing, k->missing[j], __ATOMIC_RELAXED);
+    return HONE_OK;
+}
+
 hone_status hone_draft_inspect(hone_draft *draft, hone_error *error)
 {
     hone_dataset *d = draft->dataset;
-    digest *hash = HONE_RAW(draft->scratch, digest, 1, 1);
-    tile *t = HONE_RAW(draft->scratch, tile, 1, 1);
-    if (!hash || !t)
+    const int64_t rows = UNIT / d->table.cols > 1 ? UNIT / d->table.cols : 1;
+    inspection all = {draft, rows, (d->table.rows + rows - 1) / rows, 0, NULL};
+    all.tasks = all.units < TASKS ? all.units : TASKS;
+    all.hash = HONE_RAW(draft->scratch, uint64_t, all.units, 1);
+    if (!all.hash)
         return hone_no_memory(error);
-    hash->hash = hash_schema(d);
-    hash->count = 0;
-    HONE_TRY(d->table.layout == HONE_CSR ? sparse(&d->table, hash, error)
-                                         : dense(draft, hash, t, error));
-    d->table_id = finish(hash);
+    hone_simple_run storage;
+    const hone_run *run = hone_run_simple(&storage, draft->options.threads);
+    HONE_TRY(hone_for_blocks(run, all.tasks, inspect_task, &all, error));
+    d->table_id = hone_hash(hash_schema(d), all.hash, (size_t)all.units * sizeof *all.hash);
     sum_up(draft);
     return HONE_OK;
 }

@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 
+enum { SMALL = 1 << 18 };
+
 const char *hone_place(char place[HONE_PLACE_SIZE], const char *file, int64_t line, int64_t column)
 {
     char position[48] = "";
@@ -48,6 +50,11 @@ hone_status hone_reading_poll(const hone_reading *r, double fraction, hone_error
     if (o->poll && o->poll(o->dataset.context, fraction))
         return hone_fail(error, HONE_STOPPED, r->file, "the caller asked to stop");
     return HONE_OK;
+}
+
+const hone_run *hone_reading_run(const hone_reading *r, int64_t bytes)
+{
+    return bytes < SMALL ? &r->alone : &r->run;
 }
 
 /* ---- which format ---- */
@@ -131,6 +138,8 @@ static void open_run(hone_reading *r)
                         .work = &r->work,
                         .stop = &r->stop,
                         .polled = &r->polled};
+    r->alone = r->run;
+    r->alone.threads = 1;
     r->dataset = o->dataset;
     r->dataset.size = sizeof r->dataset;
     r->dataset.names = NULL;

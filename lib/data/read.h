@@ -14,7 +14,7 @@ typedef struct hone_reading {
     hone_dataset_options dataset; /* what the dataset is made with */
     hone_account account;         /* caps the read at max_bytes */
     hone_arena *memory;           /* until the call ends */
-    hone_run run;
+    hone_run run, alone;          /* alone: on the calling thread */
     _Atomic int stop;
     _Atomic int64_t work, polled;
 } hone_reading;
@@ -34,6 +34,9 @@ bool hone_list_item(const char *list, int64_t k, const char **item, size_t *leng
 
 /* Tells the caller how far the read is; HONE_STOPPED when it asks to stop. */
 hone_status hone_reading_poll(const hone_reading *r, double fraction, hone_error *error);
+
+/* The run for `bytes` of text: small work starts no thread. */
+const hone_run *hone_reading_run(const hone_reading *r, int64_t bytes);
 
 /* A column number of `cols`: "3", or "-1" for the last; -1: not a number or outside. */
 int64_t hone_column_number(const char *text, int64_t cols);

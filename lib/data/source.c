@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -82,8 +83,8 @@ hone_status hone_source_open(const char *file, bool gzip, hone_source **source, 
     return status;
 }
 
-static hone_status read_plain(hone_source *s, void *bytes, size_t size, size_t *got,
-                              hone_error *error)
+static hone_status read_file(hone_source *s, void *bytes, size_t size, size_t *got,
+                             hone_error *error)
 {
     *got = 0;
     while (*got < size) {
@@ -111,7 +112,7 @@ static hone_status inflate_some(hone_source *s, hone_error *error)
     z_stream *z = &s->stream;
     if (z->avail_in == 0) {
         size_t n;
-        HONE_TRY(read_plain(s, s->packed, PACKED, &n, error));
+        HONE_TRY(read_file(s, s->packed, PACKED, &n, error));
         z->next_in = s->packed;
         z->avail_in = (unsigned)n;
         if (n == 0)
@@ -135,11 +136,59 @@ static hone_status inflate_some(hone_source *s, hone_error *error)
     }
 }
 
-hone_status hone_source_read(hone_source *s, char *bytes, size_t size, size_t *got,
-                             hone_error *error)
+/* ---- a plain file in pieces, side by side ---- */
+
+enum { PIECE = 1 << 19 };
+
+typedef struct pieces {
+    hone_source *source;
+    char *bytes;
+    size_t size;
+    _Atomic int64_t shortest; /* offset where the file ended */
+} pieces;
+
+static hone_status read_piece(void *context, int64_t k, hone_arena *scratch, hone_error *error)
 {
+    pieces *p = context;
+    (void)scratch;
+    const size_t from = (size_t)k * PIECE, left = p->size - from,
+                 size = left < PIECE ? left : PIECE;
+    for (size_t got = 0; got < size;) {
+        const off_t at = (off_t)(p->source->taken + (int64_t)(from + got));
+        const ssize_t n = pread(p->source->descriptor, p->bytes + from + got, size - got, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return unreadable(p->source, error);
+        if (n == 0) {
+            const int64_t end = (int64_t)(from + got);
+            int64_t known = atomic_load(&p->shortest);
+            while (end < known && !atomic_compare_exchange_weak(&p->shortest, &known, end))
+                ;
+            return HONE_OK;
+        }
+        got += (size_t)n;
+    }
+    return HONE_OK;
+}
+
+static hone_status read_pieces(hone_source *s, const hone_run *run, char *bytes, size_t size,
+                               size_t *got, hone_error *error)
+{
+    pieces p = {s, bytes, size, (int64_t)size};
+    HONE_TRY(hone_for_blocks(run, (int64_t)((size + PIECE - 1) / PIECE), read_piece, &p, error));
+    *got = (size_t)atomic_load(&p.shortest);
+    s->taken += (int64_t)*got;
+    return HONE_OK;
+}
+
+hone_status hone_source_read(hone_source *s, const hone_run *run, char *bytes, size_t size,
+                             size_t *got, hone_error *error)
+{
+    if (!s->gzip && s->size <= PIECE)
+        return read_file(s, bytes, size, got, error);
     if (!s->gzip)
-        return read_plain(s, bytes, size, got, error);
+        return read_pieces(s, run, bytes, size, got, error);
     *got = 0;
     while (*got < size) {
         const size_t most = size - *got < (1u << 30) ? size - *got : (1u << 30);

@@ -6,18 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hone/error.h"
+#include "hone/algorithm.h"
 
 typedef struct hone_source hone_source;
 
 /* `gzip`: the file is gzip, whatever its name says. Regular files only: nothing that blocks. */
 hone_status hone_source_open(const char *file, bool gzip, hone_source **source, hone_error *error);
 
-/* Reads up to `size` bytes; fewer only at the end.
+/* Reads up to `size` bytes, on the run's threads; fewer only at the end.
  *
  * @return HONE_IO, HONE_BAD_DATA for damaged gzip */
-hone_status hone_source_read(hone_source *source, char *bytes, size_t size, size_t *got,
-                             hone_error *error);
+hone_status hone_source_read(hone_source *source, const hone_run *run, char *bytes, size_t size,
+                             size_t *got, hone_error *error);
 
 /* Back to the first byte. */
 hone_status hone_source_rewind(hone_source *source, hone_error *error);

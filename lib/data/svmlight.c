@@ -306,6 +306,7 @@ static hone_status take_block(reader *s, block *b, int64_t *rows, int64_t *entri
 static hone_status read_window(reader *s, hone_error *error)
 {
     hone_window *w = &s->window;
+    const hone_run *run = hone_reading_run(s->r, w->limit - w->from);
     for (int k = 0; k < HONE_CHUNKS; k++) {
         block *b = &s->block[k];
         b->reader = s;
@@ -313,7 +314,7 @@ static hone_status read_window(reader *s, hone_error *error)
         b->end = hone_window_border(w, k + 1, HONE_CHUNKS);
         b->first_line = 0;
     }
-    HONE_TRY(hone_for_blocks(&s->r->run, HONE_CHUNKS, parse_block, s, error));
+    HONE_TRY(hone_for_blocks(run, HONE_CHUNKS, parse_block, s, error));
     int64_t rows = s->rows, entries = s->entries;
     bool wide = false;
     for (int k = 0; k < HONE_CHUNKS; k++) {
@@ -321,7 +322,7 @@ static hone_status read_window(reader *s, hone_error *error)
         wide |= s->block[k].wide;
     }
     HONE_TRY(make_room(s, rows, entries, wide, error));
-    HONE_TRY(hone_for_blocks(&s->r->run, HONE_CHUNKS, copy_block, s, error));
+    HONE_TRY(hone_for_blocks(run, HONE_CHUNKS, copy_block, s, error));
     s->rows = rows;
     s->entries = entries;
     w->from = w->limit;
@@ -428,7 +429,7 @@ hone_status hone_read_svmlight(hone_reading *r, hone_dataset **dataset, hone_err
     if (!s)
         return hone_no_memory(error);
     *s = (reader){.r = r,
-                  .window = {.account = &r->account},
+                  .window = {.account = &r->account, .run = &r->run},
                   .line = 1,
                   .lowest = INT64_MAX,
                   .highest = -1,

@@ -1,9 +1,10 @@
 /* What one field is. Numbers are exact: up to 19 significant digits m and a decimal exponent
- * -19 <= e <= 22 take the paths below, the rest goes to hone_number_read.
+ * |e| <= 27 take the paths below, the rest goes to hone_number_read.
  *
  *   m <= 2^53, |e| <= 22   one correctly rounded operation on exact doubles (Clinger 1990)
- *   e in [-19, -1]         one 128 by 64 bit division; quotient and "remainder or not" decide the
- *                          rounding, so no error bound is needed
+ *   e in [-27, -1]         one 128 by 64 bit division by 5^-e; quotient and "remainder or not"
+ *                          decide the rounding, so no error bound is needed
+ *   e in [1, 27]           one 64 by 64 bit product with 5^e
  */
 #include "data/token.h"
 
@@ -14,82 +15,117 @@
 static const double TEN[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                              1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
-static const uint64_t TEN64[] = {1u,
-                                 10u,
-                                 100u,
-                                 1000u,
-                                 10000u,
-                                 100000u,
-                                 1000000u,
-                                 10000000u,
-                                 100000000u,
-                                 1000000000u,
-                                 10000000000u,
-                                 100000000000u,
-                                 1000000000000u,
-                                 10000000000000u,
-                                 100000000000000u,
-                                 1000000000000000u,
-                                 10000000000000000u,
-                                 100000000000000000u,
-                                 1000000000000000000u,
-                                 10000000000000000000u};
+static const uint32_t WHOLE_TEN[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+
+/* 5^27 is the last power of five below 2^64. */
+static const uint64_t FIVE[] = {1u,
+                                5u,
+                                25u,
+                                125u,
+                                625u,
+                                3125u,
+                                15625u,
+                                78125u,
+                                390625u,
+                                1953125u,
+                                9765625u,
+                                48828125u,
+                                244140625u,
+                                1220703125u,
+                                6103515625u,
+                                30517578125u,
+                                152587890625u,
+                                762939453125u,
+                                3814697265625u,
+                                19073486328125u,
+                                95367431640625u,
+                                476837158203125u,
+                                2384185791015625u,
+                                11920928955078125u,
+                                59604644775390625u,
+                                298023223876953125u,
+                                1490116119384765625u,
+                                7450580596923828125u};
+enum { MOST_FIVES = sizeof FIVE / sizeof *FIVE - 1 };
 
 __extension__ typedef unsigned __int128 pair;
 
-/* m / 10^e, correctly rounded; m > 0. The quotient of the normalised numbers has 63 or 64 bits:
- * 53 of the result, at least 10 for rounding, and the remainder for ties. */
-static double divided(uint64_t m, int e)
+/* q * 2^power to 53 bits, ties to even; `rest`: a little more than q. q >= 2^62, so that 10 bits or
+ * more decide; the result is a normal number. */
+static double rounded(uint64_t q, bool rest, int power)
 {
-    const int up = __builtin_clzll(m), lift = __builtin_clzll(TEN64[e]);
-    const uint64_t divisor = TEN64[e] << lift;
-    const pair n = (pair)(m << up) << 63;
-    uint64_t q = (uint64_t)(n / divisor); /* in (2^62, 2^64) */
-    const bool rest = (pair)q * divisor != n;
-    int power = lift - up - 63;
     const int drop = 11 - __builtin_clzll(q);
     const uint64_t half = UINT64_C(1) << (drop - 1), low = q & (2 * half - 1);
     q >>= drop;
-    power += drop;
     if (low > half || (low == half && (rest || (q & 1))))
         q++;
     union {
         uint64_t bits;
         double value;
-    } scale = {.bits = (uint64_t)(1023 + power) << 52};
+    } scale = {.bits = (uint64_t)(1023 + power + drop) << 52};
     return (double)q * scale.value;
+}
+
+/* m / 10^e, correctly rounded; m > 0. The quotient of the normalised numbers has 63 or 64 bits. */
+static double divided(uint64_t m, int e)
+{
+    const int up = __builtin_clzll(m), lift = __builtin_clzll(FIVE[e]);
+    const uint64_t divisor = FIVE[e] << lift;
+    const pair n = (pair)(m << up) << 63;
+    const uint64_t q = (uint64_t)(n / divisor); /* in (2^62, 2^64) */
+    return rounded(q, (pair)q * divisor != n, lift - up - 63 - e);
+}
+
+/* m * 10^e, correctly rounded; m > 0. The product fits 128 bits. */
+static double multiplied(uint64_t m, int e)
+{
+    const pair n = (pair)m * FIVE[e];
+    const uint64_t high = (uint64_t)(n >> 64);
+    const int up = high ? __builtin_clzll(high) : 64 + __builtin_clzll((uint64_t)n);
+    const pair top = n << up;
+    return rounded((uint64_t)(top >> 64), (uint64_t)top != 0, 64 - up + e);
 }
 
 /* m * 10^e when that can be had exactly; false: not here. */
 static bool compose(uint64_t m, int e, double *value)
 {
-    if (m >> 53 == 0) {
-        if (e == 0 || m == 0)
-            *value = (double)m;
-        else if (e < 0 && e >= -22)
-            *value = (double)m / TEN[-e];
-        else if (e > 0 && e <= 22)
-            *value = (double)m * TEN[e];
-        else
-            return false;
-        return true;
-    }
-    if (e == 0)
+    if (e == 0 || m == 0)
         *value = (double)m;
-    else if (e < 0 && e >= -19)
+    else if (m >> 53 == 0 && e < 0 && e >= -22)
+        *value = (double)m / TEN[-e];
+    else if (m >> 53 == 0 && e > 0 && e <= 22)
+        *value = (double)m * TEN[e];
+    else if (e < 0 && e >= -MOST_FIVES)
         *value = divided(m, -e);
+    else if (e > 0 && e <= MOST_FIVES)
+        *value = multiplied(m, e);
     else
         return false;
     return true;
 }
 
+/* Up to eight digits at once. A byte is no digit when adding 0x76 to its distance from '0' reaches
+ * the highest bit; the first such byte is right, whatever carries above it. The digits are moved to
+ * the high bytes, zeros below them, and summed in pairs, fours and eights. */
 static const char *digits(const char *p, uint64_t *m)
 {
-    uint64_t sum = *m;
-    for (unsigned d; (d = (unsigned)(*p - '0')) < 10; p++)
-        sum = sum * 10 + d;
-    *m = sum;
-    return p;
+    for (;;) {
+        uint64_t b;
+        memcpy(&b, p, sizeof b);
+        b ^= UINT64_C(0x3030303030303030);
+        const uint64_t others =
+            ((b + UINT64_C(0x7676767676767676)) | b) & UINT64_C(0x8080808080808080);
+        const int n = others ? __builtin_ctzll(others) >> 3 : 8;
+        if (n == 0)
+            return p;
+        b <<= (8 - n) * 8;
+        b = b * 2561 >> 8 & UINT64_C(0x00FF00FF00FF00FF);
+        b = b * 6553601 >> 16 & UINT64_C(0x0000FFFF0000FFFF);
+        *m = *m * WHOLE_TEN[n] + (b * UINT64_C(42949672960001) >> 32);
+        p += n;
+        if (n < 8)
+            return p;
+    }
 }
 
 static const char *exponent(const char *p, int *e)
@@ -124,6 +160,8 @@ const char *hone_number_scan(const char *p, char decimal, double *value, bool *z
         e = (int)(point - p);
         count += p - point;
     }
+    for (; count > 19 && (*first == '0' || *first == decimal); first++)
+        count -= *first == '0'; /* zeros in front are no significant digits */
     if (count == 0 || count > 19)
         return NULL;
     p = exponent(p, &e);

@@ -13,6 +13,9 @@ typedef struct hone_token {
     size_t length;
 } hone_token;
 
+/* Bytes behind a text that may be read, not used. */
+enum { HONE_PADDING = 8 };
+
 /* Tokens that mean "missing" besides the empty field. */
 typedef struct hone_na {
     bool first[256]; /* some token begins with this byte */
@@ -27,7 +30,8 @@ bool hone_na_holds(const hone_na *na, hone_token token);
 /* Without blanks and tabs at both ends. */
 hone_token hone_token_trim(hone_token token);
 
-/* Reads a number at the start of `text`, which must be followed by a byte that is not part of one.
+/* Reads a number at the start of `text`, which must be followed by a byte that is not part of one,
+ * and by HONE_PADDING bytes of memory.
  *
  * @param zeros  set when the digits begin with a superfluous zero (007): a code, not an amount
  * @return the byte after it; NULL when it is no number, overflows, or is not simple enough for the

@@ -112,11 +112,16 @@ static bool text_is_utf8(const char *text)
     return true;
 }
 
+enum { MET = 256 };
+
 /* The texts behind a vector: its own, or those of its codes. */
 typedef struct source {
     const hone_encoding *e;
     hone_dtype kind;  /* canonical */
     int32_t *of_code; /* codes with levels: number in order of appearance, -2 not seen yet */
+    /* Texts met before, by the place where they lie: readers give one place to equal words. */
+    const char *met[MET];
+    int32_t met_number[MET];
 } source;
 
 static hone_status refused(hone_error *error, const char *why)
@@ -190,7 +195,7 @@ static int32_t number_of_code(table *t, const source *s, int64_t code, hone_stat
 
 /* Number of element i, -1: missing. Fails when `status` is set, or when memory ran out, which is
  * `*lost`. */
-static int32_t number_at(table *t, const source *s, int64_t i, bool *lost, hone_status *status,
+static int32_t number_at(table *t, source *s, int64_t i, bool *lost, hone_status *status,
                          hone_error *error)
 {
     const hone_vector *v = s->e->values;
@@ -201,7 +206,12 @@ static int32_t number_at(table *t, const source *s, int64_t i, bool *lost, hone_
         const char *text = hone_vector_text(v, i);
         if (!text)
             return -1;
+        const size_t place = ((uintptr_t)text ^ (uintptr_t)text >> 8) % MET;
+        if (s->met[place] == text)
+            return s->met_number[place];
         number = number_of_text(t, s->kind, text, status, error);
+        s->met[place] = *status || number < 0 ? NULL : text;
+        s->met_number[place] = number;
     } else if (hone_dtype_whole(v->dtype)) {
         const bool given = hone_vector_integer(v, i, &whole, &overflow);
         if (overflow)
@@ -301,7 +311,7 @@ static bool sorted(table *t, hone_dtype kind, hone_arena *keep, int32_t *new_cod
 }
 
 /* Numbers every element in order of appearance. */
-static hone_status scan(table *t, const source *s, int32_t *code, int64_t *missing, int64_t *at,
+static hone_status scan(table *t, source *s, int32_t *code, int64_t *missing, int64_t *at,
                         hone_error *error)
 {
     const hone_encoding *e = s->e;

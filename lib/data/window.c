@@ -17,18 +17,19 @@ hone_status hone_window_fill(hone_window *w, hone_error *error)
     for (int64_t want = w->larger ? 2 * left : WINDOW;; want = 2 * w->filled) {
         if (want < WINDOW)
             want = WINDOW;
-        if (!hone_grow(w->account, &w->text, &w->room, want + 1, 1))
+        if (!hone_grow(w->account, &w->text, &w->room, want + 1 + HONE_PADDING, 1))
             return hone_no_memory(error);
         size_t got = 0;
         const size_t ask = (size_t)(want - w->filled);
         if (!w->ended)
-            HONE_TRY(hone_source_read(w->source, w->text + w->filled, ask, &got, error));
+            HONE_TRY(hone_source_read(w->source, w->run, w->text + w->filled, ask, &got, error));
         w->filled += (int64_t)got;
         if (got < ask && !w->ended) {
             w->ended = true;
             if (w->filled > 0 && w->text[w->filled - 1] != '\n')
                 w->text[w->filled++] = '\n'; /* the missing last newline */
         }
+        memset(w->text + w->filled, 0, HONE_PADDING);
         const char *last = memrchr(w->text, '\n', (size_t)w->filled);
         w->limit = last ? last + 1 - w->text : 0;
         if (last || w->ended)

@@ -9,6 +9,7 @@ enum { HONE_CHUNK = 1 << 19, HONE_CHUNKS = 8 }; /* bytes of text for one block, 
 
 typedef struct hone_window {
     hone_source *source;
+    const hone_run *run;
     hone_account *account; /* pays; may be NULL */
     char *text;            /* [from, filled) is unread, [from, limit) whole lines */
     int64_t room, from, limit, filled;

@@ -75,6 +75,21 @@ hone_isa hone_run_isa(const hone_run *run)
     return run->isa;
 }
 
+const hone_run *hone_run_simple(hone_simple_run *r, int threads)
+{
+    *r = (hone_simple_run){0};
+    hone_isa isa;
+    if (hone_isa_of(HONE_ISA_AUTO, &isa, NULL))
+        isa = HONE_ISA_PORTABLE;
+    r->run = (hone_run){.threads = hone_threads_of(threads),
+                        .isa = isa,
+                        .account = &r->account,
+                        .work = &r->work,
+                        .stop = &r->stop,
+                        .polled = &r->polled};
+    return &r->run;
+}
+
 /* ---- messages ---- */
 
 void hone_log(const hone_run *run, hone_level level, const char *format, ...)

@@ -31,6 +31,15 @@ struct hone_run {
     hone_arena *call_scratch, *block_scratch;
 };
 
+/* A run without limits, for tests and short calls: fills everything from threads. */
+typedef struct hone_simple_run {
+    hone_run run;
+    hone_account account;
+    _Atomic int stop;
+    _Atomic int64_t work, polled;
+} hone_simple_run;
+const hone_run *hone_run_simple(hone_simple_run *storage, int threads);
+
 /* Nanoseconds of the monotonic clock. */
 int64_t hone_clock(void);
 
