@@ -28,6 +28,9 @@ extern int32_t interrupted;
 int failed(const hone_error *error);
 enum { USAGE = 2, FILE_TROUBLE = 5, REPLAY_DIFFERS = 8, INTERRUPTED = 130 };
 
+/* Messages of the library to stderr, as --verbose says; `context` are the flags. */
+void on_log(void *context, int level, const char *line);
+
 /* Reads `file` as the flags say. `columns`: of an svmlight table that no flag gives a width, 0: the
  * largest index. With `valid`, those rows are the validation rows. */
 hone_status read_table(const flags *f, const char *file, bool target, int64_t columns,

@@ -45,6 +45,7 @@ static const flag FLAGS[] = {
     {"--drop", "A,B", "columns to leave out", ROWS, TEXT, FLAG(drop)},
     {"--na", "TOKENS", "what a missing cell looks like, besides empty", ROWS, TEXT, FLAG(na)},
     {"--delimiter", "C", "between the cells of a row", ROWS, TEXT, FLAG(delimiter)},
+    {"--decimal", "C", "the decimal mark, . or , (.)", ROWS, TEXT, FLAG(decimal)},
     {"--no-header", NULL, "the first line is a row", ROWS, SWITCH, FLAG(no_header)},
     {"--task", "classification|regression", "otherwise from the target", ANSWERS, TEXT, FLAG(task)},
     {"--config", "FILE", "hyperparameters as a JSON object", ONE, TEXT, FLAG(config)},

@@ -27,7 +27,7 @@ enum { MOST_SETTINGS = 256, MOST_PLUGINS = 16 };
 typedef struct flags {
     unsigned command;
     const char *data, *format, *labels, *target, *weight, *categorical, *drop, *na, *delimiter,
-        *task;
+        *decimal, *task;
     bool no_header;
     const char *config, *configs, *seed, *split_seed, *threads, *validation, *valid_data, *budget,
         *deadline;

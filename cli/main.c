@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 
@@ -55,10 +56,33 @@ hone_status task_of(const char *name, hone_task *task, hone_error *error)
     return HONE_OK;
 }
 
+void on_log(void *context, int level, const char *line)
+{
+    const flags *f = context;
+    if (level == 1 || (f->verbose && level == 2))
+        fprintf(stderr, "%s%s\n", level == 1 ? "warning: " : "", line);
+}
+
 static bool was_interrupted(void *context, double fraction)
 {
     (void)context, (void)fraction;
     return __atomic_load_n(&interrupted, __ATOMIC_RELAXED) != 0;
+}
+
+static bool reading(void *context, double fraction)
+{
+    fprintf(stderr, "\r%-12s %3.0f %%\033[K", "reading", fraction * 100);
+    if (fraction >= 1)
+        fprintf(stderr, "\r\033[K");
+    return was_interrupted(context, fraction);
+}
+
+static hone_status one_character(const char *flag, const char *text, char *out, hone_error *error)
+{
+    if (text && strlen(text) != 1)
+        return hone_fail(error, HONE_BAD_ARGUMENT, flag, "must be one character, got %s", text);
+    *out = text ? *text : 0;
+    return HONE_OK;
 }
 
 static bool ends_with(const char *file, const char *ending)
@@ -87,9 +111,6 @@ hone_status read_table(const flags *f, const char *file, bool target, int64_t co
 {
     if (!file)
         return hone_fail(error, HONE_BAD_ARGUMENT, "--data", "is needed");
-    if (f->delimiter && strlen(f->delimiter) != 1)
-        return hone_fail(error, HONE_BAD_ARGUMENT, "--delimiter", "must be one character, got %s",
-                         f->delimiter);
     if (f->columns && !whole_of("--columns", f->columns, &columns))
         return hone_fail(error, HONE_BAD_ARGUMENT, "--columns", "is not valid");
     hone_read_options options = {.size = sizeof options,
@@ -99,12 +120,15 @@ hone_status read_table(const flags *f, const char *file, bool target, int64_t co
                                  .categorical = f->categorical,
                                  .drop = f->drop,
                                  .na = f->na,
-                                 .delimiter = f->delimiter ? *f->delimiter : 0,
                                  .no_header = f->no_header,
                                  .features = columns,
-                                 .poll = was_interrupted};
-    options.dataset.size = sizeof options.dataset;
-    options.dataset.valid = valid;
+                                 .poll = f->quiet || !isatty(2) ? was_interrupted : reading};
+    options.dataset = (hone_dataset_options){.size = sizeof options.dataset,
+                                             .valid = valid,
+                                             .log = on_log,
+                                             .context = (void *)(uintptr_t)f};
+    HONE_TRY(one_character("--delimiter", f->delimiter, &options.delimiter, error));
+    HONE_TRY(one_character("--decimal", f->decimal, &options.decimal, error));
     HONE_TRY(format_of(f->format, &options.format, error));
     HONE_TRY(task_of(f->task, &options.dataset.task, error));
     if (target)

@@ -73,13 +73,6 @@ hone_status make_config(const flags *f, hone_config **config, hone_error *error)
     return set_all(f, *config, error);
 }
 
-static void on_log(void *context, int level, const char *line)
-{
-    const flags *f = context;
-    if (level == 1 || (f->verbose && level == 2))
-        fprintf(stderr, "%s%s\n", level == 1 ? "warning: " : "", line);
-}
-
 static void on_progress(void *context, const char *stage, double fraction, double eta)
 {
     (void)context;

@@ -239,7 +239,8 @@ static const char *value_of(csv_chunk *k, const char *p, int64_t j, double *row)
         k->tally[j].zeros |= zeros;
     else
         q = slow_number(k, p, j, value);
-    k->wide |= (double)(float)*value != *value && *value == *value;
+    if (!k->wide)
+        k->wide = (double)(float)*value != *value && *value == *value;
     return q;
 }
 

@@ -182,14 +182,25 @@ static uint64_t hash_schema(const hone_dataset *d)
 static void sum_up(hone_draft *draft)
 {
     hone_dataset *d = draft->dataset;
-    int64_t empty = 0, first = 0;
+    int64_t empty = 0, first = 0, levels = 0, holes = 0;
     for (int64_t j = 0; draft->column && j < d->table.cols; j++) {
         const hone_column_info *c = &draft->column[j];
         d->missing |= c->missing > 0;
         d->categories |= c->type == HONE_CATEGORICAL;
+        levels += c->type == HONE_CATEGORICAL;
+        holes += c->missing;
         if (c->missing == d->table.rows && !empty++)
             first = j;
     }
+    hone_draft_log(draft, HONE_INFO,
+                   "table: %lld rows, %lld numeric and %lld categorical columns, "
+                   "%lld missing cells",
+                   (long long)d->table.rows, (long long)(d->table.cols - levels), (long long)levels,
+                   (long long)holes);
+    for (int64_t j = 0; levels && j < d->table.cols; j++)
+        if (draft->column[j].type == HONE_CATEGORICAL)
+            hone_draft_log(draft, HONE_DEBUG, "column '%s': categorical, %lld levels",
+                           draft->column[j].name, (long long)draft->column[j].levels.count);
     if (empty)
         hone_draft_log(draft, HONE_WARNING, "%lld column%s no value at all%s '%s'",
                        (long long)empty, empty == 1 ? " has" : "s have",

@@ -115,6 +115,7 @@ def test_tensors_of_torch_are_borrowed(rows):
 # ---- log lines and bars ----
 
 LOG = """\
+hone.data INFO table: 40 rows, 2 numeric and 0 categorical columns, 0 missing cells
 hone.data INFO task: classification, 2 classes (inferred)
 hone.train INFO knn on 40 rows and 2 columns, classification
 hone.train INFO validation: 2 folds

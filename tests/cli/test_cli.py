@@ -186,6 +186,22 @@ class ManyAndFormats(unittest.TestCase):
         wide = self.write("wide.svm", [f"{y} 4:{a}" for a, _, y in self.rows])
         self.assertEqual(run("predict", "--model", model, "--data", wide).returncode, 3)
 
+    def test_a_decimal_comma_is_read_where_it_is_asked_for(self):
+        table = self.write("comma.csv", ["a;y", "1,5;0", "2,25;1", "3;0"])
+        point = self.write("point.csv", ["a,y", "1.5,0", "2.25,1", "3,0"])
+        one, two = (json.loads(run("describe", "--target", "y", "--data", *words).stdout)["fingerprint"] for words in
+                    ((table, "--delimiter", ";", "--decimal", ","), (point,)))
+        self.assertEqual(one, two)
+
+    def test_every_model_takes_categories_and_holes_unprepared(self):
+        for model in json.loads(run("reference").stdout)["models"]:
+            if "classification" in model["tasks"]:
+                done = run("train", "--data", ADULT, "--target", "income", "--budget", 0.1, "--seed", 1,
+                           "--set", "model=" + model["name"], "--verbose")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertLess(float(done.stdout.splitlines()[-1]), -0.79, model["name"])
+                self.assertIn("6 numeric and 8 categorical columns, 4262 missing cells", done.stderr)
+
     def test_svmlight_needs_no_target(self):
         table = self.write("t.svm", [f"{y} 1:{a} 2:{b}" for a, b, y in self.rows])
         done = run("train", "--data", table, "--set", "model=logistic_regression")

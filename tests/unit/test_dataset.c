@@ -299,7 +299,9 @@ static void a_column_without_values_is_taken_with_a_warning(void **state)
     hone_text log = {0};
     const hone_dataset_options options = {.size = sizeof options, .log = collect, .context = &log};
     hone_dataset *d = dense(x, 2, 2, (hone_vector){0}, &options);
-    assert_string_equal(log.bytes, "1 1 column has no value at all: 'x1'\n");
+    assert_string_equal(log.bytes,
+                        "2 table: 2 rows, 2 numeric and 0 categorical columns, 2 missing cells\n"
+                        "1 1 column has no value at all: 'x1'\n");
     hone_text_drop(&log);
     hone_dataset_free(d);
 }

@@ -1,0 +1,102 @@
+/* One meaning for all modules: holes, categories, levels that training did not know and class
+ * weights are taken by each, as they are or prepared; sparse rows are taken or refused in words.
+ * These are the cells of docs/capabilities.md. */
+#include "contract.h"
+
+enum { ROWS = 240, COLS = 3, LEVELS = 12 };
+
+/* Column 0 is a category that says most about the target, with `more` levels beyond LEVELS in
+ * every tenth row; column 1 has holes. */
+static hone_dataset *table(stage *s, hone_task task, bool holes, int more)
+{
+    double *x = stage_memory(s, ROWS * COLS * sizeof *x), *y = stage_memory(s, ROWS * sizeof *y);
+    bool *levels = stage_memory(s, COLS * sizeof *levels);
+    dice d = {5};
+    levels[0] = true;
+    for (int64_t i = 0; i < ROWS; i++) {
+        const double level = (double)dice_below(&d, LEVELS);
+        x[i * COLS] = more && i % 10 == 0 ? LEVELS + (double)(i % more) : level;
+        for (int64_t j = 1; j < COLS; j++)
+            x[i * COLS + j] = (float)dice_normal(&d);
+        if (holes && i % 7 == 0)
+            x[i * COLS + 1] = (double)NAN;
+        y[i] = task == HONE_CLASSIFICATION ? (double)(level < LEVELS / 2)
+                                           : (level < LEVELS / 2 ? 10 : 0) + dice_normal(&d);
+    }
+    const hone_dataset_options o = {.size = sizeof o, .task = task, .categorical = levels};
+    hone_dataset *data = NULL;
+    if (hone_dataset_dense(x, HONE_F64, ROWS, COLS, COLS, 1,
+                           (hone_vector){.values = y, .dtype = HONE_F64}, &o, &data, NULL))
+        return NULL;
+    return stage_own(s, data);
+}
+
+/* The category carries the target, so whoever lost it does no better than the constant answer. */
+static bool learns(stage *s, const hone_algorithm *a, hone_task task, bool holes)
+{
+    hone_dataset *d = table(s, task, holes, 0), *strange = table(s, task, true, 3);
+    REQUIRE(d && strange, "no dataset");
+    hone_options o = with_threads(2);
+    o.validation = HONE_VALIDATE_NONE;
+    const outcome t = train(s, a, "", d, 1, &o);
+    REQUIRE(!t.status, "%s, task %d: %s: %s", holes ? "holes" : "categories", (int)task,
+            t.error.path, t.error.message);
+    REQUIRE(task == HONE_CLASSIFICATION ? t.loss < -0.75 : t.loss < 4.5,
+            "%s, task %d: the loss is %g", holes ? "holes" : "categories", (int)task, t.loss);
+    double *score = scores_of(s, t.model, strange);
+    for (int64_t i = 0; i < ROWS * hone_model_outputs(t.model); i++)
+        REQUIRE(isfinite(score[i]), "unknown levels and holes: score %lld is %g", (long long)i,
+                score[i]);
+    return true;
+}
+
+static bool has(const hone_algorithm *a, const char *name)
+{
+    for (const hone_param *p = a->params; p->name; p++)
+        if (!strcmp(p->name, name))
+            return true;
+    return false;
+}
+
+/* A rare class: balanced gives other scores. */
+static bool balances(stage *s, const hone_algorithm *a)
+{
+    problem *p = problem_hard(s, HONE_CLASSIFICATION, 400, 3, 3);
+    for (int64_t i = 0; i < p->rows; i++)
+        p->y[i] = p->y[i] == 0 && i % 3 == 0;
+    hone_dataset *d = dataset_of(s, p, PLAIN);
+    const hone_options o = with_threads(1);
+    const outcome plain = train(s, a, "", d, 1, &o);
+    const outcome balanced = train(s, a, "\"class_weight\":\"balanced\"", d, 1, &o);
+    REQUIRE(!plain.status && !balanced.status, "class_weight: %s%s: %s%s", plain.error.path,
+            balanced.error.path, plain.error.message, balanced.error.message);
+    REQUIRE(!same_bits(scores_of(s, plain.model, d), scores_of(s, balanced.model, d),
+                       p->rows * hone_model_outputs(plain.model)),
+            "balanced changes nothing");
+    return true;
+}
+
+static bool sparse(stage *s, const hone_algorithm *a, hone_task task)
+{
+    const outcome t =
+        train(s, a, "", dataset_of(s, problem_easy(s, task, 80, 3, 2), SPARSE), 1, NULL);
+    if (a->takes & HONE_TAKES_SPARSE)
+        REQUIRE(!t.status, "sparse rows: %s: %s", t.error.path, t.error.message);
+    else
+        REQUIRE(t.status == HONE_UNSUPPORTED && strstr(t.error.message, "sparse"),
+                "sparse rows: %s: %s", hone_status_name(t.status), t.error.message);
+    return true;
+}
+
+static bool holds(stage *s, const hone_algorithm *a)
+{
+    EACH_TASK(task, a)
+    if (!learns(s, a, task, false) || !learns(s, a, task, true) || !sparse(s, a, task))
+        return false;
+    return !(a->tasks & HONE_CLASSIFICATION) || !has(a, "class_weight") || balances(s, a);
+}
+
+int main(int argc, char **argv)
+{
+    return contract_main(argc, argv, &(contract){.holds = holds, .broken = broken_capabilities});
+}
