@@ -12,6 +12,9 @@
 
 #include "lanes.h"
 
+/* Vectors are passed between inlined functions only: no call depends on the ABI. */
+#pragma GCC diagnostic ignored "-Wpsabi"
+
 typedef double quad __attribute__((vector_size(32)));
 typedef double pair __attribute__((vector_size(16)));
 typedef int64_t quad_mask __attribute__((vector_size(32)));

@@ -53,7 +53,7 @@ static void hold_over_the_space(const char *name, const char *target, hone_task 
     int likely = 0, whole = 0;
     for (int i = 0; i < samples; i++) {
         hone_config *c;
-        hone_result *r;
+        hone_result *r = NULL;
         hone_error error;
         hone_estimated e = {.size = sizeof e};
         const hone_options o = options_of(i);

@@ -357,8 +357,8 @@ static void files_that_are_no_records_are_refused_by_line(void **state)
         "{\"loss\":1}",
         "{\"journal\":\"hone.tune/1\"}",
         "{\"status\":\"ok\",\"loss\":\"x\",\"validation\":{\"kind\":\"auto\"}}",
-        "{\"status\":\"ok\",\"loss\":1,\"seed\":\"1\",\"validation\":"
-        "{\"kind\":\"auto\",\"split_seed\":\"1\"}}"};
+        ("{\"status\":\"ok\",\"loss\":1,\"seed\":\"1\",\"validation\":"
+         "{\"kind\":\"auto\",\"split_seed\":\"1\"}}")};
     char directory[32], file[64];
     new_journal(directory, file, sizeof file);
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
