@@ -258,8 +258,9 @@ static const char *look_up_number(rows_graph *r, int64_t j, const char *table, h
     known = hone_onnx_cast(r->g, known, ONNX_DOUBLE);
     const char *missing = hone_onnx_cast(r->g, hone_onnx_call(r->g, "IsNaN", x, NULL), ONNX_DOUBLE);
     const char *any[] = {known, missing};
+    const char *each = hone_onnx_beside(r->g, any, 2);
     hone_onnx_begin(r->g, "ReduceMax", false);
-    hone_onnx_in(r->g, hone_onnx_beside(r->g, any, 2));
+    hone_onnx_in(r->g, each);
     const int64_t axis = 1;
     hone_onnx_ints(r->g, "axes", &axis, 1);
     const char *some = hone_onnx_end(r->g);

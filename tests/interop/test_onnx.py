@@ -30,6 +30,7 @@ CASES = [  # data, target, settings of the model
     ("letter", "lettr", ["model=random_forest", "n_estimators=10"]),
     ("letter", "lettr", ["model=logistic_regression", "max_iter=5"]),
     ("adult", "income", ["model=knn"]),
+    ("vehicle", "Class", ["model=logistic_regression", "categorical=Circ"]),
     ("adult", "income", ["model=knn", "weights=distance", "class_weight=balanced", "n_neighbors=30"]),
     ("letter", "lettr", ["model=knn", "prep:scale=none"]),
     ("letter", "lettr", ["model=knn", "metric=hamming", "prep:scale=none"]),
@@ -120,7 +121,8 @@ def own_answers(model, rows_file, *flags):
 
 
 def compare(data, target, settings, folder):
-    words = [w for s in settings for w in ("--set", s)]
+    words = [w for s in settings for w in
+             (["--categorical", s.split("=")[1]] if s.startswith("categorical=") else ["--set", s])]
     task = ["--task", "regression"] if data in ("abalone", "diamonds") else []
     hone("train", *task, "--data", ROOT / f"examples/data/{data}.csv.gz", "--target", target, *words, "--seed", 1,
          "--quiet", "--no-refit", "--model-dir", folder)
