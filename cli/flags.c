@@ -14,8 +14,7 @@ enum {
     LISTS = TRAIN_MANY | TUNE,
     RUNS = TRAINS | TUNE,
     ROWS = RUNS | REPLAY | PREDICT | EVALUATE | DESCRIBE | SPACES,
-    ANSWERS = RUNS | REPLAY | EVALUATE | DESCRIBE | SPACES,
-    MODULES = RUNS | REPLAY | PREDICT | EVALUATE | DESCRIBE | EXPORT | SPACES
+    EVERY = ROWS | INSPECT | EXPORT | IMPORT | REFERENCE
 };
 
 typedef struct flag {
@@ -38,16 +37,16 @@ static const flag FLAGS[] = {
     {"--data", "FILE", "a model of another program", IMPORT, TEXT, FLAG(data)},
     {"--columns", "N", "of an svmlight table (those of the model, or the largest index)", ROWS, TEXT, FLAG(columns)},
     {"--columns", "N", "of the rows to predict (0: the largest index)", IMPORT, TEXT, FLAG(columns)},
-    {"--target", "NAME|INDEX", "the column to predict", ANSWERS, TEXT, FLAG(target)},
-    {"--labels", "FILE", "the target of an .npy table, an .npy itself", ANSWERS, TEXT, FLAG(labels)},
-    {"--weight", "NAME", "the column of row weights", ANSWERS, TEXT, FLAG(weight)},
+    {"--target", "NAME|INDEX", "the column to predict", ROWS, TEXT, FLAG(target)},
+    {"--labels", "FILE", "the target of an .npy table, an .npy itself", ROWS, TEXT, FLAG(labels)},
+    {"--weight", "NAME", "the column of row weights", ROWS, TEXT, FLAG(weight)},
     {"--categorical", "A,B", "columns whose numbers are levels", ROWS, TEXT, FLAG(categorical)},
     {"--drop", "A,B", "columns to leave out", ROWS, TEXT, FLAG(drop)},
     {"--na", "TOKENS", "what a missing cell looks like, besides empty", ROWS, TEXT, FLAG(na)},
     {"--delimiter", "C", "between the cells of a row", ROWS, TEXT, FLAG(delimiter)},
     {"--decimal", "C", "the decimal mark, . or , (.)", ROWS, TEXT, FLAG(decimal)},
     {"--no-header", NULL, "the first line is a row", ROWS, SWITCH, FLAG(no_header)},
-    {"--task", "classification|regression", "otherwise from the target", ANSWERS, TEXT, FLAG(task)},
+    {"--task", "classification|regression", "otherwise from the target", ROWS, TEXT, FLAG(task)},
     {"--config", "FILE", "hyperparameters as a JSON object", ONE, TEXT, FLAG(config)},
     {"--configs", "FILE", "one JSON object a line", TRAIN_MANY, TEXT, FLAG(configs)},
     {"--set", "KEY=VALUE", "one hyperparameter; may be repeated", TRAINS, LIST_FLAG(setting, settings, MOST_SETTINGS)},
@@ -84,7 +83,7 @@ static const flag FLAGS[] = {
     {"--proba", NULL, "one column per class instead of labels", PREDICT, SWITCH, FLAG(proba)},
     {"--output", "FILE", "instead of standard output; whole or not at all", PREDICT | EXPORT | IMPORT, TEXT, FLAG(output)},
     {"--hash", NULL, "only the hash of all but how the run went", INSPECT, SWITCH, FLAG(hash)},
-    {"--plugin", "FILE", "a shared library with modules; may be repeated", MODULES, LIST_FLAG(plugin, plugins, MOST_PLUGINS)},
+    {"--plugin", "FILE", "a shared library with modules; may be repeated", EVERY, LIST_FLAG(plugin, plugins, MOST_PLUGINS)},
     {0},
 };
 /* clang-format on */

@@ -102,7 +102,7 @@ int reference_command(const flags *f)
     (void)f;
     hone_error error = {0};
     char *json = NULL;
-    const hone_status status = hone_reference_json(&json, &error);
+    const hone_status status = hone_reference_json(modules, &json, &error);
     if (!status)
         fputs(json, stdout);
     hone_text_free(json);

@@ -33,8 +33,10 @@ HONE_API hone_status hone_space_check(const hone_space_options *options, const h
                                       hone_error *error);
 
 /** Every model and hyperparameter, range, default, condition and help as JSON: the source of help
- * texts, reference page and Python classes. Freed with hone_text_free. */
-HONE_API hone_status hone_reference_json(char **json, hone_error *error);
+ * texts, reference page and Python classes. `algorithms`: as in the options of a space; NULL: the
+ * built-in alone. Freed with hone_text_free. */
+HONE_API hone_status hone_reference_json(const struct hone_algorithm *const *algorithms,
+                                         char **json, hone_error *error);
 
 /** Checks the tables of a module: names, offsets inside the structs, defaults inside ranges, order
  * of conditions, rules of state arrays. */

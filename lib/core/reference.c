@@ -101,14 +101,16 @@ static void write_table(hone_text *t, const hone_param *table)
         write_row(t, p, p == table);
 }
 
-hone_status hone_reference_json(char **json, hone_error *error)
+hone_status hone_reference_json(const hone_algorithm *const *algorithms, char **json,
+                                hone_error *error)
 {
     if (!json)
         return hone_fail(error, HONE_BAD_ARGUMENT, "reference", "json is NULL");
     hone_text t = {0};
     hone_text_add(&t, "{\"models\": [");
     int64_t i = 0;
-    for (const hone_algorithm *a = hone_module_at(NULL, &i); a; a = hone_module_at(NULL, &i)) {
+    const hone_algorithm *a;
+    while ((a = hone_module_at(algorithms, &i))) {
         hone_text_format(&t, "%s\n  {\"name\": \"%s\"", i > 1 ? "," : "", a->name);
         quoted(&t, "summary", a->summary);
         flags(&t, "tasks", a->tasks, TASKS);

@@ -23,7 +23,7 @@ static int64_t column_named(const hone_arrow *t, const char *name, size_t length
 
 static hone_status no_column(const char *option, const char *name, size_t length, hone_error *error)
 {
-    return hone_fail(error, HONE_BAD_DATA, option, "there is no column \"%.*s\"", (int)length,
+    return hone_fail(error, HONE_BAD_ARGUMENT, option, "there is no column \"%.*s\"", (int)length,
                      name);
 }
 

@@ -190,7 +190,7 @@ static hone_status no_column(const csv *c, const char *what, const char *name, s
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", j ? ", " : "",
                                  c->column[j].name);
     }
-    return hone_fail(error, HONE_BAD_DATA, hone_place(place, c->r->file, 1, 0),
+    return hone_fail(error, HONE_BAD_ARGUMENT, hone_place(place, c->r->file, 1, 0),
                      "%s: there is no column \"%.*s\"; there are %s", what, (int)length, name,
                      known);
 }

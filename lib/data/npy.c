@@ -98,7 +98,7 @@ static hone_status column_of(const hone_reading *r, const char *what, const char
         *j = hone_column_number(name + (*name == 'x'), cols);
     }
     return *j >= 0 ? HONE_OK
-                   : hone_fail(error, HONE_BAD_DATA, hone_place(place, r->file, 0, 0),
+                   : hone_fail(error, HONE_BAD_ARGUMENT, hone_place(place, r->file, 0, 0),
                                "%s: there is no column \"%.*s\"; there are x0 to x%lld", what,
                                (int)length, text, (long long)cols - 1);
 }

@@ -66,7 +66,7 @@ def _categorical(given: Any, names: Sequence[str | None] | None, cols: int | Non
     for c in given:
         if isinstance(c, str) and names is not None:
             if c not in names:
-                raise DataError(f"no column is called {c!r}", "categorical")
+                raise ArgumentError(f"no column is called {c!r}", "categorical")
             out.append(list(names).index(c))
         elif isinstance(c, (int, np.integer)) and not isinstance(c, bool):
             j = int(c) + (cols if cols is not None and c < 0 else 0)
@@ -163,7 +163,7 @@ def prepare(x: Any, y: Any = None, *, sample_weight: Any = None, feature_names: 
         if not _arrays.is_pandas(x):
             raise DataError(f"the name of a column is for data frames, X is {type(x).__name__}", names[1])
         if y not in x.columns:
-            raise DataError(f"no column is called {y!r}", names[1])
+            raise ArgumentError(f"no column is called {y!r}", names[1])
         x, y = x.drop(columns=[y]), x[y]
     table = _named(_arrays.table(x, names[0], flatten=flatten), _names(feature_names))
     marks = _categorical(categorical, table.names, table.shape[1])

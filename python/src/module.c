@@ -32,7 +32,8 @@ static PyObject *reference(PyObject *module, PyObject *nothing)
     (void)module, (void)nothing;
     char *json = NULL;
     hone_error error;
-    return hone_reference_json(&json, &error) ? hone_python_raise(&error) : hone_python_text(json);
+    return hone_reference_json(NULL, &json, &error) ? hone_python_raise(&error)
+                                                    : hone_python_text(json);
 }
 
 static PyMethodDef own_methods[] = {{"set_errors", hone_python_set_errors, METH_O, NULL},

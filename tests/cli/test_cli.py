@@ -319,6 +319,17 @@ class Documentation(unittest.TestCase):
                                       re.M):
                 self.assertLessEqual(set(re.findall(r"(?<!\S)--[a-z-]+", command)), known, command)
 
+    def test_every_command_that_reads_a_table_takes_the_flags_of_tables(self):
+        flags = {"--data", "--format", "--target", "--labels", "--weight", "--categorical", "--drop", "--na",
+                 "--delimiter", "--no-header", "--task", "--plugin"}
+        sections = {s.split()[0]: set(re.findall(r"^ +(--[a-z-]+)", s, re.M))
+                    for s in run("--help").stdout.split("\n\n")[2:-1]}
+        for command in ("train", "train-many", "estimate", "tune", "replay", "predict", "evaluate", "describe",
+                        "space", "sample"):
+            self.assertLessEqual(flags, sections[command], command)
+        for command, taken in sections.items():
+            self.assertIn("--plugin", taken, command)
+
     def test_the_page_lists_every_flag(self):
         page = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text()
         for flag in set(re.findall(r"--[a-z-]+", run("--help").stdout)):
@@ -355,7 +366,8 @@ class BadInput(unittest.TestCase):
         self.refused(2, *tune, "--set", "C=1", says="--set")
         self.refused(5, *tune, "--journal", "/dev/null/j", says="/dev/null/j")
         self.refused(2, "train", "--data", ADULT, *FOREST, says="--target")
-        self.refused(3, "train", "--data", ADULT, "--target", "salary", *FOREST, says="salary")
+        for flag in ("--target", "--weight", "--drop", "--categorical"):
+            self.refused(2, *train, flag, "salary", *FOREST, says='no column "salary"')
         self.refused(5, "train", "--data", "none.csv", "--target", "y", *FOREST, says="none.csv")
         self.refused(5, *train, *FOREST, "--model-dir", "/dev/null/models", says="/dev/null")
         self.refused(5, "predict", "--model", "none.hone", "--data", ADULT, says="none.hone")

@@ -38,7 +38,8 @@ class Plugin(unittest.TestCase):
             done = run("predict", "--model", model, *GOOD, "--data", ADULT, "--drop", "income")
             self.assertEqual(len(done.stdout.splitlines()), 32562, done.stderr)
             self.refused(7, "evaluate", "--model", model, *table, says="centroid")
-            self.assertEqual(run("inspect", model).returncode, 0)
+            self.assertEqual(run("inspect", model).stdout, run("inspect", model, *GOOD).stdout)
+            self.assertEqual(json.loads(run("inspect", model, *GOOD).stdout)["record"]["model"], "centroid")
 
     def test_its_hyperparameters_are_in_the_space_and_are_checked(self):
         space = run("space", *GOOD, "--task", "classification").stdout
@@ -50,6 +51,16 @@ class Plugin(unittest.TestCase):
         self.refused(2, *TRAIN, *GOOD, "--set", "model=centroid", "--set", "shrink=1",
                      says="config.shrink")
         self.refused(2, *TRAIN, "--set", "model=centroid", says="random_forest")
+
+    def test_it_is_in_the_reference_and_every_command_takes_it(self):
+        names = [m["name"] for m in json.loads(run("reference", *GOOD).stdout)["models"]]
+        self.assertEqual(names.count("centroid"), 1)
+        self.assertIn("svm", names)
+        self.assertNotIn("centroid", run("reference").stdout)
+        for command in (["import", "--format", "libsvm", "--data", "none.model", "--output", "none.hone"],
+                        ["inspect", "none.hone"]):
+            self.refused(5, *command, *GOOD, says="none")
+            self.refused(5, *command, "--plugin", "nowhere.so", says="nowhere.so")
 
     def test_another_version_of_the_header_is_refused(self):
         self.refused(7, *TRAIN, "--plugin", PLUGINS / "old_abi.so", "--set", "model=centroid",

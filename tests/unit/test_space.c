@@ -170,7 +170,7 @@ static void the_reference_is_json_with_a_sentence_for_each_row(void **state)
     cJSON *tree = NULL;
     hone_error error = {0};
     const hone_json_limits limits = {1 << 22, 32, 1 << 16, 1 << 16};
-    if (hone_reference_json(&json, &error) ||
+    if (hone_reference_json(NULL, &json, &error) ||
         hone_json_parse(json, strlen(json), &limits, "reference", &tree, &error))
         fail_msg("%s: %s", error.path, error.message);
     const cJSON *model, *row;
