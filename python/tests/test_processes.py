@@ -99,7 +99,7 @@ def test_bits_do_not_depend_on_threads_process_or_hash_seed(data):
 THREADS = """
     import numpy as np, os, sys, threading, time, hone
     X = np.random.default_rng(0).normal(size=(20000, 20))
-    data = hone.Dataset(X, (X[:, 0] > 0).astype(int))
+    y = (X[:, 0] > 0).astype(int)
     most, going = [0], True
     def watch():
         while going:
@@ -111,7 +111,7 @@ THREADS = """
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     def fit():
-        hone.train({"model": "random_forest", "n_estimators": 40}, data, 0, validation="none")
+        hone.train({"model": "random_forest", "n_estimators": 40}, hone.Dataset(X, y), 0, validation="none")
     PLACE
     going = False
     watcher.join()
