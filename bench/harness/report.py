@@ -43,6 +43,21 @@ def where(row):
             f"{row['pairs']} pairs, load {machine['load']:.2f} at the start")
 
 
+def left_out(rows):
+    """The cases that other suites measure."""
+    tables, _ = runs.cases_of("default", [])
+    return [case["name"] for case in tables["case"] if case["name"] not in {row["case"] for row in rows}]
+
+
+def disagreements(rows, others):
+    """Lines on rows of two runs whose intervals of a metric lie apart."""
+    theirs = {(row["case"], row["peer"], row["threads"]): row for row in others}
+    both = [(row, theirs.get((row["case"], row["peer"], row["threads"]), {})) for row in rows]
+    return [f"{runs.label(a)}, {a['peer']}, {metric}: {ratio_text(a[metric])} and {ratio_text(b[metric])}"
+            for a, b in both for metric in runs.METRICS
+            if metric in a and metric in b and (a[metric][1] > b[metric][2] or b[metric][1] > a[metric][2])]
+
+
 # --- the page -------------------------------------------------------------------------------------
 
 
@@ -121,9 +136,10 @@ def page(rows, curves, kernels, folder):
 median and its bootstrap 95 % interval. Above 1 Hone is faster. A case whose quality is not at least
 the peer's has no ratio. Score: held-out accuracy, or minus the root mean squared error.</p>
 <ul>{summary}</ul>
+<p class="soft">Left out, of other suites: {html.escape(", ".join(left_out(rows)) or "nothing")}.</p>
 {ratio_table(rows)}
 <h2>Ratios</h2>{figures(ratios, folder)}
-<h2>One row</h2>{figures({"latency": pictures.draw_latency(good)}, folder)}
+<h2>One row</h2>{figures({"latency": pictures.draw_latency([r for r in good if "p50_us" in r])}, folder)}
 <h2>Time against accuracy</h2>{figures({"accuracy": pictures.draw_accuracy(good)}, folder)}
 <h2>Start, memory, size</h2>{size_table(good)}
 <h2>How cost grows</h2>{figures(grown, folder) or "<p>Not measured: bench/scaling.</p>"}
@@ -188,6 +204,7 @@ def main():
     parser.add_argument("--out", default=str(runs.ROOT / "bench/out"))
     parser.add_argument("--publish", action="store_true", help="put the table into README.md")
     parser.add_argument("--check", action="store_true", help="only look whether README.md has drifted")
+    parser.add_argument("--against", metavar="FOLDER", help="name the rows that another run contradicts")
     args = parser.parse_args()
     readme, folder = runs.ROOT / "README.md", pathlib.Path(args.out)
     if args.check:
@@ -196,6 +213,10 @@ def main():
     if args.publish:
         publish(folder, readme)
     rows = latest(folder / "rows.jsonl", "case", "peer", "threads")
+    if args.against:
+        others = latest(pathlib.Path(args.against) / "rows.jsonl", "case", "peer", "threads")
+        print("\n".join(disagreements(rows, others)) or "the runs agree within their intervals")
+        return
     curves = latest(folder / "curves.jsonl", "model", "axis")
     text = page(rows, curves, lines_of(folder / "kernels.jsonl"), folder)
     (folder / "report.html").write_text(text)

@@ -43,8 +43,11 @@ def size_of(model):
         return None
 
 
-def quality(job, model, X, y, y_test, predicted):
-    return {"score": gate.score(job["task"], y_test, predicted),
+def outcome(job, model, X, y, y_test, predicted):
+    """Who computed what, and how well: a line without its times."""
+    return {"peer": job["peer"], "version": peers.PEERS[job["peer"]].version(), "variant": job["variant"],
+            "dtype": str(X.dtype), "threads": job["threads"], "seed": job["seed"],
+            "score": gate.score(job["task"], y_test, predicted),
             "objective": gate.objective(job, model, X, y)}
 
 
@@ -55,7 +58,7 @@ def block(job):
                              job["variant"])
     if not job["timed"]:
         model = make().fit(X, y)
-        return quality(job, model, X, y, y_test, model.predict(X_test))
+        return outcome(job, model, X, y, y_test, model.predict(X_test))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     (cold, cold_seconds, _) = timed(lambda: make().fit(X, y))
     timed(lambda: cold.predict(X_test[:256]))
@@ -63,12 +66,10 @@ def block(job):
     _, fit_seconds, fit_cpu = timed(lambda: model.fit(X, y), model)
     predicted, predict_seconds, _ = timed(lambda: model.predict(X_test), model)
     line = {
-        "peer": job["peer"], "version": peer.version(), "variant": job["variant"],
-        "dtype": str(X.dtype), "threads": job["threads"], "seed": job["seed"],
         "cold": cold_seconds, "fit": fit_seconds, "fit_cpu": fit_cpu, "predict": predict_seconds,
         "peak_mib": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
         "load": os.getloadavg()[0],
-    } | quality(job, model, X, y, y_test, predicted)
+    } | outcome(job, model, X, y, y_test, predicted)
     if peer.one_row:
         times = single_rows(model, X_test, job["single_rows"])
         line |= {"p50_us": times[len(times) // 2], "p99_us": times[len(times) * 99 // 100],

@@ -67,5 +67,24 @@ def test_a_peer_that_cannot_run_is_reported(bench):
     assert "missing" not in rows[1] and "not run" in runs.show(rows[0])
 
 
+def test_scores_of_further_seeds_are_taken_from_an_earlier_run(bench, tmp_path, monkeypatch):
+    bench.machine["commit"] = "abc"  # scores of changed files are not trusted
+    first = bench.block(CASE | {"task": "classification"}, "scikit-learn", 0, "float64", {})
+    made = bench.scored(CASE | {"task": "classification"}, "scikit-learn", 3, first)
+    again = runs.Bench("quick", 1, tmp_path, 2)
+    monkeypatch.setattr(again, "block", None)
+    assert again.scored(CASE, "scikit-learn", 3, first)["score"] == made["score"]
+    other = CASE | {"params": {"n_neighbors": 3}}
+    assert runs.identity(first | {"params": other["params"]}) != runs.identity(first)
+
+
+def test_two_runs_that_lie_apart_are_named():
+    machine = {"cores": 2}
+    row = {"case": "c", "peer": "p", "threads": 2, "machine": machine, "fit": [2.0, 1.9, 2.1]}
+    assert report.disagreements([row], [row | {"fit": [2.05, 1.95, 2.2]}]) == []
+    apart, = report.disagreements([row], [row | {"fit": [3.0, 2.9, 3.1]}])
+    assert apart.startswith("c, p, fit: 2.00")
+
+
 def test_the_table_of_the_readme_is_that_of_the_published_rows():
     report.check(ROOT / "README.md")
