@@ -71,6 +71,7 @@ static const flag FLAGS[] = {
     {"--work-limit", "N", "operations: a deadline that is the same everywhere", RUNS, TEXT, FLAG(work_limit)},
     {"--cutoff", "LOSS", "stop when the loss cannot get below", RUNS, TEXT, FLAG(cutoff)},
     {"--race", NULL, "the best loss so far is the cutoff of the trials to come", LISTS, SWITCH, FLAG(race)},
+    {"--warm-start", NULL, "fits that can begin from the nearest solution of an earlier trial", LISTS, SWITCH, FLAG(warm_start)},
     {"--model-dir", "DIR", "save the model there", RUNS, TEXT, FLAG(model_dir)},
     {"--keep", "best|all|none", "which models are saved there (best)", LISTS, TEXT, FLAG(keep)},
     {"--no-refit", NULL, "save the validation model, not one of all rows", RUNS, SWITCH, FLAG(no_refit)},

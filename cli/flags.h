@@ -33,7 +33,7 @@ typedef struct flags {
         *deadline;
     const char *memory, *work_limit, *cutoff, *model_dir, *model, *output, *columns, *models, *n;
     const char *search, *trials, *min_budget, *eta, *time, *journal, *incumbent, *keep, *pilot;
-    bool race, no_refit, strict, quiet, verbose, json, proba, hash;
+    bool race, warm_start, no_refit, strict, quiet, verbose, json, proba, hash;
     const char *setting[MOST_SETTINGS]; /* KEY=VALUE */
     int settings;
     const char *metric[MOST_SETTINGS];

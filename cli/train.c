@@ -128,7 +128,8 @@ bool options_of(const flags *f, numbers *n, hone_options *o)
                         .strict = f->strict,
                         .model_dir = f->model_dir,
                         .no_refit = f->no_refit,
-                        .race = f->race};
+                        .race = f->race,
+                        .warm_start = f->warm_start};
     if (!f->quiet && isatty(2))
         o->progress = on_progress;
     const bool read = unsigned_of("--seed", f->seed, &n->seed) &&

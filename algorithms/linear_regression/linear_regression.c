@@ -141,7 +141,8 @@ const hone_algorithm hone_linear_regression = {
     .name = "linear_regression",
     .summary = "Linear model of a number: ridge, lasso, elastic net or least squares.",
     .tasks = HONE_REGRESSION,
-    .takes = HONE_TAKES_SPARSE | HONE_TAKES_WEIGHTS | HONE_WEIGHTS_COUNT | HONE_LIKES_SCALED,
+    .takes = HONE_TAKES_SPARSE | HONE_TAKES_WEIGHTS | HONE_WEIGHTS_COUNT | HONE_LIKES_SCALED |
+             HONE_STARTS_WARM,
     .params_size = sizeof(linear_params),
     .state_size = sizeof(linear_state),
     .params = PARAMS,

@@ -111,7 +111,8 @@ const hone_algorithm hone_logistic_regression = {
     .name = "logistic_regression",
     .summary = "Linear classifier with probabilities: the loss is the negative log-likelihood.",
     .tasks = HONE_CLASSIFICATION,
-    .takes = HONE_TAKES_SPARSE | HONE_TAKES_WEIGHTS | HONE_WEIGHTS_COUNT | HONE_LIKES_SCALED,
+    .takes = HONE_TAKES_SPARSE | HONE_TAKES_WEIGHTS | HONE_WEIGHTS_COUNT | HONE_LIKES_SCALED |
+             HONE_STARTS_WARM,
     .params_size = sizeof(logistic_params),
     .state_size = sizeof(logistic_state),
     .params = PARAMS,

@@ -235,6 +235,7 @@ typedef struct hone_fit_job {
     const double *valid_target, *valid_weight;
     /** State of an earlier fit of the same module and shape to start from; NULL: cold. */
     const void *warm_params, *warm_state;
+    bool warm_same_rows; /**< that fit had these rows, labels and weights, in this order */
 } hone_fit_job;
 
 /** Everything that predict may look at, and where its answer goes. */
@@ -282,8 +283,10 @@ enum {
     HONE_TAKES_WEIGHTS = 8,
     HONE_LIKES_SCALED = 16,        /**< default of prep:scale is standard */
     HONE_LIKES_SCALED_TARGET = 32, /**< default of prep:target is standard */
-    HONE_WEIGHTS_COUNT = 64        /**< a row of weight 2 is the row twice, of weight 0 no row, at
+    HONE_WEIGHTS_COUNT = 64,       /**< a row of weight 2 is the row twice, of weight 0 no row, at
                                         default settings; not so for a bootstrap or a vote */
+    HONE_STARTS_WARM = 128         /**< fit gets sooner to the same solution, within the solver's
+                                        tolerance, from warm_state */
 };
 
 /** Changes whenever a struct that both sides lay out changes its size: it cannot be forgotten. */

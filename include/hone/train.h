@@ -61,13 +61,17 @@ typedef struct hone_options {
     const char *model_dir;       /**< save the model there */
     bool no_refit;               /**< keep the validation model instead of fitting all rows again */
     bool keep_model;             /**< hone_result_model gives a model even without model_dir */
-    const hone_model *warm_from; /**< the only warm start; named in the record */
+    const hone_model *warm_from; /**< the model that the fit begins from; named in the record */
     double *out_of_fold;         /**< rows x outputs scores of validation rows, NaN elsewhere */
     hone_keep keep;              /**< what model_dir and keep_model are for */
     bool race;     /**< lists and searches: the best loss so far is the cutoff of each trial that
                         begins; which trials it cuts short depends on what finished first */
     bool unjudged; /**< HONE_VALIDATE_NONE without the training loss, which is NaN then: for callers
                         that want the model alone */
+    bool warm_start; /**< fits of modules that can begin from the nearest solution, of the same
+                        rows, that an earlier trial with this option left in the dataset's cache.
+                        Results then depend on what ran before, within the solver's tolerance; the
+                        record says `warm_start` */
 } hone_options;
 
 /** How a run ended. */

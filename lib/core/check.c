@@ -289,7 +289,7 @@ static const char *output_row(const hone_algorithm *a, const hone_output *o)
 
 static const char *module_row(const hone_algorithm *a)
 {
-    enum { TASKS = HONE_CLASSIFICATION | HONE_REGRESSION, TAKES = 2 * HONE_WEIGHTS_COUNT - 1 };
+    enum { TASKS = HONE_CLASSIFICATION | HONE_REGRESSION, TAKES = 2 * HONE_STARTS_WARM - 1 };
     if (!is_name(a->name) || !strcmp(a->name, "prep") || !strcmp(a->name, "model"))
         return "the name must be letters, digits and underscores, not \"prep\" or \"model\"";
     if (!is_sentence(a->summary))

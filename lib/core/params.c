@@ -1,6 +1,7 @@
 /* Rows of hyperparameter tables: defaults, conditions, ranges, hashes. */
 #include "core/params.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -134,6 +135,43 @@ bool hone_tunes_counts(const hone_param *p)
     return hone_range_given(p->legal_count) &&
            !(hone_range_given(p->legal) && hone_range_has(p->legal, p->tune.low) &&
              hone_range_has(p->legal, p->tune.high));
+}
+
+/* ---- distance ---- */
+
+/* Without a tuned range: relative to the larger. */
+static double distance(const hone_param *p, double a, double b)
+{
+    const hone_range r = p->tune;
+    double d = fabs(a - b) / (fabs(a) + fabs(b));
+    if (hone_range_given(r))
+        d = p->log ? fabs(log(a) - log(b)) / log(r.high / r.low) : fabs(a - b) / (r.high - r.low);
+    return a == b ? 0 : isnan(d) ? INFINITY : d;
+}
+
+static double amount_distance(const hone_param *p, const hone_amount *a, const hone_amount *b)
+{
+    if (a->word != b->word || (a->word < 0 && a->integral != b->integral))
+        return 1;
+    return a->word < 0 ? distance(p, a->number, b->number) : 0;
+}
+
+double hone_param_distance(const hone_param *p, const void *a, const void *b)
+{
+    const void *x = value_at(p, a), *y = value_at(p, b);
+    switch (p->kind) {
+    case HONE_INT:
+        return distance(p, (double)*(const int64_t *)x, (double)*(const int64_t *)y);
+    case HONE_REAL:
+        return distance(p, *(const double *)x, *(const double *)y);
+    case HONE_BOOL:
+        return *(const bool *)x != *(const bool *)y;
+    case HONE_CHOICE:
+        return *(const int *)x != *(const int *)y;
+    case HONE_AMOUNT:
+        break;
+    }
+    return amount_distance(p, x, y);
 }
 
 /* ---- hash ---- */

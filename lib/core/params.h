@@ -56,6 +56,9 @@ void hone_range_text(hone_range range, hone_text *out);
 /* HONE_AMOUNT: whether the numbers that a search tries are counts (else reals). */
 bool hone_tunes_counts(const hone_param *p);
 
+/* How far apart two values are: 1 across the tuned range, or for two words. INFINITY: no number. */
+double hone_param_distance(const hone_param *p, const void *a, const void *b);
+
 /* Chains the value's bytes into a hash (member by member: padding never counts). */
 uint64_t hone_param_hash(const hone_param *p, const void *params, uint64_t seed);
 

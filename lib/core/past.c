@@ -98,13 +98,16 @@ static void set_validation(hone_past *p, const cJSON *from, const char *kind)
 }
 
 /* A run that ended by the clock, by the caller or by memory is outside what is promised. */
-static void set_end(hone_past *p, const char *status)
+static void set_end(hone_past *p, const cJSON *tree, const char *status)
 {
+    p->warm = cJSON_IsTrue(hone_json_get(tree, "warm_start"));
     const int end = word(hone_end_names, HONE_END_MEMORY + 1, status);
     if (end == HONE_END_DEADLINE)
         p->skipped = "it ended at a deadline";
     else if (end == HONE_END_CANCELLED)
         p->skipped = "it was cancelled";
+    else if (end == HONE_END_WORK_LIMIT && p->warm)
+        p->skipped = "it began warm and ended at a work limit";
     else if (end == HONE_END_MEMORY || !strcmp(status, hone_status_name(HONE_NO_MEMORY)))
         p->skipped = "it ended at its memory cap";
 }
@@ -163,10 +166,9 @@ static hone_status read_record(const reader *r, int64_t line, const char *text, 
         return wrong(r, line, "is no record of a training: status, loss, seed or validation");
     if (!set_config(r, text, p))
         return wrong(r, line, "has no configuration");
-    set_end(p, status);
+    set_end(p, tree, status);
     set_validation(p, how, kind);
     p->data = hash(data, "fingerprint"), p->valid = hash(data, "valid_fingerprint");
-    p->warm = cJSON_IsTrue(hone_json_get(tree, "warm_start"));
     const char *fidelity = string(tree, "fidelity");
     if (fidelity && !strcmp(fidelity, "rows")) /* else the configuration is scaled already */
         p->options.budget = number(tree, "budget", 0);
@@ -213,7 +215,7 @@ static hone_status read_trial(const reader *r, int64_t line, const char *text, c
     p->options.budget = number(tree, "budget", 1);
     if (!status || !loss || !set_config(r, text, p))
         return wrong(r, line, "is no trial: status, loss or config");
-    set_end(p, status);
+    set_end(p, tree, status);
     if (p->options.race && !strcmp(status, hone_end_names[HONE_END_CUTOFF]))
         p->skipped = "a race cut it short";
     p->options.race = false;

@@ -73,6 +73,8 @@ hone_status hone_options_read(const hone_options *given, hone_options *o, hone_e
         return refuse(error, "keep", "not one of hone_keep");
     if (o->keep == HONE_KEEP_NONE)
         o->model_dir = NULL, o->keep_model = false;
+    if (o->warm_start && o->warm_from)
+        return refuse(error, "warm_start", "given, but warm_from says where to begin");
     HONE_TRY(check_validation(o, error));
     if (o->budget == 0)
         o->budget = 1;
@@ -345,7 +347,11 @@ hone_status hone_training_open(hone_training *t, const hone_config *config, hone
     if (o->model_dir)
         HONE_TRY(hone_directory_make(o->model_dir, error));
     t->result = hone_result_new(t->resolved.algorithm, t->dataset->task, t->folds);
-    return t->result ? HONE_OK : hone_no_memory(error);
+    if (!t->result)
+        return hone_no_memory(error);
+    t->result->warm =
+        o->warm_from || (o->warm_start && t->resolved.algorithm->takes & HONE_STARTS_WARM);
+    return HONE_OK;
 }
 
 void hone_training_close(hone_training *t)

@@ -170,7 +170,7 @@ static void add_origin(hone_text *out, const hone_training *t)
     add_bool(out, "refit", c->refit);
     add_bool(out, "constant", c->constant || hone_result_number(t->result, "constant", -1) > 0);
     add_bool(out, "partial", hone_result_number(t->result, "partial", -1) > 0);
-    add_bool(out, "warm_start", o->warm_from != NULL);
+    add_bool(out, "warm_start", t->result->warm);
     if (o->warm_from) {
         add_hash(out, "warm_config", o->warm_from->config_hash);
         add_hash(out, "warm_data", o->warm_from->fingerprint);

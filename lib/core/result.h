@@ -24,6 +24,7 @@ struct hone_result {
     hone_status status;
     hone_error error;
     hone_end end;
+    bool warm; /* may have begun from another solution */
     double loss;
     int32_t folds; /* that were finished and count */
     int32_t names, planned;

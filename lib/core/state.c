@@ -91,6 +91,27 @@ size_t hone_state_save(const hone_field *fields, const hone_shape *shape, const 
     return done;
 }
 
+hone_status hone_state_copy(const hone_field *fields, const hone_shape *shape, const void *state,
+                            hone_arena *keep, void *copy, hone_error *error)
+{
+    for (const hone_field *f = fields; f->name; f++) {
+        const int64_t rows = hone_field_rows(f, shape, state);
+        const int64_t cols = hone_field_cols(f, shape, state);
+        const size_t bytes = (size_t)rows * (size_t)cols * hone_dtype_size(f->dtype);
+        void *to = (char *)copy + f->offset;
+        if (f->is_array) {
+            void *array = hone_arena_alloc_raw(keep, rows, cols, hone_dtype_size(f->dtype));
+            if (!array)
+                return hone_no_memory(error);
+            memcpy(to, &array, sizeof array);
+            to = array;
+        }
+        if (bytes)
+            memcpy(to, hone_field_values(f, state), bytes);
+    }
+    return HONE_OK;
+}
+
 /* ---- rules ---- */
 
 static bool all_finite(const hone_field *f, const void *values, int64_t count)

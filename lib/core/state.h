@@ -20,6 +20,10 @@ const void *hone_field_values(const hone_field *field, const void *state);
 size_t hone_state_save(const hone_field *fields, const hone_shape *shape, const void *state,
                        unsigned char *out);
 
+/* The same state in memory of `keep`. `copy` is zeroed; what the table does not list stays so. */
+hone_status hone_state_copy(const hone_field *fields, const hone_shape *shape, const void *state,
+                            hone_arena *keep, void *copy, hone_error *error);
+
 /* Reads exactly `size` bytes and applies every rule. `state` is zeroed. Nothing is allocated before
  * the bytes that fill it are known to be there. */
 hone_status hone_state_load(const hone_field *fields, const hone_shape *shape,

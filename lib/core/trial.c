@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "core/params.h"
+#include "core/solution.h"
 
 uint64_t hone_params_identity(const hone_algorithm *a, const void *params, hone_task task,
                               uint64_t seed, bool with_selects)
@@ -135,6 +136,7 @@ static hone_status fit(const hone_trial *t, hone_fitted *f, hone_shared *s, hone
     job.siblings = t->siblings > 1 ? t->siblings : 1;
     job.valid_x = (hone_matrix){0};
     job.warm_params = t->warm_params, job.warm_state = t->warm_state;
+    job.warm_same_rows = t->warm_same_rows;
     if (t->valid) {
         answers valid;
         if (!gather(t, t->valid, t->n_valid, scratch, &valid))
@@ -170,6 +172,21 @@ static hone_status fit_in_account(const hone_trial *t, hone_fitted *f, hone_shar
     return status;
 }
 
+/* Solutions belong to the cache: the trial's account does not see them. */
+static hone_status fit_from_nearest(const hone_trial *t, hone_fitted *f, hone_shared *s,
+                                    hone_error *error)
+{
+    hone_shared solutions = {.cache = s->cache, .identity = s->identity, .job = s->job};
+    hone_trial from = *t;
+    hone_status status = hone_solution_find(&solutions, &from, error);
+    if (!status)
+        status = fit_in_account(&from, f, s, error);
+    if (!status)
+        status = hone_solution_leave(&solutions, t, f, error);
+    hone_shared_release(&solutions);
+    return status;
+}
+
 hone_status hone_trial_fit_open(const hone_trial *t, hone_cache *cache, hone_arena *arena,
                                 hone_shared *s, hone_fitted **fitted, hone_error *error)
 {
@@ -179,7 +196,9 @@ hone_status hone_trial_fit_open(const hone_trial *t, hone_cache *cache, hone_are
     if (!f)
         return hone_no_memory(error);
     f->seed = t->seed;
-    const hone_status status = fit_in_account(t, f, s, error);
+    const hone_status status = t->warm_start && t->algorithm->takes & HONE_STARTS_WARM
+                                   ? fit_from_nearest(t, f, s, error)
+                                   : fit_in_account(t, f, s, error);
     if (status) {
         hone_shared_release(s);
         hone_fitted_free(f);

@@ -220,9 +220,11 @@ static char *header_of(const search *s, const char *space)
         hone_text_number(&t, *o->cutoff);
     else
         hone_text_add(&t, o->cutoff ? "true" : "null");
-    hone_text_format(&t, ",\"native\":%s,\"strict\":%s,\"race\":%s,\"isa\":%d,\"budgets\":[",
+    hone_text_format(&t,
+                     ",\"native\":%s,\"strict\":%s,\"race\":%s,\"warm_start\":%s,\"isa\":%d,"
+                     "\"budgets\":[",
                      o->native_fidelity ? "true" : "false", o->strict ? "true" : "false",
-                     o->race ? "true" : "false", (int)o->isa);
+                     o->race ? "true" : "false", o->warm_start ? "true" : "false", (int)o->isa);
     for (int r = 0; r < s->rungs; r++) {
         hone_text_add(&t, r ? "," : "");
         hone_text_number(&t, s->budget[r]);
@@ -291,6 +293,7 @@ static char *line_of(const search *s, int64_t trial, const hone_result *r, const
         hone_text_quoted(&t, r->error.message);
     } else {
         hone_text_add(&t, is_rough(r) ? ",\"partial\":true" : "");
+        hone_text_add(&t, r->warm ? ",\"warm_start\":true" : "");
         hone_text_add(&t, ",\"seconds\":");
         hone_text_number(&t, hone_result_number(r, "seconds", -1));
         if (r->path) {

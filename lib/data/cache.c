@@ -367,6 +367,32 @@ hone_status hone_derive_as(hone_shared *s, const hone_recipe *r, uint64_t identi
     return derive(s, &(request){r, identity, key, context}, object, error);
 }
 
+hone_status hone_derive_nearest(hone_shared *s, const hone_recipe *r, uint64_t identity,
+                                double (*distance)(const void *context, const void *object),
+                                const void *context, const void **object, hone_error *error)
+{
+    entry *nearest = NULL;
+    double least = INFINITY;
+    *object = NULL;
+    lock(s->cache);
+    for (int i = 0; i < SLOTS; i++) {
+        entry *e = &s->cache->slot[i];
+        if (e->state != READY || e->private || e->identity != identity || strcmp(e->name, r->name))
+            continue;
+        const double d = distance(context, e->object);
+        if (d < least || (nearest && d == least && memcmp(e->key, nearest->key, sizeof e->key) < 0))
+            nearest = e, least = d;
+    }
+    const hone_status status = nearest ? pin(s, nearest, error) : HONE_OK;
+    if (nearest && !status) {
+        s->cache->stats.hits++;
+        use(s->cache, nearest);
+        *object = nearest->object;
+    }
+    pthread_mutex_unlock(&s->cache->lock);
+    return status;
+}
+
 int64_t hone_derive_limit(const hone_shared *s)
 {
     const int64_t cap = s->account ? s->account->cap : 0;

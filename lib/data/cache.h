@@ -47,4 +47,11 @@ hone_status hone_derive_as(hone_shared *shared, const hone_recipe *recipe, uint6
                            const int64_t key[HONE_KEY], const void *context, const void **object,
                            hone_error *error);
 
+/* Of the objects of `recipe` under `identity` that are at hand, the one at the least finite
+ * `distance`, which is asked under the cache's lock; ties go to the smaller key. NULL: there is
+ * none. Valid like an object that was derived. */
+hone_status hone_derive_nearest(hone_shared *shared, const hone_recipe *recipe, uint64_t identity,
+                                double (*distance)(const void *context, const void *object),
+                                const void *context, const void **object, hone_error *error);
+
 #endif

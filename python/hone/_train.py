@@ -111,7 +111,7 @@ def build_options(*, budget: Any = None, fidelity: str | None = None, validation
                   deadline: Any = None, memory_cap: Any = None, work_limit: Any = None, cutoff: Any = None,
                   strict: bool = False, refit: bool = True, warm_from: Model | None = None,
                   isa: str | None = None, model_dir: Any = None, keep_model: bool = False, keep: str | None = None,
-                  race: bool = False, unjudged: bool = False) -> dict[str, Any]:
+                  race: bool = False, unjudged: bool = False, warm_start: bool = False) -> dict[str, Any]:
     """The library's options from the keyword arguments of `train`."""
     o = _validation(validation)
     if budget is not None:
@@ -148,6 +148,8 @@ def build_options(*, budget: Any = None, fidelity: str | None = None, validation
         o["race"] = True
     if unjudged:
         o["unjudged"] = True
+    if warm_start:
+        o["warm_start"] = True
     if keep is not None:
         o["keep"] = _KEEP[keep]
     return {**o, "isa": _ISA[isa], "strict": bool(strict), "no_refit": not refit, "keep_model": keep_model}
@@ -164,7 +166,7 @@ def train(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[st
           validation: Any = "auto", split_seed: int | None = None, metric: str | None = None,
           n_threads: int | None = None, deadline: float | None = None, memory_cap: int | None = None,
           work_limit: int | None = None, cutoff: float | None = None, strict: bool = False, refit: bool = True,
-          warm_from: Model | None = None, isa: str | None = None, verbose: int = 0,
+          warm_from: Model | None = None, warm_start: bool = False, isa: str | None = None, verbose: int = 0,
           progress: Any = None) -> float:
     """Trains what `cfg` names and gives the loss that an optimiser minimises.
 
@@ -193,6 +195,8 @@ def train(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[st
         strict: refuses keys that have no effect and values that the data make act differently.
         refit: False: the saved model is the validation model.
         warm_from: a model to start from.
+        warm_start: fits that can (linear models) start from the nearest solution that an earlier trial with this
+            option left for the same rows. Results then depend on what ran before, within the solver's tolerance.
         isa: kernels: auto, portable, avx2 or avx512.
         verbose: 1: a line a stage on standard error; 2: progress too. Lines also go to the logger 'hone.train'.
         progress: True: a tqdm bar; or a function of (stage, fraction, seconds left). An exception stops the training.
@@ -205,7 +209,7 @@ def train(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[st
     found = _run(cfg, dataset, seed, verbose, progress, instance, dict(
         budget=budget, fidelity=fidelity, validation=validation, split_seed=split_seed, metric=metric,
         n_threads=n_threads, deadline=deadline, memory_cap=memory_cap, work_limit=work_limit, cutoff=cutoff,
-        strict=strict, refit=refit, warm_from=warm_from, isa=isa, model_dir=model_dir))
+        strict=strict, refit=refit, warm_from=warm_from, warm_start=warm_start, isa=isa, model_dir=model_dir))
     if len(found) == 3:
         raise BY_STATUS[found[0]](*found[1:])
     return found[0]  # type: ignore[no-any-return]

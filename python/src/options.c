@@ -97,6 +97,7 @@ static const option OPTIONS[] = {
     {"out_of_fold", SCORES, AT(out_of_fold)},
     {"keep", WHOLE_INT, AT(keep)},
     {"race", FLAG, AT(race)},
+    {"warm_start", FLAG, AT(warm_start)},
     {"unjudged", FLAG, AT(unjudged)},
 };
 

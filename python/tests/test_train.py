@@ -133,6 +133,20 @@ def test_a_list_saves_its_best_model_unless_told_otherwise(rows, tmp_path):
         hone.train_many(cfgs, data, keep="some")
 
 
+def test_a_warm_start_is_as_good_and_leaves_no_trace_on_others(rows):
+    data = dict(zip("Xy", rows))
+    cfgs = [{"model": "logistic_regression", "C": c} for c in (1, 2, 4)]
+    cold = hone.train_many(cfgs, data, 4, metric="log_loss")
+    warm = hone.train_many(cfgs, data, 4, metric="log_loss", warm_start=True)
+    again = hone.train_many(cfgs, data, 4, metric="log_loss")
+    for a, b, c in zip(cold, warm, again):
+        assert b.loss == pytest.approx(a.loss, rel=1e-3) and c.loss == a.loss
+        assert b.info["warm_start"] and not a.info["warm_start"] and not c.info["warm_start"]
+    assert hone.Target(data, warm_start=True)(cfgs[0]) == pytest.approx(hone.train(cfgs[0], data), abs=0.02)
+    with pytest.raises(hone.ArgumentError, match="warm_start"):
+        hone.train(cfgs[0], data, warm_start=True, warm_from=hone.fit(cfgs[0], data).model)
+
+
 def test_an_estimate_bounds_the_bytes_of_the_training(rows):
     data = dict(zip("Xy", rows))
     for model in ("svm", "knn", "random_forest", "logistic_regression"):
