@@ -25,7 +25,14 @@ goes the way of a level that no split knows.
 
 
 def cell(model, taken, otherwise):
-    return "as it is" if taken in model["takes"] else otherwise
+    """What becomes of such data, and under which choices something else."""
+    usual = taken in model["takes"]
+    parts = ["as it is" if usual else otherwise]
+    for row in model["hyperparameters"]:
+        for choice, takes in row.get("choice_takes", {}).items():
+            if (taken in takes) != usual:
+                parts.append(f"`{row['name']} = {choice}`: {otherwise if usual else 'as it is'}")
+    return "; ".join(parts)
 
 
 def class_weight(model):

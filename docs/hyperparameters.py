@@ -25,7 +25,7 @@ def default(row):
 
 def searched(row):
     if row["kind"] in ("choice", "boolean"):
-        return "-" if row["fixed"] else "all"
+        return "-" if row["fixed"] else ", ".join(row.get("tune_choices", ["all"]))
     return row.get("tune", "-") + (", log scale" if row["log"] and "tune" in row else "")
 
 

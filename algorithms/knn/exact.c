@@ -7,6 +7,7 @@
  * to a training value changes in double. */
 #define VALUE_MOST 0x1p400
 #define POWER_MOST 0x1p45
+#define GOWER_MOST 0x1p1022
 
 /* Below this squared norm a row is a zero row to the cosine. */
 #define NORM_LEAST 0x1p-400
@@ -32,10 +33,13 @@ static double largest_of(const knn_state *s, int64_t d)
     return largest;
 }
 
-/* Powers need values near 1; all else only values whose squares are far from the ends. */
+/* Powers need values near 1, gower gaps that are finite; all else only values whose squares are far
+ * from the ends. */
 static double unit_of(double largest, int metric)
 {
     int exponent = 0;
+    if (metric == GOWER)
+        return largest < GOWER_MOST ? 1 : 4;
     if (largest == 0 || metric == HAMMING ||
         (metric != MINKOWSKI && largest >= 0x1p-20 && largest <= STORED_MOST / 4))
         return 1;
@@ -95,6 +99,21 @@ static inline __attribute__((always_inline)) double add(int metric, double p, do
 DENSE(narrow, float)
 DENSE(wide, double)
 
+/* Division, so that a gap of the whole range counts as 1 and no more. */
+static double gower_at(const knn_rule *r, const double *q, int64_t row)
+{
+    double sum = 0;
+    int64_t both = 0;
+    for (int64_t k = 0; k < r->d; k++) {
+        const double a = q[k], b = knn_value(r->s, r->d, row, k) * r->inverse;
+        if (isnan(a) || isnan(b))
+            continue;
+        both++;
+        sum += r->range[k] == 0 ? a != b : fmin(fabs(a - b) / r->range[k], 1);
+    }
+    return both ? sum / (double)both : 1;
+}
+
 /* Over the columns that either row has, ascending: what is left out adds 0 to the dense sum. */
 static double sparse(const knn_rule *r, const knn_query *q, int64_t row)
 {
@@ -121,6 +140,8 @@ double knn_rank(const knn_rule *r, const knn_query *q, int64_t row)
 {
     const knn_state *s = r->s;
     double sum;
+    if (r->metric == GOWER)
+        return gower_at(r, q->value, row);
     if (s->n_sparse)
         sum = sparse(r, q, row);
     else if (s->n_narrow)
@@ -151,7 +172,7 @@ double knn_root(const knn_rule *r, double rank)
 
 double knn_distance(const knn_rule *r, double rank)
 {
-    const bool scaled = r->metric != COSINE && r->metric != HAMMING;
+    const bool scaled = r->metric != COSINE && r->metric != HAMMING && r->metric != GOWER;
     return fmin(knn_root(r, rank) * (scaled ? r->unit : 1), DBL_MAX);
 }
 
@@ -179,9 +200,32 @@ static double row_norm(const knn_rule *r, int64_t i)
     return sum < NORM_LEAST ? 0 : sum;
 }
 
-hone_status knn_rule_make(const knn_state *s, const knn_params *params, int64_t d,
+/* Ranges of the numbers that are there; 0 for categories. */
+static hone_status find_ranges(knn_rule *r, const hone_shape *shape, hone_arena *arena,
+                               hone_error *error)
+{
+    const int64_t d = r->d;
+    double *low = HONE_RAW(arena, double, d, 1), *range = HONE_NEW(arena, double, d, 1);
+    if (!low || !range)
+        return hone_no_memory(error);
+    for (int64_t k = 0; k < d; k++)
+        low[k] = INFINITY, range[k] = -INFINITY;
+    for (int64_t i = 0; i < r->s->n_rows; i++)
+        for (int64_t k = 0; k < d; k++) {
+            const double v = knn_value(r->s, d, i, k) * r->inverse;
+            low[k] = v < low[k] ? v : low[k];
+            range[k] = v > range[k] ? v : range[k];
+        }
+    for (int64_t k = 0; k < d; k++)
+        range[k] = (shape->levels && shape->levels[k]) || low[k] > range[k] ? 0 : range[k] - low[k];
+    r->low = low, r->range = range, r->levels = shape->levels;
+    return HONE_OK;
+}
+
+hone_status knn_rule_make(const knn_state *s, const knn_params *params, const hone_shape *shape,
                           hone_arena *arena, knn_rule *rule, hone_error *error)
 {
+    const int64_t d = shape->features;
     *rule = (knn_rule){.s = s, .metric = params->metric, .p = params->p, .d = d};
     if (rule->metric == MINKOWSKI && rule->p == 1)
         rule->metric = MANHATTAN;
@@ -189,6 +233,8 @@ hone_status knn_rule_make(const knn_state *s, const knn_params *params, int64_t 
         rule->metric = EUCLIDEAN;
     rule->unit = unit_of(largest_of(s, d), rule->metric);
     rule->inverse = 1 / rule->unit;
+    if (rule->metric == GOWER)
+        return find_ranges(rule, shape, arena, error);
     if (rule->metric != COSINE)
         return HONE_OK;
     double *norm = HONE_RAW(arena, double, s->n_rows, 1);
@@ -215,11 +261,18 @@ bool knn_query_new(const knn_rule *r, const hone_matrix *x, hone_arena *arena, k
     return q->value && (q->column || !r->s->n_sparse);
 }
 
+/* A code that is none is one above the last: an unknown level, which differs from all. */
+static double code_of(double v, int32_t levels)
+{
+    return isnan(v) || (v >= 0 && v < levels && v == floor(v)) ? v : levels;
+}
+
 void knn_query_read(const knn_rule *r, const hone_matrix *x, int64_t i, double *buffer,
                     knn_query *q)
 {
     const double most = r->metric == MINKOWSKI ? POWER_MOST
                         : r->metric == HAMMING ? DBL_MAX
+                        : r->metric == GOWER   ? GOWER_MOST
                                                : VALUE_MOST;
     const double *from = q->value;
     q->count = r->d;
@@ -228,7 +281,8 @@ void knn_query_read(const knn_rule *r, const hone_matrix *x, int64_t i, double *
     else
         from = hone_row_f64(x, i, buffer);
     for (int64_t k = 0; k < q->count; k++) {
-        const double v = from[k] * r->inverse;
+        const int32_t levels = r->levels ? r->levels[k] : 0;
+        const double v = (levels ? code_of(from[k], levels) : from[k]) * r->inverse;
         q->value[k] = v > most ? most : v < -most ? -most : v;
     }
     q->norm = r->metric == COSINE ? norm_of(q->value, q->count) : 0;

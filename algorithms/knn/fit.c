@@ -33,9 +33,9 @@ static hone_status copy_narrow(void *context, int64_t block, hone_arena *scratch
     for (int64_t i = block * ROWS; i < end_of(c->s, block); i++) {
         const double *row = hone_row_f64(&c->job->x, source(c->s, i), buffer);
         for (int64_t k = 0; k < d; k++) {
-            const float v = fabs(row[k]) <= FLT_MAX ? (float)row[k] : 0;
+            const float v = fabs(row[k]) <= FLT_MAX ? (float)row[k] : isnan(row[k]) ? NAN : 0;
             c->s->narrow[i * d + k] = v;
-            c->inexact[block] |= (double)v != row[k];
+            c->inexact[block] |= (double)v != row[k] && !isnan(v);
         }
     }
     return HONE_OK;

@@ -3,7 +3,11 @@
 
 static const char *const WEIGHTS[] = {"uniform", "distance", "power", NULL};
 static const char *const METRICS[] = {"euclidean", "manhattan", "chebyshev", "minkowski",
-                                      "cosine",    "hamming",   NULL};
+                                      "cosine",    "hamming",   "gower",     NULL};
+static const char *const TUNE_METRICS[] = {"euclidean", "manhattan", "chebyshev", "minkowski",
+                                           "cosine",    "hamming",   NULL};
+static const unsigned METRIC_TAKES[] = {[GOWER] = HONE_TAKES_MISSING | HONE_TAKES_CATEGORIES |
+                                                  HONE_TAKES_WEIGHTS};
 static const char *const ALGORITHMS[] = {"auto", "brute", "kd_tree", NULL};
 static const char *const CLASS_WEIGHTS[] = {"none", "balanced", NULL};
 
@@ -19,8 +23,8 @@ static const hone_param PARAMS[] = {
     HONE_REAL_PARAM(knn_params, power, .default_value = 2, .legal = {0, 100, HONE_OPEN_LOW}, .tune = {0.5, 4},
         .when = {"weights", ONLY_POWER}, .selects = true,
         .help = "Power of the distance by which a vote is divided."),
-    HONE_CHOICE_PARAM(knn_params, metric, METRICS,
-        .help = "Distance between rows."),
+    HONE_CHOICE_PARAM(knn_params, metric, METRICS, .tune_choices = TUNE_METRICS, .takes = METRIC_TAKES,
+        .help = "Distance between rows; gower takes categories and missing cells as they are."),
     HONE_REAL_PARAM(knn_params, p, .default_value = 3, .legal = {1, 20}, .tune = {1, 4},
         .when = {"metric", ONLY_MINKOWSKI},
         .help = "Power of the minkowski distance."),
@@ -36,8 +40,8 @@ static const hone_field STATE[] = {
     HONE_COUNT(knn_state, n_sparse), HONE_COUNT(knn_state, n_entries), HONE_COUNT(knn_state, n_thin),
     HONE_COUNT(knn_state, n_thick), HONE_COUNT(knn_state, n_labels), HONE_COUNT(knn_state, n_targets),
     HONE_COUNT(knn_state, n_weights), HONE_COUNT(knn_state, n_positions), HONE_COUNT(knn_state, neighbors),
-    HONE_ARRAY(knn_state, narrow, HONE_N(knn_state, n_narrow, 0), HONE_D, HONE_IS_FINITE),
-    HONE_ARRAY(knn_state, wide, HONE_N(knn_state, n_wide, 0), HONE_D, HONE_IS_FINITE),
+    HONE_ARRAY(knn_state, narrow, HONE_N(knn_state, n_narrow, 0), HONE_D, HONE_IS_ANY),
+    HONE_ARRAY(knn_state, wide, HONE_N(knn_state, n_wide, 0), HONE_D, HONE_IS_ANY),
     HONE_ARRAY(knn_state, sparse_start, HONE_N(knn_state, n_sparse, 1), HONE_ONE,
                HONE_STARTS(HONE_N(knn_state, n_entries, 0))),
     HONE_ARRAY(knn_state, sparse_column, HONE_N(knn_state, n_entries, 0), HONE_ONE, HONE_IN(0, HONE_D)),
@@ -77,13 +81,33 @@ static hone_status check_counts(const hone_shape *shape, const knn_state *s, hon
     return HONE_OK;
 }
 
+/* Numbers are finite, or NaN where a metric takes that; there a category is a code or unknown. */
+static hone_status check_values(const hone_shape *shape, const knn_state *s, bool gower,
+                                hone_error *error)
+{
+    const int64_t d = shape->features, n = s->n_narrow + s->n_wide;
+    if (gower && s->n_sparse)
+        return corrupt(error, "state.n_sparse", "gower takes no sparse rows");
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < d; k++) {
+            const double v = knn_value(s, d, i, k);
+            const int32_t levels = gower && shape->levels ? shape->levels[k] : 0;
+            if (gower && isnan(v))
+                continue;
+            if (!isfinite(v) || (levels && !(v >= 0 && v <= levels && v == floor(v))))
+                return corrupt(error, s->n_narrow ? "state.narrow" : "state.wide",
+                               levels ? "must be codes of the levels" : "must be finite");
+        }
+    return HONE_OK;
+}
+
 /* Columns that ascend, weights that are positive. */
 static hone_status check(const hone_shape *shape, const void *params, const void *state,
                          hone_error *error)
 {
-    (void)params;
     const knn_state *s = state;
     HONE_TRY(check_counts(shape, s, error));
+    HONE_TRY(check_values(shape, s, ((const knn_params *)params)->metric == GOWER, error));
     for (int64_t i = 0; i < s->n_sparse; i++)
         for (int64_t t = s->sparse_start[i] + 1; t < s->sparse_start[i + 1]; t++)
             if (s->sparse_column[t] <= s->sparse_column[t - 1])

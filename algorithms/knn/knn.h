@@ -16,7 +16,7 @@
 enum { VOTE_UNIFORM, VOTE_DISTANCE, VOTE_POWER };
 enum { ALGORITHM_AUTO, ALGORITHM_BRUTE, ALGORITHM_KD_TREE };
 enum { WEIGHTS_NONE, WEIGHTS_BALANCED };
-enum { EUCLIDEAN, MANHATTAN, CHEBYSHEV, MINKOWSKI, COSINE, HAMMING };
+enum { EUCLIDEAN, MANHATTAN, CHEBYSHEV, MINKOWSKI, COSINE, HAMMING, GOWER };
 
 typedef struct knn_params {
     int64_t n_neighbors;
@@ -28,7 +28,8 @@ typedef struct knn_params {
 
 struct knn_points;
 
-/* The training rows of positive weight, in their order, in one of three forms. */
+/* The training rows of positive weight, in their order, in one of three forms. Under gower they are
+ * dense, categorical columns hold codes, and NaN is missing. */
 typedef struct knn_state {
     int64_t n_rows, n_narrow, n_wide, n_sparse, n_entries, n_thin, n_thick;
     int64_t n_labels, n_targets, n_weights, n_positions;
@@ -52,13 +53,18 @@ typedef struct knn_state {
 
 /* Ranks are sums in double over ascending columns of values divided by `unit`, a power of two:
  * euclidean sum of squares, manhattan sum of gaps, chebyshev largest gap, minkowski sum of powers,
- * cosine 1 - cosine, hamming number of differing columns. */
+ * cosine 1 - cosine, hamming number of differing columns; gower is the mean over the columns that
+ * are present in both rows, 1 where there is none, of: differs (categories, columns of one value),
+ * gap / range of the training rows, at most 1 (other numbers). */
 typedef struct knn_rule {
     const knn_state *s;
     int metric;
     double p, unit, inverse; /* inverse = 1 / unit */
     int64_t d;
-    const double *norm; /* cosine: squared norms of the rows */
+    const double *norm;    /* cosine: squared norms of the rows */
+    const double *low;     /* gower: d smallest training values */
+    const double *range;   /* gower: d largest less smallest; 0: differs or not */
+    const int32_t *levels; /* gower: d; NULL: all numbers */
 } knn_rule;
 
 /* One row to be ranked against; dense unless the training rows are sparse. */
@@ -69,8 +75,8 @@ typedef struct knn_query {
     double norm;
 } knn_query;
 
-/* A rule for the rows of a state: unit and norms found; norms live in `arena`. */
-hone_status knn_rule_make(const knn_state *state, const knn_params *params, int64_t d,
+/* A rule for the rows of a state, which lives in `arena`; borrows the levels of `shape`. */
+hone_status knn_rule_make(const knn_state *state, const knn_params *params, const hone_shape *shape,
                           hone_arena *arena, knn_rule *rule, hone_error *error);
 /* Room for one query of rows of x. */
 bool knn_query_new(const knn_rule *rule, const hone_matrix *x, hone_arena *arena, knn_query *query);
@@ -137,11 +143,11 @@ float knn_bound_of(const knn_points *points, const knn_spot *spot, double rank);
 float knn_stored(const knn_points *points, int64_t row, int64_t k, double scale);
 
 /* `neighbors`: how many will be searched for. */
-hone_status knn_points_make(const knn_state *state, const knn_params *params, int64_t d,
-                            int64_t neighbors, hone_arena *keep, knn_points *points,
-                            hone_error *error);
+hone_status knn_points_make(const knn_state *state, const knn_params *params,
+                            const hone_shape *shape, int64_t neighbors, hone_arena *keep,
+                            knn_points *points, hone_error *error);
 /* Those of the state, or ones made in `scratch` where it has none. */
-hone_status knn_points_of(const knn_state *state, const knn_params *params, int64_t d,
+hone_status knn_points_of(const knn_state *state, const knn_params *params, const hone_shape *shape,
                           hone_arena *scratch, const knn_points **points, hone_error *error);
 hone_status knn_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
                         hone_error *error);

@@ -46,9 +46,10 @@ static hone_status build(const hone_fit_job *job, const int64_t key[HONE_KEY], v
     HONE_TRY(knn_copy_rows(&rows, &s, error));
     l->queries = job->valid_x.rows;
     l->k = key[0] < s.n_rows ? key[0] : s.n_rows;
-    HONE_TRY(knn_points_make(&s, &params, job->x.cols, l->k, job->scratch, &points, error));
+    const hone_shape shape = {.features = job->x.cols, .levels = job->x.levels};
+    HONE_TRY(knn_points_make(&s, &params, &shape, l->k, job->scratch, &points, error));
     l->rule = points.rule;
-    l->rule.s = NULL, l->rule.norm = NULL;
+    l->rule.s = NULL, l->rule.norm = l->rule.low = l->rule.range = NULL, l->rule.levels = NULL;
     l->query = HONE_RAW(job->keep, int64_t, l->queries, 1);
     l->row = HONE_RAW(job->keep, int32_t, l->queries, l->k);
     l->rank = HONE_RAW(job->keep, double, l->queries, l->k);

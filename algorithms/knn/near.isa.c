@@ -10,7 +10,7 @@
 #include <immintrin.h>
 #endif
 
-enum { INNER, GAPS, LARGEST, DIFFERENT };
+enum { INNER, GAPS, LARGEST, DIFFERENT, PLACES };
 
 /* Sums stay in registers only where every index of theirs is a constant. */
 #if defined(__clang__)
@@ -53,6 +53,23 @@ static inline vector minus(vector a, vector b)
 static inline vector larger(vector a, vector b)
 {
     return _mm512_max_ps(a, b);
+}
+
+static inline vector over(vector a, vector b)
+{
+    return _mm512_div_ps(a, b);
+}
+
+/* |q - x|, at most 1; NaN where either is. */
+static inline vector gap_of(vector q, vector x)
+{
+    return _mm512_min_ps(every(1), _mm512_abs_ps(_mm512_sub_ps(q, x)));
+}
+
+/* `v` where `gap` is a number, else 0. */
+static inline vector where_number(vector gap, vector v)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(gap, gap, _CMP_ORD_Q), v);
 }
 
 static inline vector step(int kind, vector q, vector x, vector sum)
@@ -113,6 +130,21 @@ static inline vector larger(vector a, vector b)
     return _mm256_max_ps(a, b);
 }
 
+static inline vector over(vector a, vector b)
+{
+    return _mm256_div_ps(a, b);
+}
+
+static inline vector gap_of(vector q, vector x)
+{
+    return _mm256_min_ps(every(1), _mm256_andnot_ps(every(-0.0f), _mm256_sub_ps(q, x)));
+}
+
+static inline vector where_number(vector gap, vector v)
+{
+    return _mm256_and_ps(_mm256_cmp_ps(gap, gap, _CMP_ORD_Q), v);
+}
+
 static inline vector step(int kind, vector q, vector x, vector sum)
 {
     if (kind == INNER)
@@ -171,6 +203,22 @@ static inline vector larger(vector a, vector b)
     return a > b ? a : b;
 }
 
+static inline vector over(vector a, vector b)
+{
+    return a / b;
+}
+
+static inline vector gap_of(vector q, vector x)
+{
+    const vector gap = __builtin_fabsf(q - x);
+    return gap > 1 ? 1 : gap;
+}
+
+static inline vector where_number(vector gap, vector v)
+{
+    return gap == gap ? v : 0;
+}
+
 static inline vector step(int kind, vector q, vector x, vector sum)
 {
     if (kind == INNER)
@@ -195,6 +243,35 @@ static inline unsigned bits(within w)
 
 #endif
 
+/* Another column of a sum; of PLACES the columns that are there are counted. */
+static inline __attribute__((always_inline)) void take(int kind, vector q, vector x, vector *sum,
+                                                       vector *count)
+{
+    if (kind != PLACES) {
+        *sum = step(kind, q, x, *sum);
+        return;
+    }
+    const vector gap = gap_of(q, x);
+    *sum = plus(*sum, where_number(gap, gap));
+    *count = plus(*count, where_number(gap, every(1)));
+}
+
+static inline bool starts_late(int kind)
+{
+    return kind == LARGEST || kind == PLACES;
+}
+
+/* The value of a sum whose start is not in it yet; a mean of no columns is 1. */
+static inline __attribute__((always_inline)) vector value_of(int kind, vector sum, vector count,
+                                                             vector start)
+{
+    if (kind == PLACES) {
+        const vector none = larger(minus(every(1), count), every(0));
+        sum = over(plus(sum, none), plus(count, none));
+    }
+    return starts_late(kind) ? plus(sum, start) : sum;
+}
+
 /* What one query keeps of a panel. */
 static __attribute__((noinline)) void keep(knn_tile *t, int i, const float *values, unsigned mask,
                                            int32_t first)
@@ -214,12 +291,14 @@ static __attribute__((noinline)) void keep(knn_tile *t, int i, const float *valu
 static inline __attribute__((always_inline)) void
 part(int kind, int64_t d, const float *x, const float *start, int64_t panel, knn_tile *t, int r)
 {
-    vector sum[ROWS][PARTS];
+    vector sum[ROWS][PARTS], count[ROWS][PARTS];
     UNROLLED
     for (int i = 0; i < ROWS; i++)
         UNROLLED
-    for (int j = 0; j < PARTS; j++)
-        sum[i][j] = kind == LARGEST ? every(0) : load(start + j * WIDTH);
+    for (int j = 0; j < PARTS; j++) {
+        sum[i][j] = starts_late(kind) ? every(0) : load(start + j * WIDTH);
+        count[i][j] = every(0);
+    }
     const float *q = t->q + r;
     for (int64_t k = 0; k < d; k++, q += TILE, x += LANES) {
         vector point[PARTS];
@@ -231,7 +310,7 @@ part(int kind, int64_t d, const float *x, const float *start, int64_t panel, knn
             const vector query = every(q[i]);
             UNROLLED
             for (int j = 0; j < PARTS; j++)
-                sum[i][j] = step(kind, query, point[j], sum[i][j]);
+                take(kind, query, point[j], &sum[i][j], &count[i][j]);
         }
     }
     unsigned any = 0, mask[ROWS];
@@ -240,8 +319,7 @@ part(int kind, int64_t d, const float *x, const float *start, int64_t panel, knn
         mask[i] = 0;
         UNROLLED
         for (int j = 0; j < PARTS; j++) {
-            if (kind == LARGEST)
-                sum[i][j] = plus(sum[i][j], load(start + j * WIDTH));
+            sum[i][j] = value_of(kind, sum[i][j], count[i][j], load(start + j * WIDTH));
             mask[i] |= bits(passing(sum[i][j], t->bound[r + i])) << (j * WIDTH);
         }
         any |= mask[i];
@@ -265,27 +343,28 @@ enum { TOGETHER = 4 };
 static inline __attribute__((always_inline)) void
 alone(int kind, int64_t d, const float *x, const float *start, int64_t panel, knn_tile *t)
 {
-    vector sum[TOGETHER][PARTS];
+    vector sum[TOGETHER][PARTS], count[TOGETHER][PARTS];
     UNROLLED
     for (int i = 0; i < TOGETHER; i++)
         UNROLLED
-    for (int j = 0; j < PARTS; j++)
-        sum[i][j] = kind == LARGEST ? every(0) : load(start + i * LANES + j * WIDTH);
+    for (int j = 0; j < PARTS; j++) {
+        sum[i][j] = starts_late(kind) ? every(0) : load(start + i * LANES + j * WIDTH);
+        count[i][j] = every(0);
+    }
     for (int64_t k = 0; k < d; k++) {
         const vector query = every(t->q[k * TILE]);
         UNROLLED
         for (int i = 0; i < TOGETHER; i++)
             UNROLLED
         for (int j = 0; j < PARTS; j++)
-            sum[i][j] = step(kind, query, load(x + (i * d + k) * LANES + j * WIDTH), sum[i][j]);
+            take(kind, query, load(x + (i * d + k) * LANES + j * WIDTH), &sum[i][j], &count[i][j]);
     }
     UNROLLED
     for (int i = 0; i < TOGETHER; i++) {
         unsigned mask = 0;
         UNROLLED
         for (int j = 0; j < PARTS; j++) {
-            if (kind == LARGEST)
-                sum[i][j] = plus(sum[i][j], load(start + i * LANES + j * WIDTH));
+            sum[i][j] = value_of(kind, sum[i][j], count[i][j], load(start + i * LANES + j * WIDTH));
             mask |= bits(passing(sum[i][j], t->bound[0])) << (j * WIDTH);
         }
         if (mask) {
@@ -316,6 +395,7 @@ MEET(meet_inner, INNER)
 MEET(meet_gaps, GAPS)
 MEET(meet_largest, LARGEST)
 MEET(meet_different, DIFFERENT)
+MEET(meet_places, PLACES)
 
 int64_t HONE_KERNEL(knn_near)(const knn_points *p, int64_t first, int64_t count, knn_tile *t)
 {
@@ -326,6 +406,8 @@ int64_t HONE_KERNEL(knn_near)(const knn_points *p, int64_t first, int64_t count,
         return meet_largest(p, first, count, t);
     case HAMMING:
         return meet_different(p, first, count, t);
+    case GOWER:
+        return meet_places(p, first, count, t);
     default:
         return meet_inner(p, first, count, t);
     }

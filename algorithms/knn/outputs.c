@@ -29,8 +29,7 @@ static hone_status tell(const hone_output_job *job, knn_take take, double *out, 
     const knn_state *s = job->state;
     telling t = {.s = s, .out = out};
     t.search = (knn_search){.x = &job->x, .run = job->run, .k = s->neighbors};
-    HONE_TRY(
-        knn_points_of(s, job->params, job->shape.features, job->scratch, &t.search.points, error));
+    HONE_TRY(knn_points_of(s, job->params, &job->shape, job->scratch, &t.search.points, error));
     return knn_search_all(&t.search, take, &t, job->scratch, error);
 }
 

@@ -4,7 +4,8 @@
  * magnitudes; storing moves a row by u times its norm. What both make of a squared distance is
  * bounded by C (|q|^2 + |x|^2), C = 2 (d + 12) u: one part belongs to the point, one to the query.
  * (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1.) Products too small
- * for float add at most FLOOR a dimension.
+ * for float add at most FLOOR a dimension. The gaps that gower averages are at most 1, and so is
+ * the magnitude that their errors are proportional to.
  */
 #include "knn.h"
 
@@ -13,6 +14,9 @@
 
 /* Sums of more dimensions have no useful bound. */
 enum { MOST_DIMENSIONS = 1 << 18 };
+
+/* Codes of more levels are not exact in float. */
+enum { MOST_LEVELS = 1 << 23 };
 
 static double unit_error(const knn_rule *r)
 {
@@ -24,6 +28,8 @@ static double unit_error(const knn_rule *r)
         return (double)(r->d + 12) * HALF_ULP;
     case CHEBYSHEV:
         return 12 * HALF_ULP;
+    case GOWER:
+        return (double)(r->d + 12) * HALF_ULP;
     default:
         return 0;
     }
@@ -42,7 +48,7 @@ static double magnitude(const knn_rule *r, const float *x, int64_t step)
         else if (r->metric == CHEBYSHEV)
             sum = fabs(v) > sum ? fabs(v) : sum;
     }
-    return r->metric == COSINE ? 1 : sum;
+    return r->metric == COSINE || r->metric == GOWER ? 1 : sum;
 }
 
 static float down(double v)
@@ -77,10 +83,33 @@ static void find_centre(const knn_rule *r, double *centre, double *deviation)
 
 /* ---- panels ---- */
 
+/* Where a value lies, so that gower's part of a column is the gap between two places, at most 1. */
+static double gower_place(const knn_rule *r, int64_t k, double v)
+{
+    if (isnan(v) || (r->levels && r->levels[k]))
+        return v;
+    if (r->range[k] == 0)
+        return v == r->low[k] ? 0 : 2;
+    const double place = (v - r->low[k]) / r->range[k];
+    return place < -1 ? -1 : place > 2 ? 2 : place;
+}
+
+/* `scale`: of a cosine, one over the row's norm. */
+static double place_of(const knn_points *p, int64_t k, double v, double scale)
+{
+    switch (p->rule.metric) {
+    case COSINE:
+        return v * scale;
+    case GOWER:
+        return gower_place(&p->rule, k, v);
+    default:
+        return v - p->centre[k];
+    }
+}
+
 float knn_stored(const knn_points *p, int64_t row, int64_t k, double scale)
 {
-    const double v = knn_value(p->rule.s, p->rule.d, row, k) * p->rule.inverse;
-    return (float)(p->rule.metric == COSINE ? v * scale : v - p->centre[k]);
+    return (float)place_of(p, k, knn_value(p->rule.s, p->rule.d, row, k) * p->rule.inverse, scale);
 }
 
 static void fill_point(const knn_points *p, int64_t t, int64_t row)
@@ -104,14 +133,18 @@ static bool has_panels(const knn_rule *r)
 {
     if (r->s->n_sparse || r->d > MOST_DIMENSIONS || r->metric == MINKOWSKI)
         return false;
-    return r->metric != HAMMING || r->s->n_narrow;
+    for (int64_t k = 0; r->levels && k < r->d; k++)
+        if (r->levels[k] > MOST_LEVELS)
+            return false;
+    return r->metric == GOWER ? r->unit == 1 : r->metric != HAMMING || r->s->n_narrow;
 }
 
-hone_status knn_points_make(const knn_state *s, const knn_params *params, int64_t d,
+hone_status knn_points_make(const knn_state *s, const knn_params *params, const hone_shape *shape,
                             int64_t neighbors, hone_arena *keep, knn_points *p, hone_error *error)
 {
+    const int64_t d = shape->features;
     *p = (knn_points){0};
-    HONE_TRY(knn_rule_make(s, params, d, keep, &p->rule, error));
+    HONE_TRY(knn_rule_make(s, params, shape, keep, &p->rule, error));
     p->filtered = has_panels(&p->rule);
     if (!p->filtered)
         return HONE_OK;
@@ -124,7 +157,7 @@ hone_status knn_points_make(const knn_state *s, const knn_params *params, int64_
     p->id = HONE_NEW(keep, int32_t, lanes, 1);
     if (!p->centre || !p->x || !p->start || !p->slack || !p->id)
         return hone_no_memory(error);
-    if (p->rule.metric != HAMMING && p->rule.metric != COSINE)
+    if (p->rule.metric < COSINE)
         find_centre(&p->rule, p->centre, p->centre + d);
     for (int64_t t = 0; t < s->n_rows; t++)
         p->id[t] = (int32_t)t;
@@ -139,19 +172,20 @@ hone_status knn_points_make(const knn_state *s, const knn_params *params, int64_
     return knn_tree_finish(p, params->algorithm, neighbors, keep, error);
 }
 
-static hone_status make_new(const knn_state *s, const knn_params *params, int64_t d,
+static hone_status make_new(const knn_state *s, const knn_params *params, const hone_shape *shape,
                             hone_arena *keep, const knn_points **points, hone_error *error)
 {
     knn_points *p = HONE_NEW(keep, knn_points, 1, 1);
     *points = p;
-    return p ? knn_points_make(s, params, d, s->neighbors, keep, p, error) : hone_no_memory(error);
+    return p ? knn_points_make(s, params, shape, s->neighbors, keep, p, error)
+             : hone_no_memory(error);
 }
 
-hone_status knn_points_of(const knn_state *s, const knn_params *params, int64_t d,
+hone_status knn_points_of(const knn_state *s, const knn_params *params, const hone_shape *shape,
                           hone_arena *scratch, const knn_points **points, hone_error *error)
 {
     *points = s->points;
-    return s->points ? HONE_OK : make_new(s, params, d, scratch, points, error);
+    return s->points ? HONE_OK : make_new(s, params, shape, scratch, points, error);
 }
 
 hone_status knn_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
@@ -160,7 +194,7 @@ hone_status knn_prepare(const hone_shape *shape, const void *params, void *state
     knn_state *s = state;
     if (s->later)
         return HONE_OK;
-    return make_new(s, params, shape->features, keep, &s->points, error);
+    return make_new(s, params, shape, keep, &s->points, error);
 }
 
 /* ---- queries ---- */
@@ -172,9 +206,10 @@ knn_spot knn_spot_of(const knn_points *p, const knn_query *query, float *q)
     const double scale = query->norm > 0 ? 1 / sqrt(query->norm) : 0;
     knn_spot spot = {0};
     for (int64_t k = 0; k < r->d; k++) {
-        const double v = cosine ? query->value[k] * scale : query->value[k] - p->centre[k];
+        const double v = place_of(p, k, query->value[k], scale);
         const float f = (float)(v > QUERY_MOST ? QUERY_MOST : v < -QUERY_MOST ? -QUERY_MOST : v);
-        spot.plain |= !(fabs(v) <= QUERY_MOST) || (r->metric == HAMMING && (double)f != v);
+        spot.plain |= (r->metric != GOWER && !(fabs(v) <= QUERY_MOST)) ||
+                      (r->metric == HAMMING && (double)f != v);
         q[k * TILE] = f;
     }
     const double m = magnitude(r, q, TILE);

@@ -86,7 +86,6 @@ hone_status knn_predict(const hone_predict_job *job, hone_error *error)
         return hone_for_blocks(job->run, (t.lists->queries + VOTERS - 1) / VOTERS, tally_block, &t,
                                error);
     prediction p = {job, {.x = &job->x, .run = job->run, .k = s->neighbors}};
-    HONE_TRY(
-        knn_points_of(s, job->params, job->shape.features, job->scratch, &p.search.points, error));
+    HONE_TRY(knn_points_of(s, job->params, &job->shape, job->scratch, &p.search.points, error));
     return knn_search_all(&p.search, vote, &p, job->scratch, error);
 }

@@ -57,7 +57,11 @@ typedef struct hone_param {
     bool tune_words;            /**< HONE_AMOUNT: the space has <name>_mode with words + "value" */
     bool fixed;                 /**< HONE_CHOICE, HONE_BOOL: not searched */
     const char *const *choices; /**< HONE_CHOICE: NULL-terminated */
-    const char *const *words;   /**< HONE_AMOUNT: NULL-terminated */
+    const char *const *tune_choices; /**< HONE_CHOICE: what a search explores; NULL: all choices */
+    /** HONE_CHOICE: for each choice what the module takes under it, a mask like that of
+     * hone_algorithm; 0: what it takes otherwise. NULL: no choice changes that. */
+    const unsigned *takes;
+    const char *const *words; /**< HONE_AMOUNT: NULL-terminated */
     hone_when when;
     unsigned tasks;        /**< mask of hone_task; 0: all. Two rows may share a name when their
                                 tasks differ */
@@ -300,7 +304,7 @@ typedef struct hone_algorithm {
     const char *name;    /**< the value of the `model` hyperparameter */
     const char *summary; /**< one sentence */
     unsigned tasks;      /**< mask of hone_task */
-    unsigned takes;      /**< mask of HONE_TAKES_ and HONE_LIKES_ */
+    unsigned takes;      /**< mask of HONE_TAKES_ and HONE_LIKES_; a choice may replace it */
     size_t params_size, state_size;
     const hone_param *params;   /**< ends with {0} */
     const hone_field *state;    /**< ends with {0} */

@@ -17,13 +17,13 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const line *)a)->key, ((const line *)b)->key);
 }
 
-static int64_t add_table(const hone_algorithm *a, const hone_param *table, const char *prefix,
+static int64_t add_table(unsigned takes, const hone_param *table, const char *prefix,
                          const void *params, hone_task task, line *lines)
 {
     int64_t n = 0;
     for (const hone_param *p = table; p->name; p++) {
         if (!hone_param_applies(p, task) || !hone_param_active(table, p, task, params, NULL) ||
-            (table == hone_prep_table && (hone_prep_unless(p) & a->takes)))
+            (table == hone_prep_table && (hone_prep_unless(p) & takes)))
             continue;
         if (lines) {
             snprintf(lines[n].key, sizeof lines[n].key, "%s:%s", prefix, p->name);
@@ -38,13 +38,14 @@ hone_status hone_config_canonical(const hone_algorithm *a, const void *params,
                                   const hone_prep_params *prep, hone_task task, hone_arena *arena,
                                   char **json, hone_error *error)
 {
-    const int64_t own = add_table(a, a->params, a->name, params, task, NULL);
-    const int64_t n = own + add_table(a, hone_prep_table, "prep", prep, task, NULL) + 1;
+    const unsigned takes = hone_takes_under(a, task, params);
+    const int64_t own = add_table(takes, a->params, a->name, params, task, NULL);
+    const int64_t n = own + add_table(takes, hone_prep_table, "prep", prep, task, NULL) + 1;
     line *lines = HONE_NEW(arena, line, n, 1);
     if (!lines)
         return hone_no_memory(error);
-    add_table(a, a->params, a->name, params, task, lines);
-    add_table(a, hone_prep_table, "prep", prep, task, lines + own);
+    add_table(takes, a->params, a->name, params, task, lines);
+    add_table(takes, hone_prep_table, "prep", prep, task, lines + own);
     strcpy(lines[n - 1].key, "model");
     qsort(lines, (size_t)n, sizeof *lines, by_key);
     hone_text text = {0};

@@ -6,6 +6,8 @@
 #include "core/params.h"
 #include "hone/space.h"
 
+enum { TAKES = 2 * HONE_STARTS_WARM - 1 };
+
 typedef struct check {
     const hone_algorithm *algorithm;
     hone_error *error;
@@ -88,8 +90,8 @@ static bool has_number(const hone_param *p, double v)
 
 static const char *number_row(const hone_param *p)
 {
-    if (p->choices)
-        return "choices are for a choice";
+    if (p->choices || p->tune_choices || p->takes)
+        return "choices, and what is taken under one, are for a choice";
     if (!hone_range_given(p->legal) && !hone_range_given(p->legal_count))
         return "has no legal range";
     if (p->kind != HONE_AMOUNT && (hone_range_given(p->legal_count) || p->words))
@@ -112,6 +114,16 @@ static const char *number_row(const hone_param *p)
     return p->log && p->tune.low <= 0 ? "a log scale needs a positive range" : NULL;
 }
 
+static bool tuned_choices(const hone_param *p)
+{
+    if (p->kind != HONE_CHOICE || p->fixed || !distinct_names(p->tune_choices))
+        return false;
+    for (int i = 0; p->tune_choices[i]; i++)
+        if (hone_word_index(p->choices, p->tune_choices[i]) < 0)
+            return false;
+    return hone_word_index(p->tune_choices, p->choices[(int)p->default_value]) >= 0;
+}
+
 static const char *word_row(const hone_param *p)
 {
     const int count = p->kind == HONE_BOOL ? 2 : word_count(p->choices);
@@ -125,6 +137,11 @@ static const char *word_row(const hone_param *p)
     if (!(p->default_value >= 0 && p->default_value < count) ||
         p->default_value != floor(p->default_value))
         return "the default is not one of the choices";
+    if (p->tune_choices && !tuned_choices(p))
+        return "the tuned choices must be distinct choices, with the default, of a choice";
+    for (int i = 0; p->takes && i < count; i++)
+        if (p->kind != HONE_CHOICE || (p->takes[i] & ~(unsigned)TAKES))
+            return "takes what is not known";
     return p->fidelity ? "the fidelity is an integer or a real" : NULL;
 }
 
@@ -289,7 +306,7 @@ static const char *output_row(const hone_algorithm *a, const hone_output *o)
 
 static const char *module_row(const hone_algorithm *a)
 {
-    enum { TASKS = HONE_CLASSIFICATION | HONE_REGRESSION, TAKES = 2 * HONE_STARTS_WARM - 1 };
+    enum { TASKS = HONE_CLASSIFICATION | HONE_REGRESSION };
     if (!is_name(a->name) || !strcmp(a->name, "prep") || !strcmp(a->name, "model"))
         return "the name must be letters, digits and underscores, not \"prep\" or \"model\"";
     if (!is_sentence(a->summary))

@@ -28,8 +28,8 @@ enum {
 enum { HONE_TARGET_NONE, HONE_TARGET_STANDARD };
 extern const hone_param hone_prep_table[]; /* ends with {0} */
 
-/* Defaults for one algorithm and task. */
-void hone_prep_default(const hone_algorithm *algorithm, hone_task task, hone_prep_params *prep);
+/* Defaults for a module that takes `takes` (hone_takes_under), and a task. */
+void hone_prep_default(unsigned takes, hone_task task, hone_prep_params *prep);
 /* What a module must not take for the row to have an effect (HONE_TAKES_...); 0: nothing. */
 unsigned hone_prep_unless(const hone_param *row);
 

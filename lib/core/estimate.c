@@ -76,7 +76,7 @@ static hone_status bound(hone_training *t, int64_t *bytes, hone_error *error)
     hone_prepared p;
     door.job.run = &t->run;
     const int64_t before = atomic_load(&t->account.used);
-    hone_status status = hone_prepare(t->dataset, r->algorithm, &r->prep, s->train.row,
+    hone_status status = hone_prepare(t->dataset, r->algorithm, r->params, &r->prep, s->train.row,
                                       s->train.count, &door, &p, error);
     const double prepared = (double)(atomic_load(&t->account.peak) - before);
     if (!status)

@@ -126,8 +126,8 @@ static hone_status fit(hone_fitting *f, hone_error *error)
     const hone_dataset *d = t->dataset;
     f->table = (hone_shared){.cache = d->cache, .account = &t->account};
     f->table.job.run = run_of(f);
-    HONE_TRY(hone_prepare(d, f->algorithm, f->prep, f->train.row, f->train.count, &f->table,
-                          &f->prepared, error));
+    HONE_TRY(hone_prepare(d, f->algorithm, f->params, f->prep, f->train.row, f->train.count,
+                          &f->table, &f->prepared, error));
     hone_trial trial = trial_of(f);
     HONE_TRY(lend_warm(f, &trial, error));
     HONE_TRY(lend_target(f, &trial, error));

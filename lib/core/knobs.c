@@ -172,7 +172,7 @@ static hone_status put_row(builder *b, const hone_algorithm *a, const hone_param
         return HONE_OK;
     knob.unless = a ? 0 : hone_prep_unless(p);
     if (is_word(p)) {
-        knob.words = p->kind == HONE_BOOL ? TRUTHS : p->choices;
+        knob.words = p->kind == HONE_BOOL ? TRUTHS : p->tune_choices ? p->tune_choices : p->choices;
         knob.word = hone_param_word(p, defaults);
         return put(b, knob, prefix, "");
     }

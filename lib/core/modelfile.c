@@ -239,6 +239,7 @@ static hone_status load_step(loader *l, const hone_transform *t, hone_error *err
 static hone_status load_pipeline(loader *l, hone_error *error)
 {
     hone_model *m = l->model;
+    const unsigned takes = hone_takes_under(l->resolved.algorithm, m->task, l->resolved.params);
     hone_pipeline *p = &m->pipeline;
     p->prep = l->resolved.prep;
     p->sparse = m->schema.sparse;
@@ -246,7 +247,7 @@ static hone_status load_pipeline(loader *l, hone_error *error)
     HONE_TRY(hone_pipeline_reshape(p, m->memory, error));
     for (int i = 0; hone_transforms[i]; i++) {
         const hone_transform *t = hone_transforms[i];
-        if (t->present(&p->shape[p->steps], p->sparse, l->resolved.algorithm->takes, &p->prep))
+        if (t->present(&p->shape[p->steps], p->sparse, takes, &p->prep))
             HONE_TRY(load_step(l, t, error));
     }
     return HONE_OK;

@@ -64,6 +64,24 @@ bool hone_param_active(const hone_param *table, const hone_param *p, hone_task t
     return !deepest;
 }
 
+unsigned hone_takes_under(const hone_algorithm *a, hone_task task, const void *params)
+{
+    unsigned takes = a->takes;
+    for (const hone_param *p = a->params; p && p->name; p++) {
+        if (!p->takes || !hone_param_applies(p, task) ||
+            !hone_param_active(a->params, p, task, params, NULL))
+            continue;
+        const unsigned own = p->takes[*(const int *)value_at(p, params)];
+        takes = own ? own : takes;
+    }
+    return takes;
+}
+
+const char *hone_takes_note(const hone_algorithm *a, unsigned takes)
+{
+    return takes == a->takes ? "" : " with these hyperparameters";
+}
+
 void hone_param_default(const hone_param *p, void *params)
 {
     void *at = member(p, params);

@@ -32,6 +32,11 @@ int hone_word_index(const char *const *words, const char *word);
 /* The text of a choice or boolean ("true", "false"). */
 const char *hone_param_word(const hone_param *p, const void *params);
 
+/* What the module takes (HONE_TAKES_, HONE_LIKES_) under these params. */
+unsigned hone_takes_under(const hone_algorithm *algorithm, hone_task task, const void *params);
+/* " with these hyperparameters" where that is not what it takes otherwise, else "". */
+const char *hone_takes_note(const hone_algorithm *algorithm, unsigned takes);
+
 /* Writes the default of one row, or of all rows of a table that apply to `task`. */
 void hone_param_default(const hone_param *p, void *params);
 void hone_params_default(const hone_param *table, hone_task task, void *params);

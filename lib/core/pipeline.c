@@ -371,16 +371,16 @@ static bool changes(const hone_pipeline *p, const hone_dataset *dataset, uint64_
     return any;
 }
 
-static hone_status refuse_sparse(const hone_dataset *dataset, unsigned takes, const char *name,
-                                 hone_error *error)
+static hone_status refuse_sparse(const hone_dataset *dataset, const hone_algorithm *a,
+                                 unsigned takes, hone_error *error)
 {
     if (dataset->table.layout != HONE_CSR)
         return HONE_OK;
     if (!(takes & HONE_TAKES_SPARSE))
         return hone_fail(error, HONE_UNSUPPORTED, "data",
-                         "%s takes no sparse data, and making %lld columns dense is not done "
+                         "%s takes no sparse data%s, and making %lld columns dense is not done "
                          "silently; choose another model or give dense data",
-                         name, (long long)dataset->table.cols);
+                         a->name, hone_takes_note(a, takes), (long long)dataset->table.cols);
     if (dataset->missing && !(takes & HONE_TAKES_MISSING))
         return hone_fail(error, HONE_UNSUPPORTED, "data",
                          "missing values in sparse data cannot be imputed; absent entries are "
@@ -389,17 +389,18 @@ static hone_status refuse_sparse(const hone_dataset *dataset, unsigned takes, co
 }
 
 hone_status hone_prepare(const hone_dataset *dataset, const hone_algorithm *algorithm,
-                         const hone_prep_params *prep, const int64_t *rows, int64_t n_rows,
-                         hone_shared *shared, hone_prepared *prepared, hone_error *error)
+                         const void *params, const hone_prep_params *prep, const int64_t *rows,
+                         int64_t n_rows, hone_shared *shared, hone_prepared *prepared,
+                         hone_error *error)
 {
-    HONE_TRY(refuse_sparse(dataset, algorithm->takes, algorithm->name, error));
+    const unsigned takes = hone_takes_under(algorithm, dataset->task, params);
+    HONE_TRY(refuse_sparse(dataset, algorithm, takes, error));
     static const int64_t no_key[HONE_KEY] = {0};
-    prep_plan plan = {dataset, algorithm->takes, *prep, rows, n_rows, NULL};
+    prep_plan plan = {dataset, takes, *prep, rows, n_rows, NULL};
     shared->table = dataset->table;
     shared->job.x = training_rows(&plan);
     uint64_t id = rows ? hone_hash(dataset->table_id, rows, (size_t)n_rows * sizeof *rows)
                        : dataset->table_id;
-    const uint64_t takes = algorithm->takes;
     id = hone_hash(hash_prep(prep, id), &takes, sizeof takes);
     const void *object;
     HONE_TRY(hone_derive_as(shared, &STEPS, id, no_key, &plan, &object, error));

@@ -77,16 +77,18 @@ typedef struct hone_prepared {
         table_id; /* dataset and the chain of steps; rows only where a step learned from them */
 } hone_prepared;
 
-/* Prepares a dataset. What it makes are shared objects of the dataset's cache, pinned by `shared`
- * until the caller releases it. A chain that changes nothing leaves the table as it is.
+/* Prepares a dataset for a module under `params`. What it makes are shared objects of the dataset's
+ * cache, pinned by `shared` until the caller releases it. A chain that changes nothing leaves the
+ * table as it is.
  *
  * @param rows    training rows, ascending; NULL: all
  * @param shared  with cache, account and job.run set; the rest is filled here
  * @return HONE_UNSUPPORTED path data: sparse data for a module that takes none, NaN in sparse data
  */
 hone_status hone_prepare(const hone_dataset *dataset, const hone_algorithm *algorithm,
-                         const hone_prep_params *prep, const int64_t *rows, int64_t n_rows,
-                         hone_shared *shared, hone_prepared *prepared, hone_error *error);
+                         const void *params, const hone_prep_params *prep, const int64_t *rows,
+                         int64_t n_rows, hone_shared *shared, hone_prepared *prepared,
+                         hone_error *error);
 
 /* Fills target_mean and target_scale from the training rows when prep:target says so; then the
  * model learns (y - mean) / scale: `scaled` gets one value per row of the dataset (the dataset's

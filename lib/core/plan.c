@@ -159,7 +159,7 @@ static hone_status resolve(hone_training *t, const hone_config *config, hone_err
     const hone_dataset *d = t->dataset;
     hone_resolved *r = &t->resolved;
     HONE_TRY(hone_config_resolve(config, d->task, o->strict, t->arena, r, error));
-    if (d->weight && !(r->algorithm->takes & HONE_TAKES_WEIGHTS))
+    if (d->weight && !(hone_takes_under(r->algorithm, d->task, r->params) & HONE_TAKES_WEIGHTS))
         return hone_fail(error, HONE_UNSUPPORTED, "data.weight", "%s takes no sample weights",
                          r->algorithm->name);
     bool changed = false;

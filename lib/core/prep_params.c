@@ -30,12 +30,12 @@ const hone_param hone_prep_table[] = {
 };
 /* clang-format on */
 
-void hone_prep_default(const hone_algorithm *algorithm, hone_task task, hone_prep_params *prep)
+void hone_prep_default(unsigned takes, hone_task task, hone_prep_params *prep)
 {
     hone_params_default(hone_prep_table, 0, prep);
-    if (algorithm->takes & HONE_LIKES_SCALED)
+    if (takes & HONE_LIKES_SCALED)
         prep->scale = HONE_SCALE_STANDARD;
-    if ((algorithm->takes & HONE_LIKES_SCALED_TARGET) && task == HONE_REGRESSION)
+    if ((takes & HONE_LIKES_SCALED_TARGET) && task == HONE_REGRESSION)
         prep->target = HONE_TARGET_STANDARD;
 }
 

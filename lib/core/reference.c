@@ -28,16 +28,22 @@ typedef struct flag_name {
     const char *name;
 } flag_name;
 
-static void flags(hone_text *t, const char *name, unsigned mask, const flag_name *names)
+static void flag_list(hone_text *t, unsigned mask, const flag_name *names)
 {
     bool first = true;
-    hone_text_format(t, ", \"%s\": [", name);
+    hone_text_add(t, "[");
     for (; names->name; names++)
         if (mask & names->bit) {
             hone_text_format(t, "%s\"%s\"", first ? "" : ", ", names->name);
             first = false;
         }
     hone_text_add(t, "]");
+}
+
+static void flags(hone_text *t, const char *name, unsigned mask, const flag_name *names)
+{
+    hone_text_format(t, ", \"%s\": ", name);
+    flag_list(t, mask, names);
 }
 
 static const flag_name TASKS[] = {
@@ -65,6 +71,21 @@ static void range(hone_text *t, const char *name, hone_range r)
     hone_text_drop(&text);
 }
 
+/* What the module takes under each choice that changes it. */
+static void choice_takes(hone_text *t, const hone_param *p)
+{
+    bool first = true;
+    hone_text_add(t, ", \"choice_takes\": {");
+    for (int k = 0; p->choices[k]; k++) {
+        if (!p->takes[k])
+            continue;
+        hone_text_format(t, "%s\"%s\": ", first ? "" : ", ", p->choices[k]);
+        flag_list(t, p->takes[k], TAKES);
+        first = false;
+    }
+    hone_text_add(t, "}");
+}
+
 static void write_row(hone_text *t, const hone_param *p, bool first)
 {
     hone_text expects = {0};
@@ -83,6 +104,9 @@ static void write_row(hone_text *t, const hone_param *p, bool first)
     range(t, "legal_count", p->legal_count);
     range(t, "tune", p->tune);
     list(t, "choices", p->choices);
+    list(t, "tune_choices", p->tune_choices);
+    if (p->takes)
+        choice_takes(t, p);
     list(t, "words", p->words);
     if (p->when.parent) {
         quoted(t, "parent", p->when.parent);

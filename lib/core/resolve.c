@@ -23,6 +23,7 @@ typedef struct line {
 typedef struct work {
     const hone_config *config;
     const hone_algorithm *algorithm;
+    unsigned takes; /* known when the module's own rows are */
     hone_task task;
     hone_arena *arena;
     hone_resolved *out;
@@ -184,9 +185,10 @@ static hone_status resolve_row(work *w, const hone_param *table, const hone_para
         HONE_TRY(given_of(w, prefix, plain, p->name, "_mode", &mode));
     if (!hone_param_active(table, p, w->task, params, &unmet))
         return drop_row(w, given, mode, condition(w, table, unmet, params));
-    if (table == hone_prep_table && (hone_prep_unless(p) & w->algorithm->takes))
+    if (table == hone_prep_table && (hone_prep_unless(p) & w->takes))
         return drop_row(w, given, mode,
-                        say(w, "%s takes such columns as they are", w->algorithm->name));
+                        say(w, "%s takes such columns as they are%s", w->algorithm->name,
+                            hone_takes_note(w->algorithm, w->takes)));
     if (given)
         HONE_TRY(set_row(w, p, given, params));
     if (mode)
@@ -320,8 +322,9 @@ hone_status hone_config_resolve(const hone_config *config, hone_task task, bool 
         return hone_no_memory(error);
     resolved->algorithm = w.algorithm;
     hone_params_default(w.algorithm->params, task, resolved->params);
-    hone_prep_default(w.algorithm, task, &resolved->prep);
     HONE_TRY(resolve_table(&w, w.algorithm->params, w.algorithm->name, true, resolved->params));
+    w.takes = hone_takes_under(w.algorithm, task, resolved->params);
+    hone_prep_default(w.takes, task, &resolved->prep);
     HONE_TRY(resolve_table(&w, hone_prep_table, "prep", false, &resolved->prep));
     HONE_TRY(drop_unused(&w));
     void *defaults = hone_arena_alloc(arena, 1, 1, w.algorithm->params_size);

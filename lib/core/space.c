@@ -292,6 +292,9 @@ static bool in_tuned_range(const hone_param *p, const void *params)
         return a->word >= 0 ? p->tune_words
                             : hone_range_given(p->tune) && hone_range_has(p->tune, a->number);
     }
+    case HONE_CHOICE:
+        return !p->tune_choices ||
+               hone_word_index(p->tune_choices, hone_param_word(p, params)) >= 0;
     default:
         return true;
     }
@@ -331,7 +334,7 @@ static hone_status check_config(const hone_knobs *space, const hone_config *conf
         return hone_no_memory(error);
     hone_params_default(r.algorithm->params, space->task, defaults);
     hone_prep_params prep;
-    hone_prep_default(r.algorithm, space->task, &prep);
+    hone_prep_default(hone_takes_under(r.algorithm, space->task, r.params), space->task, &prep);
     HONE_TRY(check_table(space, r.algorithm, r.algorithm->params, r.algorithm->name, r.params,
                          defaults, error));
     return check_table(space, NULL, hone_prep_table, "prep", &r.prep, &prep, error);

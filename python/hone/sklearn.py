@@ -51,8 +51,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = "sparse" in _MODELS[self._model]["takes"]
-        tags.input_tags.allow_nan = "missing" in _MODELS[self._model]["takes"]
+        tags.input_tags.sparse = "sparse" in self._takes()
+        tags.input_tags.allow_nan = "missing" in self._takes()
         return tags
 
     # ---- from scikit-learn's terms to the library's ----
@@ -72,8 +72,16 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
                 config[f"{self._model}:{name}"] = value
         return config
 
+    def _takes(self) -> list[str]:
+        """What the model takes as it is, with these parameters."""
+        for name, row in _rows_of(self._model, self._task).items():
+            value = self._fixed.get(name, getattr(self, name, None))
+            if isinstance(value, str) and value in row.get("choice_takes", {}):
+                return list(row["choice_takes"][value])
+        return list(_MODELS[self._model]["takes"])
+
     def _checked(self, X: Any, *target: Any, **how: Any) -> Any:
-        takes = _MODELS[self._model]["takes"]
+        takes = self._takes()
         return validate_data(
             self, X, *target, accept_sparse="csr" if "sparse" in takes else False, dtype=[np.float64, np.float32],
             ensure_all_finite="allow-nan" if "missing" in takes else True, accept_large_sparse=False, **how)

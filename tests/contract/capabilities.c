@@ -32,17 +32,19 @@ static hone_dataset *table(stage *s, hone_task task, bool holes, int more)
 }
 
 /* The category carries the target, so whoever lost it does no better than the constant answer. */
-static bool learns(stage *s, const hone_algorithm *a, hone_task task, bool holes)
+static bool learns(stage *s, const hone_algorithm *a, hone_task task, const char *settings,
+                   bool holes)
 {
     hone_dataset *d = table(s, task, holes, 0), *strange = table(s, task, true, 3);
     REQUIRE(d && strange, "no dataset");
     hone_options o = with_threads(2);
     o.validation = HONE_VALIDATE_NONE;
-    const outcome t = train(s, a, "", d, 1, &o);
-    REQUIRE(!t.status, "%s, task %d: %s: %s", holes ? "holes" : "categories", (int)task,
-            t.error.path, t.error.message);
+    const outcome t = train(s, a, settings, d, 1, &o);
+    REQUIRE(!t.status, "%s, task %d, %s: %s: %s", holes ? "holes" : "categories", (int)task,
+            settings, t.error.path, t.error.message);
     REQUIRE(task == HONE_CLASSIFICATION ? t.loss < -0.75 : t.loss < 4.5,
-            "%s, task %d: the loss is %g", holes ? "holes" : "categories", (int)task, t.loss);
+            "%s, task %d, %s: the loss is %g", holes ? "holes" : "categories", (int)task, settings,
+            t.loss);
     double *score = scores_of(s, t.model, strange);
     for (int64_t i = 0; i < ROWS * hone_model_outputs(t.model); i++)
         REQUIRE(isfinite(score[i]), "unknown levels and holes: score %lld is %g", (long long)i,
@@ -76,22 +78,45 @@ static bool balances(stage *s, const hone_algorithm *a)
     return true;
 }
 
-static bool sparse(stage *s, const hone_algorithm *a, hone_task task)
+static bool sparse(stage *s, const hone_algorithm *a, hone_task task, const char *settings,
+                   unsigned takes)
 {
     const outcome t =
-        train(s, a, "", dataset_of(s, problem_easy(s, task, 80, 3, 2), SPARSE), 1, NULL);
-    if (a->takes & HONE_TAKES_SPARSE)
-        REQUIRE(!t.status, "sparse rows: %s: %s", t.error.path, t.error.message);
+        train(s, a, settings, dataset_of(s, problem_easy(s, task, 80, 3, 2), SPARSE), 1, NULL);
+    if (takes & HONE_TAKES_SPARSE)
+        REQUIRE(!t.status, "sparse rows, %s: %s: %s", settings, t.error.path, t.error.message);
     else
         REQUIRE(t.status == HONE_UNSUPPORTED && strstr(t.error.message, "sparse"),
-                "sparse rows: %s: %s", hone_status_name(t.status), t.error.message);
+                "sparse rows, %s: %s: %s", settings, hone_status_name(t.status), t.error.message);
+    return true;
+}
+
+static bool tables_are_taken(stage *s, const hone_algorithm *a, const char *settings,
+                             unsigned takes)
+{
+    EACH_TASK(task, a)
+    if (!learns(s, a, task, settings, false) || !learns(s, a, task, settings, true) ||
+        !sparse(s, a, task, settings, takes))
+        return false;
+    return true;
+}
+
+/* Choices that change what is taken. */
+static bool choices_hold(stage *s, const hone_algorithm *a)
+{
+    for (const hone_param *p = a->params; p->name; p++)
+        for (int k = 0; p->takes && p->choices[k]; k++) {
+            char settings[128];
+            snprintf(settings, sizeof settings, "\"%s\":\"%s\"", p->name, p->choices[k]);
+            if (p->takes[k] && !tables_are_taken(s, a, settings, p->takes[k]))
+                return false;
+        }
     return true;
 }
 
 static bool holds(stage *s, const hone_algorithm *a)
 {
-    EACH_TASK(task, a)
-    if (!learns(s, a, task, false) || !learns(s, a, task, true) || !sparse(s, a, task))
+    if (!tables_are_taken(s, a, "", a->takes) || !choices_hold(s, a))
         return false;
     return !(a->tasks & HONE_CLASSIFICATION) || !has(a, "class_weight") || balances(s, a);
 }

@@ -83,9 +83,61 @@ def compare(name, X, Q, metric, algorithm, truth, given=None):
         assert np.allclose(distances[i], far, rtol=1e-15, atol=0), (name, metric, algorithm, i)
 
 
+def with_holes(path, target, random):
+    """The table as it is, a tenth of its cells missing, one row and one column empty."""
+    frame = pd.read_csv(path)
+    frame.pop(target)
+    frame = frame.mask(random.random(frame.shape) < 0.1)
+    frame["empty"] = np.full(len(frame), np.nan)
+    frame.iloc[17] = np.nan
+    return frame
+
+
+def gower(frame, row):
+    """Gower (1971) of `row` to each row: the mean over the columns that both have, 1 where there is none."""
+    total, both = np.zeros(len(frame)), np.zeros(len(frame))
+    for name in frame.columns:
+        cells, cell = frame[name], row[name]
+        there = cells.notna().to_numpy() & pd.notna(cell)
+        if pd.api.types.is_numeric_dtype(cells):
+            width = cells.max() - cells.min()
+            part = (np.minimum(np.abs(cells.to_numpy(float) - float(cell)) / width, 1) if width > 0
+                    else (cells != cell).to_numpy(float))
+        else:
+            part = (cells != cell).to_numpy(float)
+        total, both = total + np.where(there, part, 0), both + there
+    return np.where(both > 0, total / np.maximum(both, 1), 1.0)
+
+
+def compare_mixed(name, path, target, random):
+    """Rows of the table, some with values that no row has, through `metric = gower`."""
+    frame = with_holes(path, target, random)
+    pick = random.choice(len(frame), QUERIES, replace=False)
+    Q = frame.iloc[pick].reset_index(drop=True)
+    for column in frame.columns[:3]:
+        cells = frame[column]
+        Q[column] = Q[column].astype(float if pd.api.types.is_numeric_dtype(cells) else object)
+        Q.loc[: QUERIES // 8, column] = cells.max() * 1.5 if pd.api.types.is_numeric_dtype(cells) else "unheard of"
+    Q.iloc[QUERIES - 1] = np.nan
+    truth = [(nearest(far), far) for far in (gower(frame, Q.iloc[i]) for i in range(QUERIES))]
+    y = np.where(np.arange(len(frame)) % 2, "odd", "even")
+    for threads in (1, 3):
+        model = hone.fit({"model": "knn", "n_neighbors": K, "metric": "gower"}, {"X": frame, "y": y},
+                         validation="holdout:0.01", n_threads=threads).model
+        rows, distances = model.output("nearest_rows", Q), model.output("nearest_distances", Q)
+        for i, (want, far) in enumerate(truth):
+            assert np.array_equal(rows[i], want), (name, i, rows[i], want)
+            assert np.array_equal(distances[i], far[want]), (name, i)
+    return 2 * QUERIES
+
+
 def main(folder, sparse=None):
     count = 0
     random = np.random.default_rng(0)
+    for name in ("adult", "diamonds", "abalone"):
+        path = next(pathlib.Path(folder).glob(f"{name}.csv*"))
+        count += compare_mixed(name, path, TARGETS[name], random)
+        print(f"{name} with holes: {count} queries so far", flush=True)
     for path in sorted(pathlib.Path(folder).glob("*.csv*")):
         name = path.name.split(".")[0]
         for how, X in table(path, TARGETS[name]).items():

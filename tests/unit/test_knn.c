@@ -21,6 +21,7 @@ typedef struct table {
     int64_t n, d, classes; /* classes = 0: regression */
     double *x, *y, *w;     /* w may be NULL */
     int32_t *label;
+    const int32_t *levels; /* NULL: all numbers */
 } table;
 
 static table new_table(int64_t n, int64_t d, int64_t classes)
@@ -38,7 +39,10 @@ static void free_table(table *t)
     free(t->x), free(t->y), free(t->w), free(t->label);
 }
 
-enum { CLOUDS, LATTICE, DUPLICATES, OUTLIER, SPARSE, TINY, HUGE_VALUES, KINDS };
+enum { CLOUDS, LATTICE, DUPLICATES, OUTLIER, SPARSE, TINY, HUGE_VALUES, MIXED };
+
+enum { MOST_COLUMNS = 12 };
+static const int32_t LEVELS[MOST_COLUMNS] = {3, 0, 0, 1, 0, 40, 0, 2};
 
 static double draw(int kind, hone_stream *s, int64_t k)
 {
@@ -54,6 +58,13 @@ static double draw(int kind, hone_stream *s, int64_t k)
         return u < 0.8 ? 0 : floor(v * 8);
     case TINY:
         return (u - 0.5) * 1e-200;
+    case MIXED: /* holes, categories, numbers, a column of one value, one of huge values */
+        return u < 0.2      ? (double)NAN
+               : k == 8     ? -2.5
+               : k == 9     ? (v - 0.5) * 0x1p1023 * 1.9
+               : LEVELS[k]  ? floor(v * LEVELS[k])
+               : k % 4 == 1 ? v
+                            : floor(v * 6);
     case HUGE_VALUES:
         return u < 0.1 ? (v < 0.5 ? -1.7e308 : 1.7e308) * u * 10 : (v - 0.5) * 1e300;
     default:
@@ -65,6 +76,7 @@ static table make(int kind, int64_t n, int64_t d, int64_t classes, uint64_t seed
 {
     table t = new_table(n, d, classes);
     hone_stream s = hone_stream_of(seed, (uint64_t)n, (uint64_t)kind);
+    t.levels = kind == MIXED ? LEVELS : NULL;
     for (int64_t i = 0; i < n; i++) {
         for (int64_t k = 0; k < d; k++)
             t.x[i * d + k] = draw(kind, &s, k);
@@ -104,7 +116,8 @@ static hone_matrix matrix_of(const table *t)
                          .cols = t->d,
                          .stored_cols = t->d,
                          .row_stride = t->d,
-                         .col_stride = 1};
+                         .col_stride = 1,
+                         .levels = t->levels};
 }
 
 /* ---- the plain loop ---- */
@@ -128,6 +141,38 @@ static double norm_of(const double *a, int64_t d)
     for (int64_t k = 0; k < d; k++)
         sum += a[k] * a[k];
     return sum;
+}
+
+/* Largest less smallest value of the rows of positive weight, over 4: no difference is infinite. */
+static void find_ranges(const table *t, double *range)
+{
+    for (int64_t k = 0; k < t->d; k++) {
+        double low = INFINITY, high = -INFINITY;
+        for (int64_t i = 0; i < t->n; i++)
+            if (!t->w || t->w[i] > 0) {
+                low = fmin(low, t->x[i * t->d + k] / 4);
+                high = fmax(high, t->x[i * t->d + k] / 4);
+            }
+        range[k] = high > low ? high - low : 0;
+    }
+}
+
+/* Gower (1971): the mean over the columns that are present in both. */
+static near measure_mixed(const table *t, const double *range, const double *a, const double *b)
+{
+    double sum = 0;
+    int64_t both = 0;
+    for (int64_t k = 0; k < t->d; k++) {
+        if (isnan(a[k]) || isnan(b[k]))
+            continue;
+        both++;
+        if ((t->levels && t->levels[k]) || range[k] == 0)
+            sum += a[k] != b[k];
+        else
+            sum += fmin(1, fabs(a[k] / 4 - b[k] / 4) / range[k]);
+    }
+    const double mean = both ? sum / (double)both : 1;
+    return (near){mean, mean, 0};
 }
 
 /* Of values over `unit`, a power of two. */
@@ -181,9 +226,14 @@ static void plain(const table *t, const knn_params *p, const double *q, double u
                   double *score)
 {
     int64_t n = 0;
+    double range[MOST_COLUMNS];
+    if (p->metric == GOWER)
+        find_ranges(t, range);
     for (int64_t i = 0; i < t->n; i++)
         if (!t->w || t->w[i] > 0) {
-            all[n] = measure(p, q, t->x + i * t->d, t->d, unit);
+            const double *x = t->x + i * t->d;
+            all[n] =
+                p->metric == GOWER ? measure_mixed(t, range, q, x) : measure(p, q, x, t->d, unit);
             all[n++].row = i;
         }
     qsort(all, (size_t)n, sizeof *all, by_rank);
@@ -233,6 +283,7 @@ static hone_status try_fit(fitted *out, const table *t, const knn_params *p, how
                               .shape = {.features = t->d,
                                         .outputs = t->classes ? t->classes : 1,
                                         .stored = t->d,
+                                        .levels = t->levels,
                                         .task = task_of(t)},
                               .table = h.x ? *h.x : matrix_of(t),
                               .table_id = 1,
@@ -284,6 +335,25 @@ static void expect_plain(const table *t, const table *q, const knn_params *p, ho
     hone_fitted_free(f.f);
 }
 
+/* The module's output of that name for rows of x: one row a row of x. */
+static void tell(const fitted *f, const char *name, const hone_matrix *x, double *out)
+{
+    hone_error error = {0};
+    hone_arena *arena = hone_arena_open(NULL);
+    const hone_output_job job = {.x = *x,
+                                 .shape = f->f->shape,
+                                 .params = f->f->params,
+                                 .state = f->f->state,
+                                 .run = &f->storage.run,
+                                 .scratch = arena};
+    const hone_output *o = hone_knn.outputs;
+    while (o->name && strcmp(o->name, name) != 0)
+        o++;
+    assert_non_null(o->name);
+    assert_int_equal(o->compute(&job, out, &error), HONE_OK);
+    hone_arena_close(arena);
+}
+
 /* ---- tests ---- */
 
 static void every_metric_equals_the_plain_loop_bit_for_bit(void **state)
@@ -303,6 +373,58 @@ static void every_metric_equals_the_plain_loop_bit_for_bit(void **state)
             }
             free_table(&t), free_table(&q);
         }
+}
+
+/* With queries that share no column with any row, are far beyond the range, or of a level that no
+ * row has. */
+static void gower_equals_the_plain_loop_bit_for_bit(void **state)
+{
+    (void)state;
+    static const int64_t ks[] = {1, 8, 300};
+    for (int64_t d = 1; d <= MOST_COLUMNS; d++) {
+        table t = make(MIXED, 700, d, 3, 51), q = make(MIXED, 60, d, 3, 52);
+        memcpy(q.x, t.x, sizeof(double) * (size_t)d * 20);
+        for (int64_t k = 0; k < d; k++) {
+            q.x[21 * d + k] = (double)NAN;
+            q.x[22 * d + k] = LEVELS[k] ? LEVELS[k] : k % 2 ? 1e300 : -1.7e308;
+            q.x[23 * d + k] = LEVELS[k] ? LEVELS[k] : 1.25;
+        }
+        knn_params p = defaults(&t);
+        p.metric = GOWER;
+        for (int j = 0; j < 6; j++) {
+            p.n_neighbors = ks[j % 3], p.weights = j % 2 ? VOTE_UNIFORM : VOTE_DISTANCE;
+            expect_plain(&t, &q, &p, (how){.threads = 1 + j, .isa = j / 3 ? HONE_ISA_PORTABLE : 0});
+        }
+        free_table(&t), free_table(&q);
+    }
+}
+
+static void gower_ranks_rows_that_share_no_column_last_and_lower_rows_first(void **state)
+{
+    (void)state;
+    enum { N = 100, D = 2, K = 4 };
+    table t = make(MIXED, N, D, 0, 53);
+    for (int64_t i = 0; i < N; i++)
+        t.x[i * D] = (double)NAN, t.x[i * D + 1] = i == 60 || i == 61 ? 3 : 0;
+    t.x[60 * D] = 1, t.x[40 * D + 1] = (double)NAN;
+    knn_params p = defaults(&t);
+    p.metric = GOWER, p.n_neighbors = K;
+    fitted f;
+    fit(&f, &t, &p, (how){0});
+    table q = new_table(3, D, 0);
+    q.levels = LEVELS;
+    q.x[0] = q.x[1] = (double)NAN; /* all rows at 1 */
+    q.x[2] = (double)NAN, q.x[3] = 3;
+    q.x[4] = 2, q.x[5] = 1.5;
+    const hone_matrix x = matrix_of(&q);
+    double rows[3 * K], distances[3 * K];
+    tell(&f, "nearest_rows", &x, rows), tell(&f, "nearest_distances", &x, distances);
+    const double want_rows[] = {0, 1, 2, 3, 60, 61, 0, 1, 0, 1, 2, 3};
+    const double want[] = {1, 1, 1, 1, 0, 0, 1, 1, 0.5, 0.5, 0.5, 0.5};
+    assert_memory_equal(rows, want_rows, sizeof rows);
+    assert_memory_equal(distances, want, sizeof distances);
+    hone_fitted_free(f.f);
+    free_table(&t), free_table(&q);
 }
 
 /* Rows in tight clouds far apart: a walk down the tree leaves most of them out. */
@@ -689,25 +811,6 @@ static void trials_of_a_split_share_one_search(void **state)
     free_table(&t);
 }
 
-/* The module's output of that name for rows of x: one row a row of x. */
-static void tell(const fitted *f, const char *name, const hone_matrix *x, double *out)
-{
-    hone_error error = {0};
-    hone_arena *arena = hone_arena_open(NULL);
-    const hone_output_job job = {.x = *x,
-                                 .shape = f->f->shape,
-                                 .params = f->f->params,
-                                 .state = f->f->state,
-                                 .run = &f->storage.run,
-                                 .scratch = arena};
-    const hone_output *o = hone_knn.outputs;
-    while (o->name && strcmp(o->name, name) != 0)
-        o++;
-    assert_non_null(o->name);
-    assert_int_equal(o->compute(&job, out, &error), HONE_OK);
-    hone_arena_close(arena);
-}
-
 static void lists_of_neighbours_are_told_by_row_and_distance(void **state)
 {
     (void)state;
@@ -769,6 +872,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_metric_equals_the_plain_loop_bit_for_bit),
+        cmocka_unit_test(gower_equals_the_plain_loop_bit_for_bit),
+        cmocka_unit_test(gower_ranks_rows_that_share_no_column_last_and_lower_rows_first),
         cmocka_unit_test(walks_down_the_tree_equal_the_plain_loop_bit_for_bit),
         cmocka_unit_test(a_tree_is_walked_where_that_leaves_rows_out),
         cmocka_unit_test(regression_equals_the_plain_loop_bit_for_bit),

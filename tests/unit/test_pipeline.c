@@ -129,8 +129,8 @@ static void close_scene(scene *s)
 
 static hone_status prepare(scene *s, hone_error *error)
 {
-    return hone_prepare(&s->data, &s->algorithm, &s->prep, TRAIN, N_TRAIN, &s->shared, &s->prepared,
-                        error);
+    return hone_prepare(&s->data, &s->algorithm, NULL, &s->prep, TRAIN, N_TRAIN, &s->shared,
+                        &s->prepared, error);
 }
 
 static double cell(const hone_matrix *x, int64_t i, int64_t j)

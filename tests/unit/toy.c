@@ -427,7 +427,7 @@ static hone_status fit(const hone_algorithm *a, hone_dataset *d, const hone_reso
     shared.job.run = hone_run_simple(&storage, 2);
     shared.account = storage.run.account;
     hone_prepared prepared;
-    HONE_TRY(hone_prepare(d, a, &r->prep, NULL, 0, &shared, &prepared, error));
+    HONE_TRY(hone_prepare(d, a, r->params, &r->prep, NULL, 0, &shared, &prepared, error));
     const double *target;
     must(hone_prepare_target(d, &r->prep, NULL, 0, arena, &prepared.pipeline, &target, error),
          error);
