@@ -117,9 +117,11 @@ static hone_status block(void *context, int64_t b, hone_arena *scratch, hone_err
     (void)scratch, (void)error;
     const hone_predict_job *job = context;
     const linear_state *s = job->state;
-    const int64_t end = (b + 1) * ROWS < job->x.rows ? (b + 1) * ROWS : job->x.rows;
-    for (int64_t i = b * ROWS; i < end; i++) {
-        const double z = hone_row_dot(&job->x, i, s->coef) + s->intercept;
+    const int64_t first = b * ROWS, left = job->x.rows - first;
+    const int64_t end = first + (left < ROWS ? left : ROWS);
+    hone_rows_dot(&job->x, first, end - first, s->coef, job->score + first, 1);
+    for (int64_t i = first; i < end; i++) {
+        const double z = job->score[i] + s->intercept;
         job->score[i] = isfinite(z) ? z : copysign(DBL_MAX, z);
     }
     return HONE_OK;

@@ -35,10 +35,12 @@ static void share(double *p, int64_t classes)
 void logistic_probabilities(const logistic_state *s, const hone_matrix *x, int64_t first,
                             int64_t count, int64_t classes, bool ovr, double *out)
 {
+    for (int64_t k = 0; k < s->n_rows; k++)
+        hone_rows_dot(x, first, count, s->coef + k * x->cols, out + k, classes);
     for (int64_t i = 0; i < count; i++) {
         double *const p = out + i * classes;
         for (int64_t k = 0; k < s->n_rows; k++)
-            p[k] = hone_row_dot(x, first + i, s->coef + k * x->cols) + s->intercept[k];
+            p[k] += s->intercept[k];
         if (s->n_rows == 1 && classes == 2) {
             const double z = p[0];
             p[1] = sigmoid(z), p[0] = sigmoid(-z);

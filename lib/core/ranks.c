@@ -71,14 +71,9 @@ double hone_rank_area(const double *values, const int32_t *label, int32_t k, con
 
 static double plain_median(double *values, int64_t n)
 {
-    const int64_t middle = (n - 1) / 2;
-    hone_part_at(values, n, middle);
-    if (n % 2)
-        return values[middle];
-    double next = values[middle + 1];
-    for (int64_t i = middle + 2; i < n; i++)
-        next = values[i] < next ? values[i] : next;
-    return (values[middle] + next) / 2;
+    double pair[2];
+    hone_pair_at(values, n, (n - 1) / 2, pair);
+    return n % 2 ? pair[0] : (pair[0] + pair[1]) / 2;
 }
 
 double hone_weighted_median(double *values, const double *weight, int64_t n, int64_t *order,

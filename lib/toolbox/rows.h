@@ -11,6 +11,9 @@ void hone_rows_f64(const hone_matrix *x, int64_t first, int64_t count, double *o
 
 /* Row i times w (cols): sparse and one-hot rows cost their non-zeros. */
 double hone_row_dot(const hone_matrix *x, int64_t i, const double *w);
+/* out[i * stride] = the same of row first + i, to the bit. */
+void hone_rows_dot(const hone_matrix *x, int64_t first, int64_t count, const double *w, double *out,
+                   int64_t stride);
 /* w += scale * row i. */
 void hone_row_axpy(const hone_matrix *x, int64_t i, double scale, double *w);
 /* The entries of row i that may differ from 0, in ascending columns; gives their number. Room for

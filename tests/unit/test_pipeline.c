@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "core/pipeline.h"
 #include "core/prep/columns.h"
+#include "core/prep/medians.h"
 #include "core/trial.h"
 #include "near.h"
 #include "toolbox/rows.h"
@@ -172,6 +173,64 @@ static void a_chain_that_changes_nothing_leaves_the_table_alone(void **state)
 }
 
 static const double NONE = NAN;
+
+/* Columns side by side: normal, three values, constant, ascending, half missing, huge, and one
+ * whose sampled rows say nothing about the others. */
+static double tall_cell(int64_t i, int64_t j)
+{
+    const uint64_t drawn = (uint64_t)(i * 40 + j + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    const double u = (double)(drawn >> 11) * 0x1p-53;
+    switch (j % 7) {
+    case 0:
+        return u * u - u;
+    case 1:
+        return floor(3 * u);
+    case 2:
+        return 7;
+    case 3:
+        return (double)i;
+    case 4:
+        return u < 0.5 ? NONE : u;
+    case 5:
+        return (u - 0.25) * 1e38;
+    default:
+        return i % 8 ? 5 + u : -u;
+    }
+}
+
+static void medians_of_many_rows_are_those_of_sorting(void **state)
+{
+    (void)state;
+    enum { N = 8197, D = 37 };
+    scene s;
+    open_scene(&s, dense(NULL, HONE_F32, N, D), true, 0);
+    float *x = HONE_RAW(s.arena, float, N, D);
+    double *column = HONE_RAW(s.arena, double, N, 1);
+    assert_true(x && column);
+    for (int64_t k = 0; k < (int64_t)N * D; k++)
+        x[k] = (float)tall_cell(k / D, k % D);
+    const hone_pipeline none = {0};
+    const hone_step_job job = {&none, dense(x, HONE_F32, N, D), s.shared.job.run, s.arena, s.arena};
+    double median[D];
+    uint8_t holes[D] = {0};
+    bool done[D] = {0};
+    int32_t levels[D] = {0};
+    levels[3] = 2;
+    assert_int_equal(hone_medians(&job, levels, median, holes, done, NULL), HONE_OK);
+    for (int64_t j = 0; j < D; j++) {
+        assert_int_equal(done[j], j != 3 && j % 7 != 6);
+        int64_t n = 0;
+        for (int64_t i = 0; i < N; i++)
+            if (!isnan(x[i * D + j]))
+                column[n++] = (double)x[i * D + j];
+        hone_sort_values(column, n);
+        if (done[j]) {
+            assert_near(median[j], hone_sorted_quantile(column, n, 0.5), 0);
+            assert_int_equal(holes[j], n < N);
+        }
+    }
+    close_scene(&s);
+}
 
 static void missing_numbers_take_the_median_and_an_indicator(void **state)
 {
@@ -456,6 +515,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalers_are_those_of_scikit_learn),
         cmocka_unit_test(a_chain_that_changes_nothing_leaves_the_table_alone),
+        cmocka_unit_test(medians_of_many_rows_are_those_of_sorting),
         cmocka_unit_test(missing_numbers_take_the_median_and_an_indicator),
         cmocka_unit_test(the_worst_order_has_its_quantiles_too),
         cmocka_unit_test(selection_gives_the_quantiles_of_sorting),

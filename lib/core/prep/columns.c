@@ -30,6 +30,7 @@ int64_t hone_present_values(const hone_step_job *job, int64_t j, double *values)
 typedef struct visit {
     const hone_step_job *job;
     int64_t cols;
+    const bool *skip;
     void *context;
     hone_visitor *see;
 } visit;
@@ -39,24 +40,28 @@ static hone_status visit_block(void *context, int64_t block, hone_arena *scratch
 {
     const visit *v = context;
     const int64_t n = v->job->x.rows, from = block * TOGETHER;
-    const int64_t count = v->cols - from < TOGETHER ? v->cols - from : TOGETHER;
+    const int64_t most = v->cols - from < TOGETHER ? v->cols - from : TOGETHER;
+    int64_t col[TOGETHER], count = 0;
+    for (int64_t j = from; j < from + most; j++)
+        if (!v->skip || !v->skip[j])
+            col[count++] = j;
     double *values = HONE_RAW(scratch, double, count, n);
     if (!values)
         return hone_no_memory(error);
     for (int64_t first = 0; first < n; first += AT_ONCE)
         for (int64_t k = 0; k < count; k++)
-            hone_step_column(v->job, from + k, first, n - first < AT_ONCE ? n - first : AT_ONCE,
+            hone_step_column(v->job, col[k], first, n - first < AT_ONCE ? n - first : AT_ONCE,
                              values + k * n + first);
     for (int64_t k = 0; k < count; k++)
-        HONE_TRY(v->see(v->context, from + k, values + k * n, squeeze(values + k * n, n), scratch,
-                        error));
+        HONE_TRY(
+            v->see(v->context, col[k], values + k * n, squeeze(values + k * n, n), scratch, error));
     return HONE_OK;
 }
 
-hone_status hone_visit_columns(const hone_step_job *job, int64_t cols, hone_visitor *see,
-                               void *context, hone_error *error)
+hone_status hone_visit_columns(const hone_step_job *job, int64_t cols, const bool *skip,
+                               hone_visitor *see, void *context, hone_error *error)
 {
-    visit v = {job, cols, context, see};
+    visit v = {job, cols, skip, context, see};
     return hone_for_blocks(job->run, (cols + TOGETHER - 1) / TOGETHER, visit_block, &v, error);
 }
 
@@ -158,21 +163,26 @@ static int64_t narrow(double *v, int64_t n, int64_t k, int64_t *below)
     return inside;
 }
 
+void hone_pair_at(double *values, int64_t n, int64_t k, double pair[2])
+{
+    int64_t less = 0, inside = n >= LARGE ? narrow(values, n, k, &less) : 0;
+    if (inside)
+        n = inside, k -= less;
+    hone_part_at(values, n, k);
+    pair[0] = pair[1] = values[k];
+    if (k + 1 < n)
+        pair[1] = values[k + 1];
+    for (int64_t i = k + 2; i < n; i++)
+        pair[1] = values[i] < pair[1] ? values[i] : pair[1];
+}
+
 double hone_quantile_of(double *values, int64_t n, double q)
 {
     const double at = q * (double)(n - 1);
-    int64_t below = (int64_t)at < n - 1 ? (int64_t)at : n - 1;
-    const double part = at - (double)below;
-    int64_t less = 0, inside = n >= LARGE ? narrow(values, n, below, &less) : 0;
-    if (inside)
-        n = inside, below -= less;
-    hone_part_at(values, n, below);
-    if (below == n - 1)
-        return values[below];
-    double next = values[below + 1];
-    for (int64_t i = below + 2; i < n; i++)
-        next = values[i] < next ? values[i] : next;
-    return between(values[below], next, part);
+    const int64_t below = (int64_t)at < n - 1 ? (int64_t)at : n - 1;
+    double pair[2];
+    hone_pair_at(values, n, below, pair);
+    return below == n - 1 ? pair[0] : between(pair[0], pair[1], at - (double)below);
 }
 
 static double largest(const double *values, int64_t n)

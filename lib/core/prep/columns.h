@@ -8,17 +8,19 @@
  * many are left. */
 int64_t hone_present_values(const hone_step_job *job, int64_t j, double *values);
 
-/* Calls `see` for each of the first `cols` columns, in any order and on the run's threads, with the
- * column's values that are not missing. They may be changed. */
+/* Calls `see` for each of the first `cols` columns but those in `skip` (NULL: none), in any order
+ * and on the run's threads, with the column's values that are not missing. They may be changed. */
 typedef hone_status hone_visitor(void *context, int64_t j, double *values, int64_t kept,
                                  hone_arena *scratch, hone_error *error);
-hone_status hone_visit_columns(const hone_step_job *job, int64_t cols, hone_visitor *see,
-                               void *context, hone_error *error);
+hone_status hone_visit_columns(const hone_step_job *job, int64_t cols, const bool *skip,
+                               hone_visitor *see, void *context, hone_error *error);
 
 void hone_sort_values(double *values, int64_t n);
 /* Selection: afterwards values[k] is what sorting puts there, nothing before it is larger and
  * nothing behind it smaller. O(n). */
 void hone_part_at(double *values, int64_t n, int64_t k);
+/* What sorting puts at k and behind it (at the end: twice the last); reorders. O(n). */
+void hone_pair_at(double *values, int64_t n, int64_t k, double pair[2]);
 /* The quantile that sorting would give, by selection: O(n); reorders. */
 double hone_quantile_of(double *values, int64_t n, double q);
 /* Linear interpolation between order statistics of sorted values, q in [0, 1] (NumPy's default). */

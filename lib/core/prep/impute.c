@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "core/prep/columns.h"
+#include "core/prep/medians.h"
 
 typedef struct impute_state {
     int64_t n_flags;
@@ -119,10 +120,13 @@ static hone_status fit(const hone_step_job *job, const hone_prep_params *params,
     s->level = HONE_NEW(job->keep, uint8_t, d, 1);
     s->flag = HONE_NEW(job->keep, int32_t, d, 1);
     uint8_t *holes = HONE_NEW(job->scratch, uint8_t, d, 1);
-    if (!s->fill || !s->level || !s->flag || !holes)
+    bool *done = HONE_NEW(job->scratch, bool, d, 1);
+    if (!s->fill || !s->level || !s->flag || !holes || !done)
         return hone_no_memory(error);
+    if (params->impute == HONE_IMPUTE_MEDIAN)
+        HONE_TRY(hone_medians(job, in->levels, s->fill, holes, done, error));
     fit_context c = {job, params, in, s, holes};
-    HONE_TRY(hone_visit_columns(job, d, fit_column, &c, error));
+    HONE_TRY(hone_visit_columns(job, d, done, fit_column, &c, error));
     for (int64_t j = 0; j < d; j++)
         if (holes[j] && params->indicator && !levels_of(in, j))
             s->flag[s->n_flags++] = (int32_t)j;

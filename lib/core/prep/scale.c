@@ -136,7 +136,7 @@ static hone_status fit(const hone_step_job *job, const hone_prep_params *params,
     if (job->before->sparse)
         return fit_sparse(job, params->scale, s, error);
     fit_context c = {params->scale, in, s};
-    return hone_visit_columns(job, in->stored, fit_column, &c, error);
+    return hone_visit_columns(job, in->stored, NULL, fit_column, &c, error);
 }
 
 static bool still(const hone_shape *in, bool missing, const hone_prep_params *params,

@@ -2,7 +2,7 @@
  * and Lin, JMLR 13, 2012; working sets as in Massias, Gramfort and Salmon, ICML 2018).
  *
  * z  margins   r  dloss/dz   h  d2loss/dz2   m  z less what the other outputs add up to
- * d  step of one output   u  X d   set  coordinates of the step
+ * d  step of one output   u  X d   q  h u   set  coordinates of the step
  * A step costs the entries of all columns once (which violate their conditions?) and those of the
  * set once an epoch. Several outputs take turns: with the others fixed, a softmax is a logistic
  * loss of z_k - log(sum of the others' exp).
@@ -24,6 +24,7 @@ typedef struct descent {
     int64_t n, size, blocks;
     double *z;                        /* outputs x n */
     double *m, *trial, *r, *h, *u;    /* n, padded */
+    double *q;                        /* n */
     double *y, *weight;               /* n, padded */
     double *others;                   /* n: log of the sum of the other outputs' exp */
     double *v;                        /* of the output at work */
@@ -79,14 +80,6 @@ static void face(descent *t, int64_t k)
 
 /* ---- conditions of all columns ---- */
 
-static double along(const descent *t, int64_t j, const double *a)
-{
-    double sum = 0;
-    for (int64_t k = t->c->start[j]; k < t->c->start[j + 1]; k++)
-        sum += t->c->value[k] * a[t->c->row[k]];
-    return sum;
-}
-
 static hone_status gradient_block(void *context, int64_t block, hone_arena *scratch,
                                   hone_error *error)
 {
@@ -98,7 +91,7 @@ static hone_status gradient_block(void *context, int64_t block, hone_arena *scra
         double g = 0;
         for (int64_t i = 0; i < t->n && is_intercept(t, j); i++)
             g += t->r[i];
-        g += along(t, j, t->r) + s->ridge[j] * t->v[j];
+        g += hone_column_dot(t->c, j, t->r) + s->ridge[j] * t->v[j];
         const double lasso = s->lasso[j];
         t->g[j] = g;
         t->violation[j] = t->v[j] > 0   ? fabs(g + lasso)
@@ -147,15 +140,13 @@ static double choose(descent *t)
 
 /* ---- the step ---- */
 
-/* Model along coordinate j of the set: slope of its smooth part at d, with h * u summed anew. */
+/* Slope of the model's smooth part along coordinate j of the set, at d. */
 static double slope_of(const descent *t, int64_t j)
 {
     double sum = t->g[j] + t->s->ridge[j] * t->d[j];
     for (int64_t i = 0; i < t->n && is_intercept(t, j); i++)
-        sum += t->h[i] * t->u[i];
-    for (int64_t k = t->c->start[j]; k < t->c->start[j + 1]; k++)
-        sum += t->c->value[k] * t->h[t->c->row[k]] * t->u[t->c->row[k]];
-    return sum;
+        sum += t->q[i];
+    return sum + hone_column_dot(t->c, j, t->q);
 }
 
 static double curvature_of(const descent *t, int64_t j)
@@ -177,6 +168,15 @@ static void add_column(const descent *t, int64_t j, double by, double *u)
         u[t->c->row[k]] += by * t->c->value[k];
 }
 
+/* q += by * h * column j */
+static void bend_column(const descent *t, int64_t j, double by)
+{
+    for (int64_t i = 0; i < t->n && is_intercept(t, j); i++)
+        t->q[i] += by * t->h[i];
+    for (int64_t k = t->c->start[j]; k < t->c->start[j + 1]; k++)
+        t->q[t->c->row[k]] += by * t->c->value[k] * t->h[t->c->row[k]];
+}
+
 /* Moves coordinate j to the minimum of the model; gives the decrease in units of curvature. */
 static double descend(descent *t, int64_t j)
 {
@@ -190,7 +190,7 @@ static double descend(descent *t, int64_t j)
     if (move == 0)
         return 0;
     t->d[j] = next - t->v[j];
-    add_column(t, j, move, t->u);
+    bend_column(t, j, move);
     return bend * move * move;
 }
 
@@ -199,6 +199,7 @@ static bool descend_set(descent *t, double enough)
 {
     const hone_run *run = t->s->rows.run;
     memset(t->u, 0, (size_t)t->n * sizeof *t->u);
+    memset(t->q, 0, (size_t)t->n * sizeof *t->q);
     for (int64_t k = 0; k < t->count; k++)
         t->d[t->set[k]] = 0, t->bend[t->set[k]] = curvature_of(t, t->set[k]);
     bool every = true;
@@ -222,6 +223,9 @@ static bool descend_set(descent *t, double enough)
             break;
         every = settled;
     }
+    for (int64_t k = 0; k < t->count; k++)
+        if (t->d[t->set[k]] != 0)
+            add_column(t, t->set[k], t->d[t->set[k]], t->u);
     return true;
 }
 
@@ -298,7 +302,8 @@ static bool prepare(descent *t, hone_arena *scratch)
     const hone_rows_loss *rows = &t->s->rows;
     const int64_t padded = t->n + HONE_TILE, outputs = rows->outputs;
     t->z = HONE_NEW(scratch, double, outputs, t->n);
-    double **const tall[] = {&t->m, &t->trial, &t->r, &t->h, &t->u, &t->y, &t->weight, &t->others};
+    double **const tall[] = {&t->m, &t->trial, &t->r,      &t->h,     &t->u,
+                             &t->q, &t->y,     &t->weight, &t->others};
     double **const wide[] = {&t->g, &t->d, &t->bend, &t->violation};
     for (size_t k = 0; k < sizeof tall / sizeof *tall; k++)
         if (!(*tall[k] = HONE_NEW(scratch, double, padded, 1)))

@@ -51,10 +51,16 @@ static void T(slope)(const hone_pass *p, int64_t first, int64_t rows, const real
         E(hone_tile_back)(rows, d->stride, x, d->stride, r, g);
     else
         E(hone_tile_atb)(rows, d->base, x, d->stride, kp, r, kp, g, kp, false);
-    for (int64_t i = 0; i < rows && d->mark; i++)
-        for (int64_t j = d->mark_start[first + i]; j < d->mark_start[first + i + 1]; j++)
+    for (int64_t i = 0; i < rows && d->mark; i++) {
+        const int32_t *mark = d->mark + d->mark_start[first + i];
+        const int64_t count = d->mark_start[first + i + 1] - d->mark_start[first + i];
+        const double one = (double)r[i * kp];
+        for (int64_t j = 0; j < count && kp == 1; j++)
+            g[mark[j]] += one;
+        for (int64_t j = 0; j < count && kp > 1; j++)
             for (int64_t k = 0; k < kp; k++)
-                g[d->mark[j] * kp + k] += (double)r[i * kp + k];
+                g[mark[j] * kp + k] += (double)r[i * kp + k];
+    }
 }
 
 /* Lower triangle of out += x' diag(h) x. A row's marks cost a visit for each pair, and one for each

@@ -68,6 +68,22 @@ static double value_at(const hone_matrix *x, int64_t k)
                                 : (double)((const float *)x->values)[k];
 }
 
+#define DOT(name, type)                                                                            \
+    static double name(const hone_matrix *x, int64_t from, int64_t end, const double *w)           \
+    {                                                                                              \
+        const type *values = x->values;                                                            \
+        double sum[2] = {0};                                                                       \
+        for (int64_t t = from; t + 1 < end; t += 2) {                                              \
+            sum[0] += (double)values[t] * w[x->column[t]];                                         \
+            sum[1] += (double)values[t + 1] * w[x->column[t + 1]];                                 \
+        }                                                                                          \
+        if ((end - from) % 2)                                                                      \
+            sum[0] += (double)values[end - 1] * w[x->column[end - 1]];                             \
+        return sum[0] + sum[1];                                                                    \
+    }
+DOT(dot_f32, float)
+DOT(dot_f64, double)
+
 static void margins(const hone_sparse *p, int64_t first, int64_t rows, double *z)
 {
     const hone_matrix *x = &p->rows.x;
@@ -79,10 +95,8 @@ static void margins(const hone_sparse *p, int64_t first, int64_t rows, double *z
         for (int64_t k = 0; k < kp; k++)
             to[k] = d->intercept ? p->w[d->numeric * kp + k] : 0;
         if (kp == 1) {
-            double sum = to[0];
-            for (int64_t t = x->row_start[r]; t < end; t++)
-                sum += value_at(x, t) * p->w[x->column[t]];
-            to[0] = sum;
+            to[0] += x->dtype == HONE_F64 ? dot_f64(x, x->row_start[r], end, p->w)
+                                          : dot_f32(x, x->row_start[r], end, p->w);
             continue;
         }
         for (int64_t t = x->row_start[r]; t < end; t++) {
@@ -177,10 +191,7 @@ static hone_status back(void *context, int64_t block, hone_arena *scratch, hone_
         return hone_no_memory(error);
     for (int64_t j = hone_columns_block(c, size, block, p->column_blocks); j < end; j++) {
         if (kp == 1) {
-            double total = 0;
-            for (int64_t t = c->start[j]; t < c->start[j + 1]; t++)
-                total += c->value[t] * p->r[c->row[t]];
-            p->g[j] = total;
+            p->g[j] = hone_column_dot(c, j, p->r);
             continue;
         }
         memset(sum, 0, (size_t)kp * sizeof *sum);
