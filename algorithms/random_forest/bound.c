@@ -22,8 +22,8 @@ static double widest(const hone_shape *shape)
 /* Ranks of the whole table, codes of the training rows, and what making them takes. */
 static double codes_bytes(double all, double n, double d, double threads)
 {
-    return all * d * 12 + n * d * 19 + all * d * 8 + all * 8 * fmin(d, 32) +
-           threads * (all * 40 + 0x1p20) + d * 4096;
+    return all * d * 12 + n * d * 19 + all * d * 8 + all * 8 * fmin(d, 32) + n * 3 * fmin(d, 32) +
+           threads * (all * 48 + 0x1p20) + d * 4096;
 }
 
 /* Working memory of a block that grows and cuts a tree of `leaves`. */

@@ -35,7 +35,7 @@ typedef struct ranks {
 
 /* ---- ranks of the table ---- */
 
-/* Bits that order like the value. */
+/* Bits that order like the value; those of a float are 32. */
 static uint64_t key_of(double v)
 {
     uint64_t bits;
@@ -44,12 +44,12 @@ static uint64_t key_of(double v)
     return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
 }
 
-static double value_of(uint64_t key)
+static uint32_t key_of_float(float v)
 {
-    const uint64_t bits = key >> 63 ? key & ~(UINT64_C(1) << 63) : ~key;
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
+    uint32_t bits;
+    v += 0.0F;
+    memcpy(&bits, &v, sizeof bits);
+    return bits >> 31 ? ~bits : bits | UINT32_C(1) << 31;
 }
 
 typedef struct item {
@@ -57,27 +57,74 @@ typedef struct item {
     uint64_t row;
 } item;
 
-/* Least significant digit first; digits that all items share are skipped. */
-static item *sort_items(item *a, item *b, int64_t n, uint32_t *bucket)
-{
-    for (int shift = 0; shift < 64; shift += DIGIT) {
-        memset(bucket, 0, BUCKETS * sizeof *bucket);
-        for (int64_t i = 0; i < n; i++)
-            bucket[a[i].key >> shift & (BUCKETS - 1)]++;
-        if (n && bucket[a[0].key >> shift & (BUCKETS - 1)] == (uint32_t)n)
-            continue;
-        uint32_t at = 0;
-        for (int k = 0; k < BUCKETS; k++) {
-            const uint32_t size = bucket[k];
-            bucket[k] = at;
-            at += size;
-        }
-        for (int64_t i = 0; i < n; i++)
-            b[bucket[a[i].key >> shift & (BUCKETS - 1)]++] = a[i];
-        item *t = a;
-        a = b, b = t;
+/* Sorts by the digits `key` of `type` from bit `first` on, the least significant first; digits that
+ * all share are skipped. */
+#define RADIX_SORT(name, type, key, first)                                                         \
+    static type *name(type *a, type *b, int64_t n, uint32_t *bucket)                               \
+    {                                                                                              \
+        for (int shift = first; shift < 64; shift += DIGIT) {                                      \
+            memset(bucket, 0, BUCKETS * sizeof *bucket);                                           \
+            for (int64_t i = 0; i < n; i++)                                                        \
+                bucket[a[i] key >> shift & (BUCKETS - 1)]++;                                       \
+            if (n && bucket[a[0] key >> shift & (BUCKETS - 1)] == (uint32_t)n)                     \
+                continue;                                                                          \
+            uint32_t at = 0;                                                                       \
+            for (int k = 0; k < BUCKETS; k++) {                                                    \
+                const uint32_t size = bucket[k];                                                   \
+                bucket[k] = at;                                                                    \
+                at += size;                                                                        \
+            }                                                                                      \
+            for (int64_t i = 0; i < n; i++)                                                        \
+                b[bucket[a[i] key >> shift & (BUCKETS - 1)]++] = a[i];                             \
+            type *t = a;                                                                           \
+            a = b, b = t;                                                                          \
+        }                                                                                          \
+        return a;                                                                                  \
     }
-    return a;
+
+RADIX_SORT(sort_items, item, .key, 0)
+RADIX_SORT(sort_words, uint64_t, , 32)
+
+/* The rows that miss no value, by value. Gives their number, or -1: no memory. */
+static int64_t order_doubles(const double *v, int64_t n, uint32_t *order, hone_arena *scratch)
+{
+    item *a = HONE_RAW(scratch, item, n, 1), *b = HONE_RAW(scratch, item, n, 1);
+    uint32_t *bucket = HONE_RAW(scratch, uint32_t, BUCKETS, 1);
+    if (!a || !b || !bucket)
+        return -1;
+    int64_t present = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (!isnan(v[i]))
+            a[present++] = (item){key_of(v[i]), (uint64_t)i};
+    a = sort_items(a, b, present, bucket);
+    for (int64_t i = 0; i < present; i++)
+        order[i] = (uint32_t)a[i].row;
+    return present;
+}
+
+/* The same for values that are floats: key and row share a word. */
+static int64_t order_floats(const double *v, int64_t n, uint32_t *order, hone_arena *scratch)
+{
+    uint64_t *a = HONE_RAW(scratch, uint64_t, n, 1), *b = HONE_RAW(scratch, uint64_t, n, 1);
+    uint32_t *bucket = HONE_RAW(scratch, uint32_t, BUCKETS, 1);
+    if (!a || !b || !bucket)
+        return -1;
+    int64_t present = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (!isnan(v[i]))
+            a[present++] = (uint64_t)key_of_float((float)v[i]) << 32 | (uint64_t)i;
+    a = sort_words(a, b, present, bucket);
+    for (int64_t i = 0; i < present; i++)
+        order[i] = (uint32_t)a[i];
+    return present;
+}
+
+static bool all_floats(const double *v, int64_t n)
+{
+    bool other = false;
+    for (int64_t i = 0; i < n; i++)
+        other |= (double)(float)v[i] != v[i] && !isnan(v[i]);
+    return !other;
 }
 
 /* A group of columns, copied out of the rows so that each can be sorted. */
@@ -126,27 +173,26 @@ static hone_status rank_column(void *context, int64_t b, hone_arena *scratch, ho
         rank_levels(v, n, c->levels, rank);
         return HONE_OK;
     }
-    item *items = HONE_RAW(scratch, item, n, 1), *spare = HONE_RAW(scratch, item, n, 1);
-    uint32_t *bucket = HONE_RAW(scratch, uint32_t, BUCKETS, 1);
-    if (!items || !spare || !bucket)
+    uint32_t *order = HONE_RAW(scratch, uint32_t, n, 1);
+    double *value = HONE_RAW(scratch, double, n, 1);
+    if (!order || !value)
         return hone_no_memory(error);
-    int64_t present = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (isnan(v[i]))
-            rank[i] = RANK_MISSING;
-        else
-            items[present++] = (item){key_of(v[i]), (uint64_t)i};
-    items = sort_items(items, spare, present, bucket);
+    const int64_t present = (all_floats(v, n) ? order_floats : order_doubles)(v, n, order, scratch);
+    if (present < 0)
+        return hone_no_memory(error);
+    memset(rank, 0xff, (size_t)n * sizeof *rank); /* RANK_MISSING */
     for (int64_t i = 0; i < present; i++) {
-        c->count += i == 0 || items[i].key != items[i - 1].key;
-        rank[items[i].row] = (uint32_t)(c->count - 1);
+        const double x = v[order[i]] + 0.0;
+        if (!c->count || x != value[c->count - 1])
+            value[c->count++] = x;
+        rank[order[i]] = (uint32_t)(c->count - 1);
     }
-    double *value = HONE_RAW(r->job->keep, double, c->count + 1, 1);
-    if (!value)
+    double *kept = HONE_RAW(r->job->keep, double, c->count + 1, 1);
+    if (!kept)
         return hone_no_memory(error);
-    for (int64_t i = 0; i < present; i++)
-        value[rank[items[i].row]] = value_of(items[i].key);
-    c->value = value;
+    if (c->count)
+        memcpy(kept, value, (size_t)c->count * sizeof *kept);
+    c->value = kept;
     return HONE_OK;
 }
 
@@ -188,6 +234,10 @@ typedef struct packing {
     recoding *how;
     uint8_t *coarse;
     uint16_t *fine;
+    /* a group of columns on its way into the rows */
+    int64_t first, columns;
+    uint16_t *code; /* columns x rows */
+    uint8_t *bin;
 } packing;
 
 /* Present ranks become 0, 1, ...; above CODES of them, equal shares of them become one code. */
@@ -204,11 +254,11 @@ static hone_status number_codes(const packing *p, int64_t j, uint32_t *rows, int
     how->rows = HONE_NEW(p->job->scratch, uint32_t, f->codes + 1, 1);
     if (!low || !high || !how->rows)
         return hone_no_memory(error);
-    int64_t seen = 0, last = -1;
+    int64_t seen = 0, c = 0, last = -1; /* c: seen x codes / present */
     for (int64_t k = 0; k < from->count; k++) {
         if (!rows[k])
             continue;
-        const int64_t c = present > CODES ? seen * CODES / present : seen;
+        c += seen * f->codes >= (c + 1) * present;
         seen++;
         if (c != last)
             low[c] = from->value[k];
@@ -237,11 +287,12 @@ static hone_status number_bins(const packing *p, int64_t j, int64_t present_rows
     how->bin = HONE_NEW(p->job->keep, uint8_t, f->codes, 1);
     if (!how->bin)
         return hone_no_memory(error);
-    int64_t before = 0, last = -1;
+    int64_t before = 0, share = 0, last = -1; /* share: middle x bins / (2 x rows) */
     f->bins = 0;
     for (int32_t c = 0; c < f->codes; c++) {
         const int64_t middle = 2 * before + how->rows[c];
-        const int64_t share = middle * p->max_bins / (2 * present_rows);
+        while (middle * p->max_bins >= (share + 1) * 2 * present_rows)
+            share++;
         f->bins += share != last;
         last = share;
         how->bin[c] = (uint8_t)(f->bins - 1);
@@ -282,20 +333,24 @@ static hone_status recode(void *context, int64_t j, hone_arena *scratch, hone_er
     return HONE_OK;
 }
 
-static void pack_column(const packing *p, int64_t j, int64_t first, int64_t end)
+/* The codes of a column, one after the other: its tables stay in near memory. */
+static hone_status code_column(void *context, int64_t b, hone_arena *scratch, hone_error *error)
 {
-    const panel *o = p->out;
-    const feature_codes *f = &o->feature[j];
+    (void)scratch, (void)error;
+    const packing *p = context;
+    const int64_t n = p->out->rows, j = p->first + b;
     const uint32_t *rank = p->ranks->column[j].rank;
     const recoding *how = &p->how[j];
-    for (int64_t i = first; i < end; i++) {
+    const uint8_t missing = (uint8_t)p->out->feature[j].bins;
+    uint16_t *code = p->code + b * n;
+    uint8_t *bin = p->bin + b * n;
+    for (int64_t i = 0; i < n; i++) {
         const uint32_t k = rank[hone_row_id(&p->job->x, i)];
         const uint16_t c = k == RANK_MISSING ? CODE_MISSING : how->code[k];
-        const int32_t coarse = c == CODE_MISSING ? f->bins : how->bin ? how->bin[c] : c;
-        p->coarse[i * o->coarse_stride + j] = (uint8_t)coarse;
-        if (f->fine >= 0)
-            p->fine[i * o->fine_stride + f->fine] = c;
+        code[i] = c;
+        bin[i] = c == CODE_MISSING ? missing : how->bin ? how->bin[c] : (uint8_t)c;
     }
+    return HONE_OK;
 }
 
 static hone_status pack_rows(void *context, int64_t b, hone_arena *scratch, hone_error *error)
@@ -306,8 +361,31 @@ static hone_status pack_rows(void *context, int64_t b, hone_arena *scratch, hone
     const int64_t first = b * PACK, end = first + PACK < o->rows ? first + PACK : o->rows;
     for (int64_t at = first, next; at < end; at = next) {
         next = at + NEAR < end ? at + NEAR : end;
-        for (int64_t j = 0; j < o->features; j++)
-            pack_column(p, j, at, next);
+        for (int64_t k = 0; k < p->columns; k++) {
+            const uint8_t *bin = p->bin + k * o->rows;
+            const uint16_t *code = p->code + k * o->rows;
+            const int32_t fine = o->feature[p->first + k].fine;
+            for (int64_t i = at; i < next; i++)
+                p->coarse[i * o->coarse_stride + p->first + k] = bin[i];
+            for (int64_t i = at; i < next && fine >= 0; i++)
+                p->fine[i * o->fine_stride + fine] = code[i];
+        }
+    }
+    return HONE_OK;
+}
+
+static hone_status pack_panel(packing *p, hone_error *error)
+{
+    const hone_fit_job *job = p->job;
+    const int64_t n = p->out->rows, d = p->out->features, most = d < COLUMNS ? d : COLUMNS;
+    p->code = HONE_RAW(job->scratch, uint16_t, n, most);
+    p->bin = HONE_RAW(job->scratch, uint8_t, n, most);
+    if (!p->code || !p->bin)
+        return hone_no_memory(error);
+    for (; p->first < d; p->first += COLUMNS) {
+        p->columns = d - p->first < COLUMNS ? d - p->first : COLUMNS;
+        HONE_TRY(hone_for_blocks(job->run, p->columns, code_column, p, error));
+        HONE_TRY(hone_for_blocks(job->run, (n + PACK - 1) / PACK, pack_rows, p, error));
     }
     return HONE_OK;
 }
@@ -339,7 +417,7 @@ static hone_status build_panel(const hone_fit_job *job, const int64_t key[HONE_K
     if (!p.coarse || !p.fine)
         return hone_no_memory(error);
     out->coarse = p.coarse, out->fine = p.fine;
-    return hone_for_blocks(job->run, (n + PACK - 1) / PACK, pack_rows, &p, error);
+    return pack_panel(&p, error);
 }
 
 static const hone_recipe PANEL = {"forest.panel/1", HONE_OF_ROWS, sizeof(panel), build_panel};

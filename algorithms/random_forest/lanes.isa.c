@@ -187,21 +187,30 @@ ALWAYS void fill_bins(lanes *s, const bool rows, const bool pack, const int widt
         memset(s->pairs, 0, (size_t)(s->bins * width * 2) * sizeof(double));
     if (rows)
         memset(s->c, 0, (size_t)(s->bins * width) * sizeof(double));
-    for (int64_t i = 0; i < s->m; i++) {
-        const int64_t r = s->row[i] * s->coarse_stride;
-        const pair cell = *(const pair *)(s->cell + 2 * i);
+    /* copies: a write to a bin could be to *s */
+    const uint8_t *const first = s->coarse[0];
+    const uint32_t *const row = s->row;
+    const double *const from = s->cell;
+    const int64_t m = s->m, stride = s->coarse_stride;
+    uint64_t *const packed = s->packed;
+    double *const pairs = s->pairs, *const counts = s->c;
+    int64_t column[LANES];
+    for (int l = 0; l < width; l++)
+        column[l] = s->coarse[l] - first;
+    for (int64_t i = 0; i < m; i++) {
+        const uint8_t *code = first + row[i] * stride;
+        const pair cell = *(const pair *)(from + 2 * i);
         const uint64_t both =
             pack ? (uint64_t)(int64_t)cell[0] << 32 | (uint32_t)(int64_t)cell[1] : 0;
-        __builtin_prefetch(s->coarse[0] +
-                           s->row[i + AHEAD < s->m ? i + AHEAD : i] * s->coarse_stride);
+        __builtin_prefetch(first + row[i + AHEAD < m ? i + AHEAD : i] * stride);
         for (int l = 0; l < width; l++) {
-            const int64_t k = s->coarse[l][r] * width + l;
+            const int64_t k = code[column[l]] * width + l;
             if (pack)
-                s->packed[k] += both;
+                packed[k] += both;
             else
-                *(pair *)(s->pairs + 2 * k) += cell;
+                *(pair *)(pairs + 2 * k) += cell;
             if (rows)
-                s->c[k] += 1;
+                counts[k] += 1;
         }
     }
 }
@@ -346,33 +355,41 @@ void HONE_KERNEL(forest_lanes_counted)(lanes *s)
 ALWAYS int64_t part(parting *p, const bool fine, const bool set, const bool edges,
                     const bool labels)
 {
+    /* copies: a write to a row could be to *p */
+    uint32_t *const row = p->row, *const spare_row = p->spare_row, *const edge = p->edge;
+    double *const cell = p->cell, *const spare_cell = p->spare_cell;
+    int32_t *const label = p->label, *const spare_label = p->spare_label;
+    const uint8_t *const coarse = p->coarse, *const to_left = p->left;
+    const uint16_t *const exact = p->fine;
+    const int64_t m = p->m, stride = p->stride;
+    const uint32_t cut = p->cut, also = p->also, above = p->above;
     int64_t left = 0, near = 0;
-    for (int64_t i = 0; i < p->m; i++) {
-        const uint32_t r = p->row[i];
-        const int64_t ahead = p->row[i + AHEAD < p->m ? i + AHEAD : i] * p->stride;
-        __builtin_prefetch(fine ? (const void *)(p->fine + ahead) : p->coarse + ahead);
-        const uint32_t code = fine ? p->fine[r * p->stride] : p->coarse[r * p->stride];
-        const int64_t goes = set ? p->left[code] : (code <= p->cut) | (code == p->also);
+    for (int64_t i = 0; i < m; i++) {
+        const uint32_t r = row[i];
+        const int64_t ahead = row[i + AHEAD < m ? i + AHEAD : i] * stride;
+        __builtin_prefetch(fine ? (const void *)(exact + ahead) : coarse + ahead);
+        const uint32_t code = fine ? exact[r * stride] : coarse[r * stride];
+        const int64_t goes = set ? to_left[code] : (code <= cut) | (code == also);
         const int64_t right = i - left;
-        const pair cell = *(const pair *)(p->cell + 2 * i);
-        p->row[left] = r, p->spare_row[right] = r;
+        const pair both = *(const pair *)(cell + 2 * i);
+        row[left] = r, spare_row[right] = r;
         if (edges) {
-            p->edge[near] = r;
-            near += (code == p->cut) | (code == p->above);
+            edge[near] = r;
+            near += (code == cut) | (code == above);
         }
-        *(pair *)(p->cell + 2 * left) = cell, *(pair *)(p->spare_cell + 2 * right) = cell;
+        *(pair *)(cell + 2 * left) = both, *(pair *)(spare_cell + 2 * right) = both;
         if (labels) {
-            const int32_t k = p->label[i];
-            p->label[left] = k, p->spare_label[right] = k;
+            const int32_t k = label[i];
+            label[left] = k, spare_label[right] = k;
         }
         left += goes;
     }
     p->edges = near;
-    const size_t right = (size_t)(p->m - left);
-    memcpy(p->row + left, p->spare_row, right * sizeof *p->row);
-    memcpy(p->cell + 2 * left, p->spare_cell, 2 * right * sizeof *p->cell);
+    const size_t right = (size_t)(m - left);
+    memcpy(row + left, spare_row, right * sizeof *row);
+    memcpy(cell + 2 * left, spare_cell, 2 * right * sizeof *cell);
     if (labels)
-        memcpy(p->label + left, p->spare_label, right * sizeof *p->label);
+        memcpy(label + left, spare_label, right * sizeof *label);
     return left;
 }
 
