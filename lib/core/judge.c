@@ -10,9 +10,9 @@
 #include "toolbox/random.h"
 
 enum {
-    GRACE = 50000000,       /* nanoseconds that predictions may go on after the deadline */
-    PACE = 20000000,        /* nanoseconds that a block of predictions should take */
-    FIRST_BLOCK = 16,       /* rows, when a deadline is set */
+    GRACE = 30000000,       /* nanoseconds that predictions may go on after the deadline */
+    PACE = 10000000,        /* nanoseconds that a block of predictions should take */
+    FIRST_BLOCK = 1,        /* rows, when a deadline is set: one may take long */
     WORK_BLOCK = 256,       /* rows, when only a work limit is: a fixed cut */
     WORK_GRACE = 4,         /* predictions may go on by a quarter of the work limit */
     ORDER_KEY = 0x6f726472, /* of the seeded order */

@@ -220,7 +220,7 @@ static hone_status build(hone_shared *s, entry *e, const request *q, hone_error 
     inner.account = &e->account, inner.charged = 0, inner.pins = 0;
     hone_fit_job job = narrowed(s, q);
     hone_run run = *job.run;
-    run.account = &e->account;
+    run.account = &e->account, run.whole = true;
     job.run = &run, job.shared = &inner, inner.job.run = &run;
     job.keep = e->arena = hone_arena_open(&e->account);
     job.scratch = hone_arena_open(&e->account);

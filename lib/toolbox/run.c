@@ -246,6 +246,15 @@ static void note(outcome *o, int64_t block, hone_status status, const hone_error
     atomic_store(&o->failed, true);
 }
 
+/* A work limit lets what is begun whole end whole: a hit in the cache counts all of its operations,
+ * and where predictions stop must not tell the two apart. */
+static bool ends(const hone_run *run)
+{
+    const hone_stop stop = hone_stopping(run);
+    return stop == HONE_ABANDON ||
+           (stop == HONE_FINISH && run->whole && run->deadline && hone_clock() > run->deadline);
+}
+
 static void work(const hone_run *run, outcome *o, int64_t blocks, hone_block body, void *context,
                  bool caller)
 {
@@ -253,7 +262,7 @@ static void work(const hone_run *run, outcome *o, int64_t blocks, hone_block bod
     hone_arena *own = caller ? run->block_scratch : NULL;
     hone_arena *scratch = own ? own : hone_arena_open(run->account);
     for (;;) {
-        if (atomic_load(&o->failed) || hone_stopping(run) == HONE_ABANDON)
+        if (atomic_load(&o->failed) || ends(run))
             break;
         const int64_t b = atomic_fetch_add(&o->next, 1);
         if (b >= blocks)
@@ -287,7 +296,9 @@ hone_status hone_for_blocks(const hone_run *run, int64_t blocks, hone_block body
             *error = o.error;
         return o.status;
     }
-    if (hone_stopping(run) == HONE_ABANDON)
-        return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");
+    if (ends(run))
+        return hone_fail(error, HONE_STOPPED, "run",
+                         hone_stopping(run) == HONE_ABANDON ? "the caller asked to stop"
+                                                            : "the deadline has passed");
     return HONE_OK;
 }
