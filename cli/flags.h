@@ -32,6 +32,7 @@ typedef struct flags {
     const char *config, *configs, *seed, *split_seed, *threads, *validation, *valid_data, *budget,
         *deadline;
     const char *memory, *work_limit, *cutoff, *model_dir, *model, *output, *columns, *models, *n;
+    const char *first_index;
     const char *search, *trials, *min_budget, *eta, *time, *journal, *incumbent, *keep, *pilot;
     bool race, warm_start, no_refit, strict, quiet, verbose, json, proba, hash;
     const char *setting[MOST_SETTINGS]; /* KEY=VALUE */

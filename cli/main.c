@@ -85,6 +85,14 @@ static hone_status one_character(const char *flag, const char *text, char *out, 
     return HONE_OK;
 }
 
+static hone_status first_index_of(const char *text, int *zero_based, hone_error *error)
+{
+    *zero_based = !text ? 0 : !strcmp(text, "0") ? 1 : !strcmp(text, "1") ? 2 : -1;
+    return *zero_based >= 0 ? HONE_OK
+                            : hone_fail(error, HONE_BAD_ARGUMENT, "--first-index",
+                                        "must be 0 or 1, got %s", text);
+}
+
 static bool ends_with(const char *file, const char *ending)
 {
     const size_t n = strlen(file), m = strlen(ending);
@@ -113,6 +121,9 @@ hone_status read_table(const flags *f, const char *file, bool target, int64_t co
         return hone_fail(error, HONE_BAD_ARGUMENT, "--data", "is needed");
     if (f->columns && !whole_of("--columns", f->columns, &columns))
         return hone_fail(error, HONE_BAD_ARGUMENT, "--columns", "is not valid");
+    int64_t memory = 0;
+    if (!bytes_of("--memory", f->memory, &memory))
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--memory", "is not valid");
     hone_read_options options = {.size = sizeof options,
                                  .target = f->target,
                                  .labels = f->labels,
@@ -122,6 +133,7 @@ hone_status read_table(const flags *f, const char *file, bool target, int64_t co
                                  .na = f->na,
                                  .no_header = f->no_header,
                                  .features = columns,
+                                 .max_bytes = memory,
                                  .poll = f->quiet || !isatty(2) ? was_interrupted : reading};
     options.dataset = (hone_dataset_options){.size = sizeof options.dataset,
                                              .valid = valid,
@@ -129,6 +141,7 @@ hone_status read_table(const flags *f, const char *file, bool target, int64_t co
                                              .context = (void *)(uintptr_t)f};
     HONE_TRY(one_character("--delimiter", f->delimiter, &options.delimiter, error));
     HONE_TRY(one_character("--decimal", f->decimal, &options.decimal, error));
+    HONE_TRY(first_index_of(f->first_index, &options.zero_based, error));
     HONE_TRY(format_of(f->format, &options.format, error));
     HONE_TRY(task_of(f->task, &options.dataset.task, error));
     if (target)

@@ -129,7 +129,9 @@ HONE_API hone_status hone_model_evaluate(const hone_model *model, const hone_dat
                                          const hone_predict_options *options, double *values,
                                          hone_error *error);
 
-/** A named thing that the model can tell: "coef", "feature_importances", "leaf", "oob_score".
+/** A named thing that the model can tell: "coef", "feature_importances", "leaf", "oob_score"; of
+ * every model "prepared": rows as its module sees them (dense; imputed, encoded, scaled), with the
+ * columns that hone_model_describe names.
  *
  * @param dataset  rows, for outputs that need them; NULL otherwise
  * @param values   receives rows x cols doubles, freed with hone_text_free((char *)values)

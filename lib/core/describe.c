@@ -216,11 +216,11 @@ static hone_status write_all(writer *w, hone_arena *arena, hone_error *error)
     hone_text_add(w->text, "]");
     write_state(w);
     hone_text_add(w->text, ",\"outputs\":{");
-    const hone_output *const outputs = m->fitted->algorithm->outputs;
-    for (const hone_output *o = outputs; o && o->name; o++) {
-        hone_text_add(w->text, o == outputs ? "" : ",");
+    for (const hone_output *o = m->fitted->algorithm->outputs; o && o->name; o++) {
         HONE_TRY(write_output(w, o, error));
+        hone_text_add(w->text, ",");
     }
+    HONE_TRY(write_output(w, &hone_prepared_output, error));
     hone_text_add(w->text, "}}");
     return HONE_OK;
 }

@@ -1,11 +1,13 @@
 /* What a training tells its caller while it runs: log lines, progress with an estimate of what is
  * left, poll, adjusted values. Lines carry no times, so that equal calls log equal lines. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "core/training.h"
+#include "toolbox/rows.h"
 
 enum { TELL_NANOSECONDS = 20000000, LINE = 512 };
 
@@ -122,13 +124,30 @@ static void announce_keys(const hone_training *t)
     hone_text_drop(&text);
 }
 
+/* Whether column `j` has no value in the rows that train a fold. */
+static bool is_empty(const hone_dataset *d, const hone_rows *train, int64_t j)
+{
+    if (d->column[j].missing < train->count || d->table.layout == HONE_CSR)
+        return false;
+    hone_matrix x = d->table;
+    x.row = train->row;
+    for (int64_t i = 0; i < train->count; i++)
+        if (!isnan(hone_element(&x, i, j)))
+            return false;
+    return true;
+}
+
 static void warn_of_empty_columns(const hone_training *t)
 {
     const hone_dataset *d = t->dataset;
     for (int64_t j = 0; d->column && j < d->table.cols; j++)
-        if (d->column[j].missing == d->table.rows)
-            hone_training_log(t, HONE_WARNING, "column \"%s\" has no value and tells nothing",
-                              d->column[j].name);
+        for (int32_t f = 0; f < t->folds; f++)
+            if (is_empty(d, &t->split[f].train, j)) {
+                hone_training_log(t, HONE_WARNING,
+                                  "column \"%s\" has no value in the rows that train",
+                                  d->column[j].name);
+                break;
+            }
 }
 
 void hone_training_announce(const hone_training *t)

@@ -46,6 +46,9 @@ hone_status hone_model_transform(const hone_model *model, const hone_matrix *tab
                                  const hone_run *run, hone_arena *arena, hone_matrix *out,
                                  hone_error *error);
 
+/* The output "prepared" that every model has: what hone_model_transform gives, in full. */
+extern const hone_output hone_prepared_output;
+
 /* Scores of a raw table in the model's schema, target scaling undone. Rows are taken in chunks, so
  * that memory is bounded whatever the number of rows. */
 hone_status hone_model_scores(const hone_model *model, const hone_matrix *table,

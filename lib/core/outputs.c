@@ -1,10 +1,11 @@
-/* What a fitted model can tell besides predictions: the outputs of its module, and every member of
- * its state by name. */
+/* What a fitted model can tell besides predictions: the outputs of its module, every member of its
+ * state by name, and rows as the module sees them. */
 #include <string.h>
 
 #include "base/text.h"
 #include "core/model.h"
 #include "core/state.h"
+#include "toolbox/rows.h"
 
 typedef struct asked {
     const hone_model *model;
@@ -172,18 +173,50 @@ static hone_status tell_output(asked *q, double **values, int64_t *rows, int64_t
     return status;
 }
 
+static hone_status prepared(const hone_output_job *job, double *out, hone_error *error)
+{
+    const int64_t d = job->shape.features;
+    if (job->x.cols != d)
+        return hone_fail(error, HONE_UNSUPPORTED, "output",
+                         "the constant model looks at no column: there is nothing to prepare");
+    double *buffer = HONE_RAW(job->scratch, double, d, 1);
+    if (!buffer)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < job->x.rows; i++)
+        memcpy(out + i * d, hone_row_f64(&job->x, i, buffer), (size_t)d * sizeof *out);
+    return HONE_OK;
+}
+
+const hone_output hone_prepared_output = {
+    .name = "prepared",
+    .help = "Rows as the module sees them: imputed, encoded, scaled.",
+    .rows = {HONE_PLAIN, 0, 0},
+    .cols = HONE_D,
+    .needs_x = true,
+    .compute = prepared,
+};
+
 static hone_status unknown(const hone_algorithm *a, const char *name, hone_error *error)
 {
     hone_text list = {0};
     for (const hone_output *o = a->outputs; o && o->name; o++)
-        hone_text_format(&list, "%s%s", list.length ? ", " : "", o->name);
+        hone_text_format(&list, "%s, ", o->name);
+    hone_text_add(&list, hone_prepared_output.name);
     for (const hone_field *f = a->state; f->name; f++)
-        hone_text_format(&list, "%s%s", list.length ? ", " : "", f->name);
+        hone_text_format(&list, ", %s", f->name);
     const hone_status status =
         hone_fail(error, HONE_BAD_ARGUMENT, "output", "%s has no '%.40s'; it has: %.250s", a->name,
-                  name, list.length ? list.bytes : "nothing");
+                  name, list.failed ? "" : list.bytes);
     hone_text_drop(&list);
     return status;
+}
+
+static const hone_output *find_output(const hone_algorithm *a, const char *name)
+{
+    for (const hone_output *o = a->outputs; o && o->name; o++)
+        if (!strcmp(o->name, name))
+            return o;
+    return strcmp(hone_prepared_output.name, name) ? NULL : &hone_prepared_output;
 }
 
 hone_status hone_model_output(const hone_model *m, const char *name, const hone_dataset *dataset,
@@ -193,9 +226,8 @@ hone_status hone_model_output(const hone_model *m, const char *name, const hone_
     if (!m || !name || !values || !rows || !cols)
         return hone_fail(error, HONE_BAD_ARGUMENT, "output", "an argument is NULL");
     const hone_algorithm *a = m->fitted->algorithm;
-    for (const hone_output *o = a->outputs; o && o->name; o++) {
-        if (strcmp(o->name, name) != 0)
-            continue;
+    const hone_output *o = find_output(a, name);
+    if (o) {
         hone_predict_call call;
         const hone_run *run = hone_predict_run(&call, options, dataset ? dataset->table.rows : 0);
         asked q = {m, o, o->needs_x || o->needs_training || by_row(o) ? dataset : NULL, run, 0, 0};

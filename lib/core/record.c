@@ -32,6 +32,8 @@ static void write_schema(hone_text *t, const hone_schema *s)
 {
     hone_text_format(t, "{\"columns\":%lld,\"sparse\":%s,\"named\":%s", (long long)s->cols,
                      s->sparse ? "true" : "false", s->named ? "true" : "false");
+    if (s->base)
+        hone_text_format(t, ",\"first_index\":%d", s->base == HONE_FROM_ONE);
     if (!s->column) {
         hone_text_add(t, "}");
         return;

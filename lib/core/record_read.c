@@ -162,6 +162,17 @@ static hone_status read_values(const reader *r, const cJSON *from, const char *m
 
 /* ---- the schema ---- */
 
+static bool read_base(const cJSON *first, hone_base *base)
+{
+    int64_t index;
+    if (!first)
+        return true;
+    if (!hone_json_integer(first, &index) || index < 0 || index > 1)
+        return false;
+    *base = index ? HONE_FROM_ONE : HONE_FROM_ZERO;
+    return true;
+}
+
 static hone_status read_names(const reader *r, const cJSON *names, hone_column_info *column)
 {
     const cJSON *name;
@@ -206,6 +217,8 @@ static hone_status read_schema(const reader *r)
         return wrong(r, "record.schema", "needs columns, sparse and named");
     s->sparse = cJSON_IsTrue(sparse);
     s->named = cJSON_IsTrue(named);
+    if (!read_base(hone_json_get(from, "first_index"), &s->base))
+        return wrong(r, "record.schema", "the first index must be 0 or 1");
     if (!names)
         return s->named || categorical ? wrong(r, "record.schema", "names are missing") : HONE_OK;
     int64_t count = 0;

@@ -10,7 +10,7 @@
 hone_schema hone_dataset_schema(const hone_dataset *dataset)
 {
     return (hone_schema){dataset->table.cols, dataset->column, dataset->named,
-                         dataset->table.layout == HONE_CSR};
+                         dataset->table.layout == HONE_CSR, dataset->indices.base};
 }
 
 /* ---- which column is which ---- */
@@ -67,7 +67,8 @@ static hone_status match_columns(const hone_dataset *d, const hone_schema *schem
     *from = NULL;
     if (d->named && schema->named)
         return same_names(d, schema) ? HONE_OK : match_names(d, schema, arena, from, error);
-    if (d->table.cols != schema->cols)
+    const bool narrow = d->indices.open_width && d->table.cols < schema->cols;
+    if (d->table.cols != schema->cols && !narrow)
         return hone_fail(error, HONE_BAD_DATA, "data.x", "%lld columns, but %lld are expected",
                          (long long)d->table.cols, (long long)schema->cols);
     return HONE_OK;
@@ -137,6 +138,31 @@ static hone_status reorder_sparse(const hone_matrix *x, const int64_t *from, int
     return HONE_OK;
 }
 
+/* A file without an index 0 seems to begin at 1; that of the schema may tell better. */
+static hone_status match_base(const hone_dataset *d, const hone_schema *schema, hone_arena *arena,
+                              hone_matrix *table, hone_error *error)
+{
+    const hone_indices *have = &d->indices;
+    if (!have->base || !schema->base || have->base == schema->base || have->base_given)
+        return HONE_OK;
+    if (have->base == HONE_FROM_ZERO)
+        return hone_fail(error, HONE_BAD_DATA, "data.x",
+                         "an index is 0, but the indices of the training data begin at 1");
+    const int64_t entries = table->row_start[table->rows];
+    int32_t *column = HONE_RAW(arena, int32_t, entries, 1);
+    if (!column)
+        return hone_no_memory(error);
+    for (int64_t k = 0; k < entries; k++) {
+        column[k] = table->column[k] + 1;
+        if (column[k] >= table->cols)
+            return hone_fail(error, HONE_BAD_DATA, "data.x",
+                             "index %d, but the training data have indices from 0 to %lld",
+                             (int)column[k], (long long)table->cols - 1);
+    }
+    table->column = column;
+    return HONE_OK;
+}
+
 static hone_status align_sparse(const hone_dataset *d, const hone_schema *schema,
                                 const int64_t *from, hone_arena *arena, hone_matrix *table,
                                 hone_error *error)
@@ -148,7 +174,8 @@ static hone_status align_sparse(const hone_dataset *d, const hone_schema *schema
     if (from)
         return reorder_sparse(&d->table, from, schema->cols, arena, table, error);
     *table = d->table;
-    return HONE_OK;
+    table->cols = table->stored_cols = schema->cols;
+    return match_base(d, schema, arena, table, error);
 }
 
 /* ---- dense ---- */

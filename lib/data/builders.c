@@ -251,17 +251,35 @@ static hone_status take_sparse(hone_draft *draft, const sparse *s, hone_error *e
     return take_columns(draft, s, error);
 }
 
+static hone_status make_sparse(const sparse *s, int64_t rows, int64_t cols,
+                               const hone_indices *indices, hone_vector y,
+                               const hone_dataset_options *options, hone_dataset **dataset,
+                               hone_error *error)
+{
+    *dataset = NULL;
+    hone_draft draft;
+    hone_status status = hone_draft_open(&draft, rows, cols, false, NULL, options, error);
+    if (!status) {
+        draft.dataset->indices = *indices;
+        status = take_sparse(&draft, s, error);
+    }
+    return hone_draft_close(&draft, status, y, dataset, error);
+}
+
 hone_status hone_dataset_csr(const void *values, hone_dtype dtype, const void *row_start,
                              hone_dtype row_start_dtype, const void *column,
                              hone_dtype column_dtype, int64_t rows, int64_t cols, hone_vector y,
                              const hone_dataset_options *options, hone_dataset **dataset,
                              hone_error *error)
 {
-    *dataset = NULL;
     const sparse s = {values, row_start, column, dtype, row_start_dtype, column_dtype};
-    hone_draft draft;
-    hone_status status = hone_draft_open(&draft, rows, cols, false, NULL, options, error);
-    if (!status)
-        status = take_sparse(&draft, &s, error);
-    return hone_draft_close(&draft, status, y, dataset, error);
+    return make_sparse(&s, rows, cols, &(hone_indices){0}, y, options, dataset, error);
+}
+
+hone_status hone_dataset_indexed(const hone_matrix *x, const hone_indices *indices, hone_vector y,
+                                 const hone_dataset_options *options, hone_dataset **dataset,
+                                 hone_error *error)
+{
+    const sparse s = {x->values, x->row_start, x->column, x->dtype, HONE_I64, HONE_I32};
+    return make_sparse(&s, x->rows, x->cols, indices, y, options, dataset, error);
 }

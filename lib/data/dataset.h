@@ -28,6 +28,16 @@ typedef struct hone_column_info {
     int64_t missing;    /* cells */
 } hone_column_info;
 
+/* Where the column indices of a text file begin; 0: the rows come from elsewhere. */
+typedef enum hone_base { HONE_FROM_ZERO = 1, HONE_FROM_ONE } hone_base;
+
+/* What a text file of sparse rows leaves open. */
+typedef struct hone_indices {
+    hone_base base;
+    bool base_given; /* by the caller; otherwise it is what the indices look like */
+    bool open_width; /* nobody said how many columns there are: more may be there */
+} hone_indices;
+
 struct hone_dataset {
     _Atomic int64_t references;
     hone_arena *memory;           /* everything that is not borrowed */
@@ -38,7 +48,8 @@ struct hone_dataset {
     bool named;                     /* names were given: predict matches by name */
     bool missing;                   /* any cell */
     bool categories;                /* any categorical column */
-    hone_task task;                 /* 0: no target */
+    hone_indices indices;
+    hone_task task; /* 0: no target */
     const char *target_name;
     hone_values classes;  /* classification */
     const int32_t *label; /* rows */
@@ -54,14 +65,20 @@ struct hone_dataset {
     _Atomic(char *) made_names; /* of a dataset without `column`, when somebody asked */
 };
 
+/* hone_dataset_csr of `x`, whose rows come from a text file. */
+hone_status hone_dataset_indexed(const hone_matrix *x, const hone_indices *indices, hone_vector y,
+                                 const hone_dataset_options *options, hone_dataset **dataset,
+                                 hone_error *error);
+
 /* Name of column j into `buffer` when the dataset stores none. */
 const char *hone_column_name(const hone_dataset *dataset, int64_t j, char buffer[32]);
 
 /* The rows of `dataset` as a table with the columns, order and codes of another schema (the
  * training data of a model, or of a dataset whose validation rows these are): matched by name when
  * both have names, else by position. A level that the schema does not know becomes code L (one
- * above the last); missing stays NaN. Borrows the dataset's memory when nothing changes, else
- * writes into `arena`.
+ * above the last); missing stays NaN. Rows of a text file may lack the last columns, and begin
+ * their indices where those of the schema do. Borrows the dataset's memory when nothing changes,
+ * else writes into `arena`.
  *
  * @return HONE_BAD_DATA path data.<column>: missing column, number expected, wrong number of
  * columns
@@ -71,6 +88,7 @@ typedef struct hone_schema {
     const hone_column_info *column; /* cols, or NULL: all numeric, unnamed (wide sparse data) */
     bool named;
     bool sparse;
+    hone_base base;
 } hone_schema;
 hone_schema hone_dataset_schema(const hone_dataset *dataset);
 hone_status hone_dataset_align(const hone_dataset *dataset, const hone_schema *schema,

@@ -148,11 +148,22 @@ static hone_status read_roles(const hone_reading *r, layout *l, int64_t cols, bo
     return HONE_OK;
 }
 
+/* What the dataset copies: it outlives the call, and counts against the cap of the call. */
+static hone_status charge(hone_reading *r, int64_t cells, size_t size, hone_error *error)
+{
+    int64_t bytes;
+    return __builtin_mul_overflow(cells, (int64_t)size, &bytes) ||
+                   !hone_account_take(&r->account, bytes)
+               ? hone_no_memory(error)
+               : HONE_OK;
+}
+
 /* Columns that do not lie side by side, copied so that they do. */
-static hone_status gather(const hone_array *x, const layout *l, hone_arena *memory, hone_array *out,
-                          hone_error *error)
+static hone_status gather(hone_reading *r, const hone_array *x, const layout *l, hone_arena *memory,
+                          hone_array *out, hone_error *error)
 {
     const size_t size = hone_element_size(x->dtype);
+    HONE_TRY(charge(r, x->rows * l->kept, size, error));
     char *to = hone_arena_alloc_raw(memory, x->rows, l->kept, size);
     if (!to)
         return hone_no_memory(error);
@@ -205,7 +216,7 @@ static hone_status narrow(const hone_array *x, const layout *l, hone_reading *r,
         return hone_fail(error, HONE_BAD_DATA, hone_place(place, r->file, 0, 0),
                          "no column is left besides target, weight and dropped ones");
     if (!l->one_block)
-        return gather(x, l, copy, out, error);
+        return gather(r, x, l, copy, out, error);
     *out = *x;
     out->values =
         (char *)x->values + (size_t)(l->first * x->col_stride) * hone_element_size(x->dtype);
@@ -233,6 +244,9 @@ static hone_status make(hone_reading *r, const hone_array *x, const hone_array *
         r->dataset.weight = column_vector(x, l.weight);
     HONE_TRY(narrow(x, &l, r, kept, copy, error));
     r->dataset.categorical = r->options->categorical ? l.categorical : NULL;
+    if (r->dataset.categorical || hone_dtype_whole(kept->dtype))
+        HONE_TRY(
+            charge(r, kept->rows * kept->cols, hone_dtype_fits_f32(kept->dtype) ? 4 : 8, error));
     return hone_dataset_dense(kept->values, kept->dtype, kept->rows, kept->cols, kept->row_stride,
                               kept->col_stride, target, &r->dataset, dataset, error);
 }

@@ -173,5 +173,10 @@ hone_status hone_dataset_read(const char *file, const hone_read_options *options
     if (!status)
         status = read(&r, dataset, error);
     hone_arena_close(r.memory);
-    return status;
+    char place[HONE_PLACE_SIZE];
+    return status == HONE_NO_MEMORY && own.max_bytes
+               ? hone_fail(error, HONE_NO_MEMORY, hone_place(place, file, 0, 0),
+                           "needs more than the %lld bytes that it may take",
+                           (long long)own.max_bytes)
+               : status;
 }

@@ -331,16 +331,22 @@ static hone_status read_window(reader *s, hone_error *error)
 
 /* ---- the file ---- */
 
+static bool from_one(const reader *s)
+{
+    const int said = s->r->options->zero_based;
+    return said == 2 || (said == 0 && s->lowest > 0);
+}
+
 static hone_status columns(reader *s, int64_t *cols, hone_error *error)
 {
     const hone_read_options *o = s->r->options;
-    const bool from_one = o->zero_based == 2 || (o->zero_based == 0 && s->lowest > 0);
     if (o->zero_based == 2 && s->lowest == 0)
         return hone_fail(error, HONE_BAD_DATA, s->r->file,
                          "an index is 0, but indices were said to begin at 1");
-    for (int64_t k = 0; from_one && k < s->entries; k++)
+    const bool shifted = from_one(s);
+    for (int64_t k = 0; shifted && k < s->entries; k++)
         s->column[k]--;
-    const int64_t seen = s->highest + (from_one ? 0 : 1);
+    const int64_t seen = s->highest + (shifted ? 0 : 1);
     if (o->features && seen > o->features)
         return hone_fail(error, HONE_BAD_DATA, s->r->file,
                          "index %lld is above the %lld features that were said to be there",
@@ -387,9 +393,17 @@ static hone_status finish(reader *s, hone_dataset **dataset, hone_error *error)
         return hone_no_memory(error);
     const hone_vector y =
         s->unlabelled ? (hone_vector){0} : (hone_vector){.values = s->label, .dtype = HONE_F64};
+    const hone_matrix x = {.values = s->value,
+                           .dtype = s->dtype,
+                           .rows = s->rows,
+                           .cols = cols,
+                           .row_start = s->row_start,
+                           .column = s->column};
+    const hone_indices indices = {.base = from_one(s) ? HONE_FROM_ONE : HONE_FROM_ZERO,
+                                  .base_given = s->r->options->zero_based != 0,
+                                  .open_width = s->r->options->features == 0};
     const hone_status status =
-        hone_dataset_csr(s->value, s->dtype, s->row_start, HONE_I64, s->column, HONE_I32, s->rows,
-                         cols, y, &s->r->dataset, dataset, error);
+        hone_dataset_indexed(&x, &indices, y, &s->r->dataset, dataset, error);
     if (status) {
         hone_free(owner);
         return status;

@@ -123,6 +123,7 @@ class Model:
     def output(self, name: str, X: Any = None, *, n_threads: int | None = None) -> Array:
         """A named thing that the model can tell ('feature_importances', 'leaf', ...), rows by columns.
 
+        'prepared', of every model, is X as its module sees it: imputed, encoded and scaled.
         An unknown name raises an error that lists those there are.
         """
         alive = None

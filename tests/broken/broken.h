@@ -23,8 +23,9 @@ typedef struct twin {
 
 /* Each ends with {0}. */
 extern const twin broken_allocations[], broken_capabilities[], broken_degenerate[], broken_files[],
-    broken_forks[], broken_host[], broken_learns[], broken_limits[], broken_paths[],
-    broken_permutations[], broken_seeds[], broken_space[], broken_starved[], broken_tables[],
-    broken_threads[], broken_together[], broken_views[], broken_weights[], broken_wide[];
+    broken_forks[], broken_host[], broken_leakage[], broken_learns[], broken_limits[],
+    broken_paths[], broken_permutations[], broken_seeds[], broken_space[], broken_starved[],
+    broken_tables[], broken_threads[], broken_together[], broken_views[], broken_weights[],
+    broken_wide[];
 
 #endif

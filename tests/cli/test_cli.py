@@ -186,6 +186,25 @@ class ManyAndFormats(unittest.TestCase):
         wide = self.write("wide.svm", [f"{y} 4:{a}" for a, _, y in self.rows])
         self.assertEqual(run("predict", "--model", model, "--data", wide).returncode, 3)
 
+    def test_svmlight_validation_rows_have_the_columns_of_the_training_rows(self):
+        table = self.write("t.svm", [f"{y} 0:{a} 1:{b} 3:{b}" for a, b, y in self.rows])
+        narrow = self.write("v.svm", [f"{y} 1:{b}" for _, b, y in self.rows[:8]])
+        full = self.write("w.svm", [f"{y} 0:0 1:{b} 3:0" for _, b, y in self.rows[:8]])
+        one, two, shifted = (
+            run("train", "--data", table, "--set", "model=logistic_regression", "--task", "classification",
+                "--metric", "log_loss", "--valid-data", *words)
+            for words in ((narrow,), (full,), (narrow, "--first-index", 1)))
+        self.assertEqual(one.returncode, 0, one.stderr)
+        self.assertEqual(one.stdout, two.stdout)
+        self.assertEqual(shifted.returncode, 3)  # --first-index is of both files
+        self.assertIn("index is 0", shifted.stderr)
+
+    def test_reading_stays_within_the_memory_that_training_may_take(self):
+        small = run("train", "--data", ADULT, "--target", "income", "--set", "model=logistic_regression",
+                    "--memory", "1MB")
+        self.assertEqual(small.returncode, 4)
+        self.assertIn("1000000 bytes", small.stderr)
+
     def test_a_decimal_comma_is_read_where_it_is_asked_for(self):
         table = self.write("comma.csv", ["a;y", "1,5;0", "2,25;1", "3;0"])
         point = self.write("point.csv", ["a,y", "1.5,0", "2.25,1", "3,0"])

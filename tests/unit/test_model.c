@@ -277,7 +277,7 @@ static void outputs_and_members_of_the_state_are_told_by_name(void **state)
                      HONE_BAD_DATA);
     assert_int_equal(hone_model_output(m, "coef", NULL, NULL, &v, &rows, &cols, &error),
                      HONE_BAD_ARGUMENT);
-    assert_non_null(strstr(error.message, "leaf, uses, training_mean, n_trees"));
+    assert_non_null(strstr(error.message, "leaf, uses, training_mean, prepared, n_trees"));
     hone_model_free(m);
     hone_dataset_free(other);
     hone_dataset_free(d);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "data/dataset.h"
+#include "hone/hone.h"
 #include "locale_run.h"
 
 static char path[64];
@@ -189,6 +190,157 @@ static void every_failed_allocation_is_an_answer(void **state)
     unlink(path);
 }
 
+/* ---- svmlight: where indices begin, and how many columns there are ---- */
+
+static hone_model *trained(hone_dataset *d)
+{
+    static const char json[] = "{\"model\":\"knn\",\"n_neighbors\":1,\"prep:scale\":\"none\"}";
+    const hone_options options = {
+        .size = sizeof options, .validation = HONE_VALIDATE_NONE, .keep_model = true};
+    hone_config *config;
+    hone_result *result;
+    hone_error error;
+    assert_int_equal(hone_config_new(&config, &error), HONE_OK);
+    assert_int_equal(hone_config_parse(config, json, sizeof json - 1, &error), HONE_OK);
+    assert_int_equal(hone_train_full(config, d, 0, &options, &result, &error), HONE_OK);
+    hone_model *model = hone_model_retain(hone_result_model(result));
+    hone_result_free(result);
+    hone_config_free(config);
+    return model;
+}
+
+/* The model once more, from the bytes of its file. */
+static hone_model *stored(hone_model *model)
+{
+    char *bytes;
+    size_t size;
+    hone_model *again;
+    assert_int_equal(hone_model_bytes(model, &bytes, &size, NULL), HONE_OK);
+    assert_int_equal(hone_model_load_bytes(bytes, size, NULL, &again, NULL), HONE_OK);
+    hone_text_free(bytes);
+    hone_model_free(model);
+    return again;
+}
+
+static const hone_read_options classes = {.size = sizeof classes,
+                                          .dataset = {.task = HONE_CLASSIFICATION}};
+
+/* Both rows have one entry in column 1 of 3: what the first two rows of the training data have. */
+static void rows_without_index_0_mean_the_columns_of_the_training_data(void **state)
+{
+    (void)state;
+    hone_dataset *d = read_text(".svm", "0 1:5\n1 1:-5\n0 0:9 2:9\n", &classes);
+    hone_model *model = stored(trained(d));
+    hone_dataset_free(d);
+    assert_non_null(strstr(hone_model_record(model), "\"first_index\":0"));
+    d = read_text(".svm", "1 1:-5\n0 1:5\n", &classes);
+    double label[2];
+    assert_int_equal(hone_model_predict(model, d, HONE_LABELS, NULL, label, NULL), HONE_OK);
+    assert_true(label[0] == 1 && label[1] == 0);
+    hone_dataset_free(d);
+    /* Index 3 would be a fourth column. */
+    hone_error error;
+    d = read_text(".svm", "1 1:-5\n0 3:5\n", &classes);
+    assert_int_equal(hone_model_predict(model, d, HONE_LABELS, NULL, label, &error), HONE_BAD_DATA);
+    assert_string_equal(error.path, "data.x");
+    hone_dataset_free(d);
+    /* Who says that the file begins at 1 is believed. */
+    hone_read_options one = classes;
+    one.zero_based = 2;
+    d = read_text(".svm", "1 2:-5\n0 2:5\n", &one);
+    assert_int_equal(hone_model_predict(model, d, HONE_LABELS, NULL, label, NULL), HONE_OK);
+    assert_true(label[0] == 1 && label[1] == 0);
+    hone_dataset_free(d);
+    hone_model_free(model);
+}
+
+static void an_index_0_is_refused_where_training_began_at_1(void **state)
+{
+    (void)state;
+    hone_dataset *d = read_text(".svm", "0 1:5\n1 1:-5\n0 2:9 3:9\n", &classes);
+    hone_model *model = stored(trained(d));
+    hone_dataset_free(d);
+    double label[1];
+    hone_error error;
+    d = read_text(".svm", "1 0:-5 1:3\n", &classes);
+    assert_int_equal(hone_model_predict(model, d, HONE_LABELS, NULL, label, &error), HONE_BAD_DATA);
+    assert_non_null(strstr(error.message, "begin at 1"));
+    hone_dataset_free(d);
+    hone_model_free(model);
+}
+
+static void validation_rows_may_lack_the_last_columns(void **state)
+{
+    (void)state;
+    hone_dataset *valid = read_text(".svm", "1 1:-5\n0 1:5\n", &classes);
+    hone_read_options options = classes;
+    options.dataset.valid = valid;
+    hone_dataset *d = read_text(".svm", "0 1:5\n1 1:-5\n0 0:9 2:9\n", &options);
+    assert_int_equal(d->valid->table.cols, 3);
+    assert_int_equal(d->valid->table.column[0], 1);
+    hone_dataset_free(d);
+    hone_dataset *wide = NULL;
+    hone_error error;
+    options.features = 1;
+    written(".svm", "0 0:5\n1 0:-5\n", 14);
+    assert_int_equal(hone_dataset_read(path, &options, &wide, &error), HONE_BAD_DATA);
+    assert_null(wide);
+    unlink(path);
+    hone_dataset_free(valid);
+}
+
+/* ---- caps ---- */
+
+static void npy_of(const char *descr, const char *shape, const void *values, size_t bytes)
+{
+    static char file[1 << 19] = "\x93NUMPY\1";
+    char header[128];
+    snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr,
+             shape);
+    file[8] = 118;
+    memset(file + 10, ' ', 118);
+    memcpy(file + 10, header, strlen(header));
+    file[127] = '\n';
+    memcpy(file + 128, values, bytes);
+    written(".npy", file, 128 + bytes);
+}
+
+static hone_status read_within(int64_t most, const char *target, const char *categorical)
+{
+    const hone_read_options options = {
+        .size = sizeof options, .max_bytes = most, .target = target, .categorical = categorical};
+    hone_dataset *d = NULL;
+    hone_error error;
+    const hone_status status = hone_dataset_read(path, &options, &d, &error);
+    assert_true((status == HONE_OK) == (d != NULL));
+    if (status)
+        assert_non_null(strstr(error.message, "that it may take"));
+    hone_dataset_free(d);
+    return status;
+}
+
+/* 20,000 x 5. What is mapped is free; copies of columns and converted numbers are not. */
+static void what_a_reader_copies_counts_against_the_cap(void **state)
+{
+    (void)state;
+    enum { CELLS = 100000, FEW = 250000, ENOUGH = 500000 };
+    static float real[CELLS];
+    static int16_t whole[CELLS];
+    for (int k = 0; k < CELLS; k++)
+        real[k] = (float)(whole[k] = (int16_t)(k % 7));
+    npy_of("<f4", "(20000, 5)", real, sizeof real);
+    assert_int_equal(read_within(FEW, "4", NULL), HONE_OK);
+    assert_int_equal(read_within(FEW, "2", NULL), HONE_NO_MEMORY); /* 320,000 are gathered */
+    assert_int_equal(read_within(ENOUGH, "2", NULL), HONE_OK);
+    assert_int_equal(read_within(FEW, "4", "1"), HONE_NO_MEMORY);
+    assert_int_equal(read_within(ENOUGH, "4", "1"), HONE_OK);
+    unlink(path);
+    npy_of("<i2", "(20000, 5)", whole, sizeof whole);
+    assert_int_equal(read_within(FEW, "4", NULL), HONE_NO_MEMORY); /* 320,000 as float32 */
+    assert_int_equal(read_within(ENOUGH, "4", NULL), HONE_OK);
+    unlink(path);
+}
+
 int main(void)
 {
     if (!locale_run())
@@ -201,6 +353,10 @@ int main(void)
         cmocka_unit_test(the_caller_can_stop_a_read),
         cmocka_unit_test(the_memory_cap_holds),
         cmocka_unit_test(every_failed_allocation_is_an_answer),
+        cmocka_unit_test(rows_without_index_0_mean_the_columns_of_the_training_data),
+        cmocka_unit_test(an_index_0_is_refused_where_training_began_at_1),
+        cmocka_unit_test(validation_rows_may_lack_the_last_columns),
+        cmocka_unit_test(what_a_reader_copies_counts_against_the_cap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
