@@ -40,7 +40,7 @@ def overhead():
     for model in MODELS:
         config = {"model": model, **({"n_estimators": 1} if model == "random_forest" else {})}
         options = _train.build_options(n_threads=1)
-        bare = median(lambda: _hone.train(config, data._handle, 0, options, None, 0, None))
+        bare = median(lambda: _hone.train(config, data._handle, 0, options, None, 0, None, None))
         for name, what in (("mapping", mapping), ("Dataset", data)):
             whole = median(lambda: hone.train(config, what, 0, n_threads=1))
             say(f"hone.train on 100 rows above the C call, {model}, {name}", whole - bare, f"us (C call {bare:.1f})")

@@ -72,13 +72,17 @@ typedef struct hone_options {
                         rows, that an earlier trial with this option left in the dataset's cache.
                         Results then depend on what ran before, within the solver's tolerance; the
                         record says `warm_start` */
+    /** After each of the `folds` parts of the validation: how many are done, and the mean of their
+     * losses. True ends the training there as a cutoff does. On the calling thread; of single
+     * trainings only. */
+    bool (*judged)(void *context, int32_t done, int32_t folds, double loss);
 } hone_options;
 
 /** How a run ended. */
 typedef enum hone_end {
     HONE_END_OK,
     HONE_END_DEADLINE, /**< best model so far */
-    HONE_END_CUTOFF,   /**< mean of the finished folds */
+    HONE_END_CUTOFF,   /**< of the cutoff or of options.judged: mean of the finished folds */
     HONE_END_WORK_LIMIT,
     HONE_END_CANCELLED,
     HONE_END_MEMORY

@@ -160,7 +160,7 @@ static hone_status guess(const hone_config *config, hone_dataset *dataset, uint6
     hone_options o = *options;
     flight f[FLIGHTS];
     o.model_dir = NULL, o.keep_model = false, o.out_of_fold = NULL;
-    o.cutoff = NULL, o.log = NULL, o.progress = NULL;
+    o.cutoff = NULL, o.log = NULL, o.progress = NULL, o.judged = NULL;
     share = fmin(fmax(share, LEAST_ROWS / (double)dataset->table.rows), 1.0 / 4);
     for (int k = 0; k < FLIGHTS; k++) {
         f[k].share = share * (1 << k);

@@ -260,7 +260,7 @@ static bool was_cancelled(const hone_result *r)
 static hone_status run_serial(list *l, hone_error *error)
 {
     hone_options o = *l->options;
-    o.progress = NULL;
+    o.progress = NULL, o.judged = NULL;
     for (int64_t i = 0; i < l->n; i++) {
         const int64_t trial = l->places[i].trial;
         double cutoff;
@@ -282,7 +282,7 @@ static void *worker(void *context)
 {
     list *l = context;
     hone_options o = *l->options;
-    o.threads = 1, o.cancel = &l->cancel, o.poll = NULL, o.progress = NULL;
+    o.threads = 1, o.cancel = &l->cancel, o.poll = NULL, o.progress = NULL, o.judged = NULL;
     pthread_mutex_lock(&l->lock);
     while (l->next < l->n && !l->no_memory && !__atomic_load_n(&l->cancel, __ATOMIC_RELAXED)) {
         const place *at = &l->places[l->next++];
@@ -405,7 +405,7 @@ static hone_status keep_best(list *l, const hone_options *given, hone_error *err
     if (best < 0 || (!given->model_dir && !given->keep_model))
         return HONE_OK;
     hone_options o = *given;
-    o.race = false, o.progress = NULL;
+    o.race = false, o.progress = NULL, o.judged = NULL;
     hone_result *result;
     HONE_TRY(hone_training_call(l->configs[best], l->dataset, l->seeds ? l->seeds[best] : 0, &o, 1,
                                 false, &result, error));

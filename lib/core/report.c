@@ -164,7 +164,7 @@ static void add_origin(hone_text *out, const hone_training *t)
         add_text(out, "fidelity", t->prefix ? "rows" : "native");
     if (t->result->end == HONE_END_WORK_LIMIT) /* one that was not reached changes nothing */
         add_integer(out, "work_limit", o->work_limit);
-    if (t->result->end == HONE_END_CUTOFF)
+    if (t->result->end == HONE_END_CUTOFF && o->cutoff)
         add_number(out, "cutoff", *o->cutoff);
     add_integer(out, "trained_rows", (int64_t)hone_result_number(t->result, "trained_rows", -1));
     add_bool(out, "refit", c->refit);

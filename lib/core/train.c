@@ -44,6 +44,16 @@ static bool lost(const hone_training *t, int32_t finished)
     return open && finished >= 2 && sum * t->folds / finished > *t->options.cutoff;
 }
 
+/* Whether the caller has seen enough. */
+static bool given_up(const hone_training *t, int32_t finished)
+{
+    double sum = 0;
+    for (int32_t f = 0; f < finished; f++)
+        sum += hone_result_number(t->result, "loss", f);
+    return t->options.judged &&
+           t->options.judged(t->options.context, finished, t->folds, sum / finished);
+}
+
 /* ---- folds ---- */
 
 static void log_fold(const hone_training *t, int32_t f)
@@ -78,7 +88,7 @@ static hone_status run_folds(hone_training *t, hone_error *error)
             r->end = reason_of_stop(t);
             return HONE_OK;
         }
-        if (lost(t, f + 1)) {
+        if (given_up(t, f + 1) || lost(t, f + 1)) {
             r->end = HONE_END_CUTOFF;
             return HONE_OK;
         }

@@ -477,7 +477,7 @@ static hone_status run(search *s, hone_result **best, hone_error *error)
         s->trial.model_dir = NULL;
     s->trial.cancel = &s->stop, s->trial.poll = poll, s->trial.context = s;
     s->trial.log = s->train.log ? pass_log : NULL;
-    s->trial.progress = s->train.progress ? pass_progress : NULL;
+    s->trial.progress = s->train.progress ? pass_progress : NULL, s->trial.judged = NULL;
     for (s->rung = 0; s->rung < s->rungs && !s->stop; s->rung++)
         HONE_TRY(run_rung(s, error));
     s->tuned.seconds = (double)(hone_clock() - s->started) * 1e-9;

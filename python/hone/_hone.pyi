@@ -6,6 +6,7 @@ from typing import Any
 _Handle = Any
 _Log = Callable[[int, str], None] | None
 _Progress = Callable[[str, float, float], Any] | None
+_Judged = Callable[[int, int, float], Any] | None
 # What the core gives of a trial: (loss, json, model, path, end), or (status, message, path) when it failed.
 _Trial = tuple[Any, ...]
 
@@ -16,7 +17,7 @@ def space(task: int, dataset: _Handle, models: list[str] | None, no_preprocessin
 def reference() -> str: ...
 def canonical(config: dict[str, Any], task: int, /) -> tuple[str, int]: ...
 def train(config: dict[str, Any], dataset: _Handle, seed: int, options: dict[str, Any], log: _Log, level: int,
-          progress: _Progress, /) -> _Trial: ...
+          progress: _Progress, judged: _Judged, /) -> _Trial: ...
 def estimate(config: dict[str, Any], dataset: _Handle, seed: int, options: dict[str, Any], pilot: float,
              /) -> tuple[int, float, float]: ...
 def train_many(configs: list[dict[str, Any]], seeds: list[int], dataset: _Handle, options: dict[str, Any], log: _Log,

@@ -167,7 +167,7 @@ def train(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[st
           n_threads: int | None = None, deadline: float | None = None, memory_cap: int | None = None,
           work_limit: int | None = None, cutoff: float | None = None, strict: bool = False, refit: bool = True,
           warm_from: Model | None = None, warm_start: bool = False, isa: str | None = None, verbose: int = 0,
-          progress: Any = None) -> float:
+          progress: Any = None, judged: Any = None) -> float:
     """Trains what `cfg` names and gives the loss that an optimiser minimises.
 
     The loss is the metric on validation rows, turned so that smaller is better: negative accuracy, or rmse. It is
@@ -200,13 +200,15 @@ def train(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[st
         isa: kernels: auto, portable, avx2 or avx512.
         verbose: 1: a line a stage on standard error; 2: progress too. Lines also go to the logger 'hone.train'.
         progress: True: a tqdm bar; or a function of (stage, fraction, seconds left). An exception stops the training.
+        judged: a function of (done, folds, loss), called after each of the folds of the validation with the mean
+            loss of those that are done. An exception stops the training: that is how a pruner ends a trial.
 
     Raises:
         ConfigError, DataError, ArgumentError: all ValueErrors, naming the place.
         OutOfMemoryError, FileError, UnsupportedError: under `hone.Error` too.
         KeyboardInterrupt: within a tenth of a second of Ctrl-C.
     """
-    found = _run(cfg, dataset, seed, verbose, progress, instance, dict(
+    found = _run(cfg, dataset, seed, verbose, progress, judged, instance, dict(
         budget=budget, fidelity=fidelity, validation=validation, split_seed=split_seed, metric=metric,
         n_threads=n_threads, deadline=deadline, memory_cap=memory_cap, work_limit=work_limit, cutoff=cutoff,
         strict=strict, refit=refit, warm_from=warm_from, warm_start=warm_start, isa=isa, model_dir=model_dir))
@@ -216,12 +218,13 @@ def train(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[st
 
 
 def fit(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[str] | None = None, *,
-        verbose: int = 0, progress: Any = None, instance: Any = None, **options: Any) -> Result:
+        verbose: int = 0, progress: Any = None, judged: Any = None, instance: Any = None,
+        **options: Any) -> Result:
     """The same as `train`, with the model and the full result. Options are those of `train`.
 
     One option more: `unjudged` spares the training loss of `validation='none'`, which is NaN then.
     """
-    found = _run(cfg, dataset, seed, verbose, progress, instance,
+    found = _run(cfg, dataset, seed, verbose, progress, judged, instance,
                  dict(options, model_dir=model_dir, keep_model=True))
     result = Result(found)
     if result.error is not None:
@@ -230,16 +233,17 @@ def fit(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[str]
 
 
 def run_trial(cfg: Any, dataset: Any, seed: int, model_dir: Any = None, *, verbose: int = 0, progress: Any = None,
-              instance: Any = None, **options: Any) -> Result:
+              judged: Any = None, instance: Any = None, **options: Any) -> Result:
     """The result of `train`: the model is fitted on all rows only when there is a directory for it."""
-    result = Result(_run(cfg, dataset, seed, verbose, progress, instance, dict(options, model_dir=model_dir)))
+    result = Result(_run(cfg, dataset, seed, verbose, progress, judged, instance,
+                         dict(options, model_dir=model_dir)))
     if result.error is not None:
         raise result.error
     return result
 
 
 def cross_validate(cfg: Any, dataset: Any, seed: int = 0, *, folds: int = 5, verbose: int = 0,
-                   progress: Any = None, **options: Any) -> Result:
+                   progress: Any = None, judged: Any = None, **options: Any) -> Result:
     """Trains on each of `folds` stratified parts. The loss is the mean over folds.
 
     The result has `scores`: the scores of every row from the model that has not seen it, rows by classes.
@@ -249,7 +253,7 @@ def cross_validate(cfg: Any, dataset: Any, seed: int = 0, *, folds: int = 5, ver
     built = build_options(**options, validation=f"cv:{check_seed(folds, 'folds')}", refit=False)
     built["out_of_fold"] = scores
     result = Result(_hone.train(config_dict(cfg), data._handle, check_seed(seed), built,
-                                *listeners(verbose, progress)))
+                                *listeners(verbose, progress), judged))
     del alive
     if result.error is not None:
         raise result.error
@@ -302,7 +306,7 @@ def estimate(cfg: Any, dataset: Any, seed: int = 0, *, pilot: float | None = Non
     return found if pilot is None else {**found, "bytes_likely": bytes_likely, "seconds_likely": seconds}
 
 
-def _run(cfg: Any, dataset: Any, seed: Any, verbose: int, progress: Any, instance: Any,
+def _run(cfg: Any, dataset: Any, seed: Any, verbose: int, progress: Any, judged: Any, instance: Any,
          options: dict[str, Any]) -> tuple[Any, ...]:
     plain = config_dict(cfg)
     number = check_seed(seed)
@@ -310,7 +314,8 @@ def _run(cfg: Any, dataset: Any, seed: Any, verbose: int, progress: Any, instanc
     if instance is not None:
         built["split_seed"] = _instance(instance)
     data, alive = _dataset.dataset_of(dataset, _task_of(plain, options.get("metric")))
-    found: tuple[Any, ...] = _hone.train(plain, data._handle, number, built, *listeners(verbose, progress))
+    found: tuple[Any, ...] = _hone.train(plain, data._handle, number, built, *listeners(verbose, progress),
+                                         judged)
     del alive
     return found
 

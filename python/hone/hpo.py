@@ -6,7 +6,7 @@ All of them can be pickled; with a dataset that is shared or read from a file th
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ._config import check_seed
@@ -18,7 +18,7 @@ from ._train import build_options, run_trial, train
 
 class _Objective:
     def __init__(self, dataset: Any, seed: int, options: Mapping[str, Any]) -> None:
-        build_options(**{k: v for k, v in options.items() if k not in ("verbose", "progress", "instance")})
+        build_options(**{k: v for k, v in options.items() if k not in ("verbose", "progress", "judged", "instance")})
         self.dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
         self.seed = check_seed(seed)
         self.options = dict(options)
@@ -63,8 +63,9 @@ def suggest(trial: Any, space: Mapping[str, Any]) -> dict[str, Any]:
 class OptunaObjective(_Objective):
     """The objective for `study.optimize`: a loss to minimise.
 
-    With several `budgets` a trial is trained on each in turn (a small one sees a part of what a larger one sees), the
-    loss is reported as the intermediate value of that step, and the study's pruner may end the trial there.
+    With several `budgets` a trial is trained on each in turn (a small one sees a part of what a larger one sees), and
+    with `validation='cv:5'` on each fold. After each of these steps the loss so far is reported as the intermediate
+    value, and the study's pruner may end the trial there. Steps inside a fit report nothing.
 
     Args:
         dataset: a `hone.Dataset`, or what makes one.
@@ -92,18 +93,25 @@ class OptunaObjective(_Objective):
         for step, budget in enumerate(self.budgets):
             last = step + 1 == len(self.budgets)
             found = run_trial(config, self.dataset, self.seed, self.model_dir if last else None,
-                              budget=None if budget == 1 else budget, **self.options)
-            if last:
-                break
-            trial.report(found.loss, step)
-            if trial.should_prune():
-                from optuna import TrialPruned
-
-                raise TrialPruned
+                              budget=None if budget == 1 else budget, judged=self._reporter(trial, step, last),
+                              **self.options)
         trial.set_user_attr("config_hash", found.info["config_hash"])
         if found.path is not None:
             trial.set_user_attr("model_path", found.path)
         return found.loss
+
+    @staticmethod
+    def _reporter(trial: Any, step: int, last: bool) -> Callable[[int, int, float], None]:
+        def judged(done: int, folds: int, loss: float) -> None:
+            if last and done == folds:
+                return
+            trial.report(loss, step * folds + done - 1)
+            if trial.should_prune():
+                from optuna import TrialPruned
+
+                raise TrialPruned
+
+        return judged
 
 
 # ---- dicts ----

@@ -97,6 +97,16 @@ void hone_python_progress(void *context, const char *stage, double fraction, dou
     PyGILState_Release(state);
 }
 
+bool hone_python_judged(void *context, int32_t done, int32_t folds, double loss)
+{
+    listener *l = context;
+    const PyGILState_STATE state = PyGILState_Ensure();
+    call(l, l->judged, Py_BuildValue("(iid)", (int)done, (int)folds, loss));
+    const bool stop = l->type != NULL;
+    PyGILState_Release(state);
+    return stop;
+}
+
 bool hone_python_settle(listener *l, hone_status status, const hone_error *error)
 {
     if (l && l->type) {

@@ -29,6 +29,7 @@ PyObject *hone_python_set_errors(PyObject *module, PyObject *classes);
 typedef struct listener {
     PyObject *log;                  /* log(level, line), or NULL */
     PyObject *progress;             /* progress(stage, fraction, eta), or NULL */
+    PyObject *judged;               /* judged(done, folds, loss), or NULL */
     long level;                     /* the least important level that `log` wants */
     PyObject *type, *value, *trace; /* the exception that a callback or a signal raised */
 } listener;
@@ -38,6 +39,7 @@ bool hone_python_poll(void *context);
 bool hone_python_poll_read(void *context, double fraction);
 void hone_python_log(void *context, int level, const char *line);
 void hone_python_progress(void *context, const char *stage, double fraction, double eta);
+bool hone_python_judged(void *context, int32_t done, int32_t folds, double loss);
 
 /* With the lock, after the call: raises what a callback raised, else `error` when the call failed.
  * False: an exception is set. */

@@ -175,6 +175,7 @@ bool hone_python_options(PyObject *dict, listener *l, parsed_options *out)
                                         .poll = hone_python_poll,
                                         .log = l->log ? hone_python_log : NULL,
                                         .progress = l->progress ? hone_python_progress : NULL,
+                                        .judged = l->judged ? hone_python_judged : NULL,
                                         .context = l}};
     PyObject *key, *value;
     Py_ssize_t at = 0;

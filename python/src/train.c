@@ -17,28 +17,29 @@ static PyObject *result_of(const hone_result *r)
                          (int)hone_result_end(r));
 }
 
-static listener listening(PyObject *log, long level, PyObject *progress)
+static listener listening(PyObject *log, long level, PyObject *progress, PyObject *judged)
 {
     return (listener){.log = log == Py_None ? NULL : log,
                       .progress = progress == Py_None ? NULL : progress,
+                      .judged = judged == Py_None ? NULL : judged,
                       .level = level};
 }
 
-/* train(config, dataset, seed, options, log, level, progress) */
+/* train(config, dataset, seed, options, log, level, progress, judged) */
 static PyObject *train(PyObject *module, PyObject *arguments)
 {
     (void)module;
-    PyObject *dict, *capsule, *number, *given, *log, *progress, *out = NULL;
+    PyObject *dict, *capsule, *number, *given, *log, *progress, *judged, *out = NULL;
     long level;
-    if (!PyArg_ParseTuple(arguments, "O!OO!O!OlO", &PyDict_Type, &dict, &capsule, &PyLong_Type,
-                          &number, &PyDict_Type, &given, &log, &level, &progress))
+    if (!PyArg_ParseTuple(arguments, "O!OO!O!OlOO", &PyDict_Type, &dict, &capsule, &PyLong_Type,
+                          &number, &PyDict_Type, &given, &log, &level, &progress, &judged))
         return NULL;
     const uint64_t seed = PyLong_AsUnsignedLongLong(number);
     const holder *data = PyErr_Occurred() ? NULL : hone_python_dataset(capsule);
     hone_config *config = data ? hone_python_config(dict) : NULL;
     if (!config)
         return NULL;
-    listener l = listening(log, level, progress);
+    listener l = listening(log, level, progress, judged);
     parsed_options parsed;
     if (hone_python_options(given, &l, &parsed)) {
         hone_error error;
@@ -138,7 +139,7 @@ static PyObject *train_many(PyObject *module, PyObject *arguments)
     const holder *data = hone_python_dataset(capsule);
     if (!data)
         return NULL;
-    listener l = listening(log, level, progress);
+    listener l = listening(log, level, progress, Py_None);
     parsed_options parsed = {0};
     trials t = {0};
     if (read_trials(&t, dicts, seeds) && hone_python_options(given, &l, &parsed)) {
@@ -168,7 +169,7 @@ static PyObject *estimate(PyObject *module, PyObject *arguments)
     hone_config *config = data ? hone_python_config(dict) : NULL;
     if (!config)
         return NULL;
-    listener l = listening(Py_None, 0, Py_None);
+    listener l = listening(Py_None, 0, Py_None, Py_None);
     parsed_options parsed;
     if (hone_python_options(given, &l, &parsed)) {
         hone_error error;

@@ -498,6 +498,55 @@ static void folds_stop_when_the_cutoff_is_out_of_reach(void **state)
     hone_dataset_free(d);
 }
 
+typedef struct jury {
+    int32_t calls, last, folds;
+    double loss[8];
+} jury;
+
+static bool hear(void *context, int32_t done, int32_t folds, double loss)
+{
+    jury *j = context;
+    assert_int_equal(done, j->calls + 1);
+    j->folds = folds;
+    j->loss[j->calls++] = loss;
+    return done == j->last;
+}
+
+static void folds_are_told_as_they_are_judged_and_the_caller_may_end_there(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/hone-test-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    hone_dataset *d = data(HONE_CLASSIFICATION, NULL);
+    jury all = {0}, some = {.last = 2}, one = {0};
+    hone_options o = {.size = sizeof o,
+                      .validation = HONE_VALIDATE_FOLDS,
+                      .folds = 5,
+                      .judged = hear,
+                      .context = &all};
+    hone_result *r = trained(d, CENTROID, 1, &o);
+    assert_int_equal(all.calls, 5);
+    assert_int_equal(all.folds, 5);
+    assert_true(all.loss[0] == hone_result_number(r, "loss", 0));
+    assert_float_equal(all.loss[4], hone_result_loss(r), 1e-15);
+    hone_result_free(r);
+    o.context = &some, o.model_dir = folder, o.keep_model = true;
+    r = trained(d, CENTROID, 1, &o);
+    assert_int_equal(some.calls, 2);
+    assert_int_equal(hone_result_end(r), HONE_END_CUTOFF);
+    assert_float_equal(hone_result_loss(r), all.loss[1], 1e-15);
+    assert_null(hone_result_model(r));
+    assert_null(strstr(hone_result_json(r), "\"cutoff\":"));
+    assert_int_equal(rmdir(folder), 0);
+    hone_result_free(r);
+    r = trained(d, CENTROID, 1,
+                &((hone_options){.size = sizeof o, .judged = hear, .context = &one}));
+    assert_int_equal(one.calls, 1);
+    assert_true(one.folds == 1 && one.loss[0] == hone_result_loss(r));
+    hone_result_free(r);
+    hone_dataset_free(d);
+}
+
 static void a_memory_cap_is_kept_or_refused_and_harms_nothing(void **state)
 {
     (void)state;
@@ -922,6 +971,7 @@ int main(void)
         cmocka_unit_test(cancel_and_poll_stop_a_run),
         cmocka_unit_test(a_cancel_after_a_fold_gives_the_folds_that_were_finished),
         cmocka_unit_test(folds_stop_when_the_cutoff_is_out_of_reach),
+        cmocka_unit_test(folds_are_told_as_they_are_judged_and_the_caller_may_end_there),
         cmocka_unit_test(a_memory_cap_is_kept_or_refused_and_harms_nothing),
         cmocka_unit_test(a_budget_scales_the_fidelity_or_takes_a_prefix_of_the_training_rows),
         cmocka_unit_test(the_saved_model_is_fitted_on_all_rows_unless_told_otherwise),
