@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -94,6 +95,38 @@ def test_bits_do_not_depend_on_threads_process_or_hash_seed(data):
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("model", ["random_forest", "svm", "knn", "logistic_regression"])
+def test_a_shared_dataset_gives_the_bits_of_a_plain_one(data, model, tmp_path):
+    shared = hone.Dataset(data).share(tmp_path)
+    code = """
+        import pickle, sys, hone
+        data = pickle.load(open(sys.argv[1], "rb"))
+        print(hone.train({"model": sys.argv[2]}, data, 1, budget=1 / 3).hex())
+    """
+    with open(tmp_path / "pickle", "wb") as file:
+        pickle.dump(shared, file)
+    loss = hone.train({"model": model}, data, 1, budget=1 / 3)
+    assert hone.train({"model": model}, shared, 1, budget=1 / 3) == loss
+    assert python(code, tmp_path / "pickle", model).strip() == loss.hex()
+
+
+def test_a_smaller_budget_sees_a_part_of_the_rows_of_a_larger_one():
+    """The nearest neighbour of a row that was trained on is that row."""
+    X, number = np.random.default_rng(9).normal(size=(500, 3)), np.arange(500.0)
+    config = {"model": "knn", "n_neighbors": 1}
+    seen = []
+    for budget in (1 / 9, 1 / 3, 1):
+        model = hone.fit(config, hone.Dataset(X, number, task="regression"), 3, budget=budget, refit=False).model
+        seen.append(set(np.flatnonzero(model.predict(X) == number)))
+    assert seen[0] < seen[1] < seen[2] and [round(len(s) / 375, 2) for s in seen] == [0.11, 0.33, 1]
+
+
+def test_a_smaller_budget_grows_the_first_trees_of_a_larger_one(data):
+    thirty, ten = {**FOREST, "n_estimators": 30}, {**FOREST, "n_estimators": 10}
+    for metric in ("accuracy", "log_loss"):
+        assert hone.train(thirty, data, 1, budget=1 / 3, metric=metric) == hone.train(ten, data, 1, metric=metric)
+
+
 # ---- limits of threads ----
 
 THREADS = """
@@ -112,6 +145,8 @@ THREADS = """
     watcher.start()
     def fit():
         hone.train({"model": "random_forest", "n_estimators": 40}, hone.Dataset(X, y), 0, validation="none")
+        for model in ("svm", "knn", "logistic_regression"):
+            hone.train({"model": model}, hone.Dataset(X[:3000], y[:3000]), 0)
     PLACE
     going = False
     watcher.join()
@@ -134,6 +169,33 @@ def test_several_threads_are_used_when_allowed():
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("one CPU")
     assert int(python(THREADS.replace("PLACE", "fit()"), OMP_NUM_THREADS="2")) >= 1
+
+
+def threads_of_fits(size):
+    """The most threads that trainings in this process ran on, beyond those that were there."""
+    X = np.random.default_rng(0).normal(size=(size, 20))
+    most, done = 0, threading.Event()
+    before = len(os.listdir("/proc/self/task"))
+
+    def watch():
+        nonlocal most
+        while not done.wait(0.002):
+            most = max(most, len(os.listdir("/proc/self/task")))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for model in ("random_forest", "svm", "knn", "logistic_regression"):
+        hone.train({"model": model}, hone.Dataset(X, (X[:, 0] > 0).astype(int)), 0)
+    done.set()
+    watcher.join()
+    return most - before - 1
+
+
+def test_two_workers_of_joblib_do_not_run_more_threads_than_there_are_cpus():
+    joblib = pytest.importorskip("joblib")
+    with joblib.parallel_config("loky", n_jobs=2):
+        more = joblib.Parallel()(joblib.delayed(threads_of_fits)(n) for n in (3000, 3001, 3002, 3003))
+    assert all(2 * (1 + m) <= max(2, joblib.cpu_count()) for m in more), more
 
 
 # ---- signals ----
@@ -170,20 +232,32 @@ def interrupted(send, hard, model, seconds=0.3):
     return ended - sent[0], caught.type
 
 
+def quickest(send, hard, model):
+    """The least of up to three tries: what is left when the machine has something else to do now and then."""
+    least, kind = np.inf, None
+    for _ in range(3):
+        took, kind = interrupted(send, hard, model)
+        least = min(least, took)
+        if least < 0.2:
+            break
+    return least, kind
+
+
 @pytest.mark.parametrize("model", LONG)
 def test_ctrl_c_ends_a_training_soon(hard, model):
-    took, kind = interrupted(lambda: os.kill(os.getpid(), signal.SIGINT), hard, model)
-    assert kind is KeyboardInterrupt and took < 0.5  # of a shared machine; 0.1 s on a free one
+    took, kind = quickest(lambda: os.kill(os.getpid(), signal.SIGINT), hard, model)
+    assert kind is KeyboardInterrupt and took < 0.2
 
 
-def test_what_a_handler_of_another_signal_raises_ends_a_training(hard):
+@pytest.mark.parametrize("model", LONG)
+def test_what_a_handler_of_another_signal_raises_ends_a_training(hard, model):
     def ring(*_):
         raise TimeoutError("rang")
 
     old = signal.signal(signal.SIGALRM, ring)
-    took, kind = interrupted(lambda: signal.setitimer(signal.ITIMER_REAL, 0.001), hard, "random_forest")
+    took, kind = quickest(lambda: signal.setitimer(signal.ITIMER_REAL, 0.001), hard, model)
     signal.signal(signal.SIGALRM, old)
-    assert kind is TimeoutError and took < 0.5
+    assert kind is TimeoutError and took < 0.2
 
 
 def test_the_interpreter_is_free_while_a_training_runs(hard):
@@ -202,25 +276,49 @@ def test_the_interpreter_is_free_while_a_training_runs(hard):
     assert len(ticks) > 40 and np.diff(ticks).max() < 0.3
 
 
+def test_two_threads_train_at_the_same_time(hard):
+    """Each waits inside its training for the other: with the interpreter's lock held, both would wait forever."""
+    meet = threading.Barrier(2, timeout=30)
+
+    def fit(seed):
+        met = []
+
+        def progress(stage, fraction, eta):
+            if not met:
+                met.append(meet.wait())
+
+        hone.train({"model": "random_forest", "n_estimators": 100000}, hard, seed, deadline=0.5, n_threads=1,
+                   progress=progress)
+        return met
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(fit, [0, 1])) == [[0], [1]]
+
+
 # ---- memory and files ----
 
-def test_a_limit_of_address_space_is_a_memory_error():
+@pytest.mark.parametrize("model, rows", [("random_forest", 3000), ("svm", 12000), ("knn", 300000),
+                                         ("logistic_regression", 300000)])
+def test_a_limit_of_address_space_is_a_memory_error(model, rows):
     code = """
-        import numpy as np, resource, hone
+        import numpy as np, resource, sys, hone
         X = np.random.default_rng(0).normal(size=(3000, 30))
+        large = np.resize(X, (int(sys.argv[2]), 30))
+        large = hone.Dataset(large, (large[:, 0] > 0).astype(int))
         data = hone.Dataset(X, (X[:, 0] > 0).astype(int))
         hone.train({"model": "knn"}, data, 0)
         pages = int(open("/proc/self/statm").read().split()[0])
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         resource.setrlimit(resource.RLIMIT_AS, (pages * 4096 + (24 << 20), hard))
         try:
-            hone.train({"model": "random_forest", "n_estimators": 3000}, data, 0)
+            hone.train({"model": sys.argv[1], **({"n_estimators": 3000} if sys.argv[1] == "random_forest" else {})},
+                       large, 0)
         except MemoryError as error:
             print(type(error).__name__)
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
         print(hone.train({"model": "knn"}, data, 0) < -0.5)
     """
-    assert python(code).split() == ["OutOfMemoryError", "True"]
+    assert python(code, model, rows).split() == ["OutOfMemoryError", "True"]
 
 
 def save(folder):
