@@ -77,7 +77,8 @@ hone_status task_of(const char *name, hone_task *task, hone_error *error);
 /* The model of --model. */
 hone_status open_model(const flags *f, hone_model **model, hone_error *error);
 
-/* Writes through `write` to `file`, whole or not at all, or to standard output when it is NULL. */
+/* Writes through `write` to `file`, whole or not at all; to standard output when it is NULL. What a
+ * symbolic link leads to is replaced, not the link; devices and pipes are written to. */
 hone_status write_output(const char *file, void (*write)(FILE *to, const void *context),
                          const void *context, hone_error *error);
 

@@ -81,7 +81,11 @@ static hone_status import_file(const flags *f, content *c, hone_model **model, h
         return hone_fail(error, HONE_BAD_ARGUMENT, "--columns", "is not valid");
     HONE_TRY(read_file(f->data, c, error));
     HONE_TRY(hone_model_from_libsvm(c->bytes, c->size, columns, model, error));
-    return hone_model_save_as(*model, f->output, NULL, error);
+    content made = {0};
+    HONE_TRY(hone_model_bytes(*model, &made.bytes, &made.size, error));
+    const hone_status status = write_output(f->output, write_content, &made, error);
+    hone_text_free(made.bytes);
+    return status;
 }
 
 int import_command(const flags *f)

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/poll.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -186,15 +187,29 @@ static int run(const flags *f)
     }
 }
 
-/* The code of a command, unless what it printed did not arrive. */
+/* Whether nobody reads what is printed. */
+static bool unread(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return poll(&out, 1, 0) > 0 && out.revents & (POLLERR | POLLNVAL);
+}
+
+/* The code of a command, unless what it printed did not arrive. A closed pipe ends quietly. */
 static int done(int code)
 {
-    return fflush(stdout) || ferror(stdout) ? FILE_TROUBLE : code;
+    errno = 0;
+    if (!fflush(stdout) && !ferror(stdout))
+        return code;
+    if (!unread())
+        fprintf(stderr, "hone: standard output: %s\n",
+                errno ? strerror(errno) : "cannot be written");
+    return FILE_TROUBLE;
 }
 
 int main(int count, char **words)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of its write */
     const struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

@@ -136,22 +136,26 @@ static hone_status choose_rows(const hone_fit_job *job, knn_state *s, hone_error
     return HONE_OK;
 }
 
-/* Factors that make classes weigh the same; a class without rows has none. */
+/* Factors that make classes weigh the same. A class's sum is one of weights over its largest, which
+ * can neither vanish nor be too large, whatever weights are given. */
 static hone_status balance(const hone_fit_job *job, knn_state *s, hone_error *error)
 {
     const int64_t classes = job->shape.outputs;
-    double *sum = HONE_NEW(job->scratch, double, classes, 1), all = 0;
+    double *sum = HONE_NEW(job->scratch, double, classes, 2), *largest = sum + classes;
     int64_t present = 0;
     if (!sum)
         return hone_no_memory(error);
     for (int64_t i = 0; i < s->n_rows; i++)
-        sum[s->label[i]] += s->weight[i] / (double)s->n_rows;
-    for (int64_t c = 0; c < classes; c++) {
-        present += sum[c] > 0;
-        all += sum[c];
-    }
+        largest[s->label[i]] = fmax(largest[s->label[i]], s->weight[i]);
     for (int64_t i = 0; i < s->n_rows; i++)
-        s->weight[i] *= all / ((double)present * sum[s->label[i]]);
+        sum[s->label[i]] += s->weight[i] / largest[s->label[i]];
+    for (int64_t c = 0; c < classes; c++)
+        present += sum[c] > 0;
+    for (int64_t i = 0; i < s->n_rows; i++) {
+        const int32_t c = s->label[i];
+        const double share = s->weight[i] / largest[c] / sum[c];
+        s->weight[i] = fmax(share * ((double)s->n_rows / (double)present), DBL_MIN);
+    }
     return HONE_OK;
 }
 

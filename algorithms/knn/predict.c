@@ -30,12 +30,13 @@ static void score_row(const hone_predict_job *job, const knn_rule *rule, const i
     const double nearest = params->weights == VOTE_UNIFORM ? 0 : knn_root(rule, rank[0]);
     double largest = 0, sum = 0, mean = 0;
     for (int64_t j = 0; s->n_weights && j < k; j++)
-        largest = fmax(largest, s->weight[row[j]]);
+        if (vote_of(params, rule, rank, j, nearest) > 0)
+            largest = fmax(largest, s->weight[row[j]]);
     for (int64_t i = 0; s->n_labels && i < c; i++)
         score[i] = 0;
     for (int64_t j = 0; j < k; j++) {
         double vote = vote_of(params, rule, rank, j, nearest);
-        if (s->n_weights)
+        if (s->n_weights && vote > 0)
             vote *= s->weight[row[j]] / largest;
         sum += vote;
         if (s->n_labels)

@@ -1,4 +1,5 @@
 /* Kernel values of unique support vectors, once for all pairs; then votes or a sum. */
+#include <float.h>
 #include <string.h>
 
 #include "combine.h"
@@ -120,6 +121,13 @@ static void score_pairs(const svm_state *s, int64_t k, const double *sum, double
         }
 }
 
+/* Class a or b of a pair. A decision of 0 goes to the class whose turn is later, as in LIBSVM. */
+static int64_t chosen(const svm_state *s, int64_t a, int64_t b, double decision)
+{
+    const bool turned = s->n_turns && s->turn[a] > s->turn[b];
+    return decision > 0 || (decision == 0 && turned) ? a : b;
+}
+
 /* Votes, ties to the class whose turn comes first as in LIBSVM; a margin term below one half tells
  * scores apart without changing the winner. */
 static void vote(const svm_state *s, const double *decision, int64_t k, double *score)
@@ -130,7 +138,7 @@ static void vote(const svm_state *s, const double *decision, int64_t k, double *
         score[c] = 0;
     for (int64_t a = 0; a < k; a++)
         for (int64_t b = a + 1; b < k; b++)
-            score[decision[svm_pair(a, b, k)] > 0 ? a : b]++;
+            score[chosen(s, a, b, decision[svm_pair(a, b, k)])]++;
     for (int64_t c = 0; c < k; c++)
         if (winner < 0 || score[c] > best_vote ||
             (score[c] == best_vote && s->n_turns && s->turn[c] < s->turn[winner])) {
@@ -209,6 +217,8 @@ static void finish_row(const hone_predict_job *job, const double *sum, double *d
     } else if (k == 2) {
         score[0] = decision[0];
         score[1] = -decision[0];
+        if (decision[0] == 0) /* the least number that tells the classes apart */
+            score[chosen(s, 0, 1, 0)] = DBL_TRUE_MIN;
     } else {
         vote(s, decision, k, score);
     }

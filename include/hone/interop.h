@@ -14,7 +14,8 @@ HONE_BEGIN
  * Inputs are raw rows: `X` (double, rows x columns) when the columns have no names, else one input
  * of rows x 1 per column: numbers as double with NaN for missing, categories that were texts as
  * string with "" for missing. Preprocessing stands in the graph. Outputs: `label` and
- * `probabilities` (double, rows x classes) or `scores`; `prediction` when regressing.
+ * `probabilities` (double, rows x classes), `scores` or `votes`; `prediction` when regressing; with
+ * an underscore behind where a column has that name.
  *
  * @param bytes  freed with hone_text_free
  * @return HONE_UNSUPPORTED (path: what cannot be expressed, by name; or more than 2 GiB),
@@ -29,7 +30,7 @@ HONE_API hone_status hone_model_to_onnx(const hone_model *model, char **bytes, s
  *
  * @param text  zero-terminated, freed with hone_text_free
  * @return HONE_UNSUPPORTED (path: another model, preprocessing, a kernel that LIBSVM has not, class
- *         names that are no integers), HONE_NO_MEMORY
+ *         names that are no integers, one class), HONE_NO_MEMORY
  */
 HONE_API hone_status hone_model_to_libsvm(const hone_model *model, char **text, size_t *size,
                                           hone_error *error);
@@ -40,9 +41,9 @@ HONE_API hone_status hone_model_to_libsvm(const hone_model *model, char **text, 
  * LIBSVM. Index k of the file is column k - 1; support vectors are kept in float32.
  *
  * @param columns  of the rows to predict, memory grows with it; 0: the largest index of the file,
- *                 which then must not exceed 2^24
- * @return HONE_CORRUPT (path: libsvm:<line>), HONE_UNSUPPORTED (one-class, precomputed),
- *         HONE_NO_MEMORY
+ *                 which then must not exceed its bytes (or 65536, where that is more)
+ * @return HONE_CORRUPT (path: libsvm:<line>), HONE_UNSUPPORTED (one-class, precomputed, a value
+ *         that svm does not take; path: libsvm:<line>), HONE_BAD_ARGUMENT, HONE_NO_MEMORY
  */
 HONE_API hone_status hone_model_from_libsvm(const char *text, size_t size, int64_t columns,
                                             hone_model **model, hone_error *error);

@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -263,11 +265,25 @@ static hone_status write_target(target *t, const void *bytes, size_t size, bool 
     return status;
 }
 
+/* What is replaced is what a symbolic link leads to, not the link. */
+static hone_status follow(const char **file, char real[PATH_MAX], hone_error *error)
+{
+    struct stat info;
+    if (lstat(*file, &info) || !S_ISLNK(info.st_mode))
+        return HONE_OK;
+    if (!realpath(*file, real))
+        return io_error(*file, "is a symbolic link that leads nowhere", errno, error);
+    *file = real;
+    return HONE_OK;
+}
+
 hone_status hone_file_write(const char *file, const void *bytes, size_t size, bool replace,
                             bool durable, hone_error *error)
 {
     enum { PATH_ROOM = 4096 };
-    char path[PATH_ROOM];
+    char path[PATH_ROOM], real[PATH_MAX];
+    if (replace)
+        HONE_TRY(follow(&file, real, error));
     if (!directory_of(file, path, sizeof path))
         return io_error(file, "cannot be written", ENAMETOOLONG, error);
     if (over_limit(size))

@@ -14,8 +14,8 @@ hone_status hone_file_read(const char *file, size_t limit, char **bytes, size_t 
                            hone_error *error);
 
 /* Writes `file` so that at any time, also after a crash, the name holds nothing, the old or the new
- * whole content. `replace` false: fails with HONE_IO when the name exists. `durable`: fsync of file
- * and directory. */
+ * whole content. `replace`: what a symbolic link leads to is replaced, not the link; false: fails
+ * with HONE_IO when the name exists. `durable`: fsync of file and directory. */
 hone_status hone_file_write(const char *file, const void *bytes, size_t size, bool replace,
                             bool durable, hone_error *error);
 

@@ -158,18 +158,21 @@ static hone_status read_degree(parser *p, const char *what)
     int64_t v = 0;
     HONE_TRY(read_count(p, next_word(p), what, 0, 1000, &v));
     p->file->degree = (double)v;
+    p->file->degree_line = p->line;
     return line_ends(p, what);
 }
 
 static hone_status read_gamma(parser *p, const char *what)
 {
     HONE_TRY(read_number(p, next_word(p), what, &p->file->gamma));
+    p->file->gamma_line = p->line;
     return p->file->gamma < 0 ? corrupt(p, what, "must not be negative") : line_ends(p, what);
 }
 
 static hone_status read_coef0(parser *p, const char *what)
 {
     HONE_TRY(read_number(p, next_word(p), what, &p->file->coef0));
+    p->file->coef0_line = p->line;
     return line_ends(p, what);
 }
 
@@ -264,6 +267,8 @@ static hone_status read_header(parser *p, word name)
         p->seen |= BIT(k);
         return HEADERS[k].read(p, HEADERS[k].name);
     }
+    if (p->line == 1 && !strncmp(name.text, "\xef\xbb\xbf", name.length < 3 ? name.length : 3))
+        return corrupt(p, "line", "begins with a byte order mark, which is no part of the format");
     return corrupt(p, "line", "is no part of a LIBSVM model");
 }
 

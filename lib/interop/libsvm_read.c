@@ -5,6 +5,7 @@
  * holds for those holds here.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -17,7 +18,7 @@
 #include "interop/state.h"
 #include "interop/svm.h"
 
-enum { MOST_UNTOLD = 1 << 24 };
+enum { MOST_UNTOLD = 1 << 16 };
 
 typedef struct importer {
     const hone_libsvm *file;
@@ -88,7 +89,26 @@ static hone_status set_params(importer *m, hone_config *c)
     return hone_config_set_bool(c, "svm:probability", f->classes && f->prob_a, m->error);
 }
 
-/* A value that LIBSVM takes and Hone does not (gamma 0, degree 0) ends here. */
+/* A value that LIBSVM takes and Hone does not (degree 0, gamma 1e300) ends here, with its line. */
+static hone_status refused(const importer *m, hone_status status)
+{
+    const struct {
+        const char *path;
+        int64_t line;
+    } values[] = {{"config.svm:degree", m->file->degree_line},
+                  {"config.svm:gamma", m->file->gamma_line},
+                  {"config.svm:coef0", m->file->coef0_line}};
+    for (size_t k = 0; m->error && k < sizeof values / sizeof *values; k++)
+        if (values[k].line && !strcmp(m->error->path, values[k].path)) {
+            const hone_error was = *m->error;
+            char place[64];
+            snprintf(place, sizeof place, "libsvm:%lld", (long long)values[k].line);
+            return hone_fail(m->error, HONE_UNSUPPORTED, place, "%s: %s",
+                             strchr(values[k].path, ':') + 1, was.message);
+        }
+    return status;
+}
+
 static hone_status resolve(importer *m, hone_resolved *resolved)
 {
     hone_config *c = NULL;
@@ -97,7 +117,7 @@ static hone_status resolve(importer *m, hone_resolved *resolved)
     if (!status)
         status = hone_config_resolve(c, m->model->task, false, m->arena, resolved, m->error);
     hone_config_free(c);
-    return status;
+    return status == HONE_BAD_CONFIG ? refused(m, status) : status;
 }
 
 /* ---- state ---- */
@@ -348,10 +368,12 @@ static hone_status import(importer *m, const char *text, size_t size, int64_t co
         return hone_fail(m->error, HONE_BAD_ARGUMENT, "columns",
                          "must be at least %lld, the largest index of the file; got %lld",
                          (long long)file.columns, (long long)columns);
-    if (!columns && file.columns > MOST_UNTOLD)
+    const int64_t most = size > MOST_UNTOLD ? (int64_t)size : MOST_UNTOLD;
+    if (!columns && file.columns > most)
         return hone_fail(m->error, HONE_CORRUPT, "libsvm",
-                         "index %lld is above %d; say how many columns the rows have to allow it",
-                         (long long)file.columns, MOST_UNTOLD);
+                         "index %lld is above %lld, the most that %zu bytes may have untold; say "
+                         "how many columns the rows have to allow it",
+                         (long long)file.columns, (long long)most, size);
     m->file = &file;
     m->columns = columns ? columns : file.columns ? file.columns : 1;
     HONE_TRY(build(m));
@@ -361,9 +383,11 @@ static hone_status import(importer *m, const char *text, size_t size, int64_t co
 hone_status hone_model_from_libsvm(const char *text, size_t size, int64_t columns,
                                    hone_model **model, hone_error *error)
 {
-    if (!text || !model || columns < 0 || columns > INT32_MAX)
-        return hone_fail(error, HONE_BAD_ARGUMENT, "import",
-                         "an argument is NULL, or columns is out of range");
+    if (!text || !model)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "import", "an argument is NULL");
+    if (columns < 0 || columns > INT32_MAX)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "columns", "must be in [0, 2^31), got %lld",
+                         (long long)columns);
     *model = NULL;
     if (!hone_catalog_find(NULL, "svm"))
         return hone_fail(error, HONE_UNSUPPORTED, "model", "svm is not in this build");

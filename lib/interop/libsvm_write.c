@@ -184,9 +184,16 @@ static hone_status expressible(const hone_model *m, hone_error *error)
         return hone_fail(error, HONE_UNSUPPORTED, "prep",
                          "LIBSVM's text holds no preprocessing; train on numeric columns with "
                          "prep:scale = none");
+    const hone_shape *in;
+    if (!m->pipeline.prep.indicator && hone_model_step(m, &hone_impute, &in))
+        return hone_fail(error, HONE_UNSUPPORTED, "prep:impute",
+                         "LIBSVM's text holds no values for missing cells; train with "
+                         "prep:indicator = true on columns without holes");
     if (m->pipeline.target_scale != 1 || m->pipeline.target_mean != 0)
         return hone_fail(error, HONE_UNSUPPORTED, "prep:target",
                          "LIBSVM's text holds no scaled target; train with prep:target = none");
+    if (m->task == HONE_CLASSIFICATION && m->classes.count < 2)
+        return hone_fail(error, HONE_UNSUPPORTED, "model.classes", "one class needs no model");
     if (!integer_classes(m))
         return hone_fail(error, HONE_UNSUPPORTED, "model.classes",
                          "LIBSVM's labels are 32-bit integers; these are not");

@@ -2,8 +2,8 @@
  * Field numbers are those of onnx.proto (IR 8). */
 #include "interop/onnx.h"
 
+#include <assert.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- wire ---- */
@@ -52,13 +52,25 @@ static void field_part(hone_text *t, int field, hone_text *part)
 
 /* ---- names ---- */
 
+/* The graph's own names begin with more underscores than the name of any input, "v" follows. */
 static const char *next_name(hone_onnx *g)
 {
-    char name[32];
-    snprintf(name, sizeof name, "v%lld", (long long)g->values++);
-    const char *kept = hone_arena_text(g->arena, name);
+    hone_text name = {0};
+    for (int64_t k = 0; k < g->lead; k++)
+        hone_text_add(&name, "_");
+    hone_text_format(&name, "v%lld", (long long)g->values++);
+    const char *kept = name.failed ? NULL : hone_arena_text(g->arena, name.bytes);
+    hone_text_drop(&name);
     g->failed |= !kept;
     return kept ? kept : "";
+}
+
+static bool is_input(const hone_onnx *g, const char *name)
+{
+    for (size_t at = 0; at < g->names.length; at += strlen(g->names.bytes + at) + 1)
+        if (!strcmp(g->names.bytes + at, name))
+            return true;
+    return false;
 }
 
 /* ---- inputs and outputs ---- */
@@ -94,18 +106,30 @@ static void value_info(hone_text *to, int field, const char *name, int type, int
 
 void hone_onnx_input(hone_onnx *g, const char *name, int type, int64_t cols)
 {
+    const int64_t lead = (int64_t)strspn(name, "_") + 1;
+    assert(!g->values);
+    g->lead = lead > g->lead ? lead : g->lead;
+    hone_text_add_bytes(&g->names, name, strlen(name) + 1);
     value_info(&g->inputs, 11, name, type, cols);
 }
 
 void hone_onnx_output(hone_onnx *g, const char *value, const char *name, int type, int64_t cols)
 {
-    hone_text n = {0};
-    field_text(&n, 1, value);
-    field_text(&n, 2, name);
-    field_text(&n, 4, "Identity");
-    field_part(&g->nodes, 1, &n);
+    hone_text n = {0}, free_name = {0};
+    hone_text_add(&free_name, name);
+    while (!free_name.failed && is_input(g, free_name.bytes))
+        hone_text_add(&free_name, "_");
+    if (free_name.failed) {
+        g->failed = true;
+    } else {
+        field_text(&n, 1, value);
+        field_text(&n, 2, free_name.bytes);
+        field_text(&n, 4, "Identity");
+        field_part(&g->nodes, 1, &n);
+        value_info(&g->outputs, 12, free_name.bytes, type, cols);
+    }
     hone_text_drop(&n);
-    value_info(&g->outputs, 12, name, type, cols);
+    hone_text_drop(&free_name);
 }
 
 /* ---- constants ---- */
@@ -167,6 +191,7 @@ enum { IS_INT = 2, IS_STRING = 3, IS_TENSOR = 4, IS_INTS = 7, IS_STRINGS = 8 };
 
 void hone_onnx_begin(hone_onnx *g, const char *op, bool ml)
 {
+    assert(!g->node.length); /* the one before has ended */
     field_text(&g->node, 4, op);
     if (ml)
         field_text(&g->node, 7, "ai.onnx.ml");
@@ -350,10 +375,10 @@ hone_status hone_onnx_finish(hone_onnx *g, const char *name, char **bytes, size_
 {
     hone_text model = {0};
     const bool large = too_large(g);
-    if (!large && !g->failed && !g->node.failed && !g->piece.failed)
+    if (!large && !g->failed && !g->node.failed && !g->piece.failed && !g->names.failed)
         write_model(g, name, &model);
-    hone_text *const parts[] = {&g->node,   &g->nodes,   &g->tensors,
-                                &g->inputs, &g->outputs, &g->piece};
+    hone_text *const parts[] = {&g->node,    &g->nodes, &g->tensors, &g->inputs,
+                                &g->outputs, &g->piece, &g->names};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         hone_text_drop(parts[i]);
     *size = model.length;

@@ -16,11 +16,14 @@ enum { ONNX_FLOAT = 1, ONNX_INT64 = 7, ONNX_STRING = 8, ONNX_DOUBLE = 11 };
 typedef struct hone_onnx {
     hone_arena *arena; /* of names */
     hone_text node, nodes, tensors, inputs, outputs, piece;
-    int64_t values; /* named so far */
+    hone_text names; /* of the inputs, each with its zero */
+    int64_t lead;    /* underscores before the graph's own names: more than any input begins with */
+    int64_t values;  /* named so far */
     bool failed;
 } hone_onnx;
 
-/* A graph input of rows x cols, and an output of rows x cols (cols 0: rows). */
+/* A graph input of rows x cols, and an output of rows x cols (cols 0: rows). Inputs come before
+ * everything else; an output whose name an input has gets underscores behind it. */
 void hone_onnx_input(hone_onnx *g, const char *name, int type, int64_t cols);
 void hone_onnx_output(hone_onnx *g, const char *value, const char *name, int type, int64_t cols);
 

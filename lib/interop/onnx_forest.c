@@ -6,6 +6,7 @@
  * are not used here: ONNX Runtime 1.32 folds them into bit sets that lose code 0.
  */
 #include <limits.h>
+#include <math.h>
 
 #include "interop/onnx.h"
 #include "interop/state.h"
@@ -32,7 +33,8 @@ typedef struct forest {
     int64_t trees, rows;
     const int32_t *levels; /* by feature; NULL: all numeric */
     nodes out;
-    int64_t *code; /* room for the codes of one set */
+    int64_t *code;        /* room for the codes of one set */
+    double centre, scale; /* of the amounts at leaves */
 } forest;
 
 static int64_t at(const hone_member *m, int64_t k)
@@ -88,7 +90,7 @@ static void put_leaf(forest *f, int64_t tree, int64_t id, int64_t i)
 {
     put(f, tree, id, LEAF, 0, 0, 0, 0, false);
     if (!f->rows) {
-        put_weight(f, tree, id, 0, hone_member_at(&f->threshold, i));
+        put_weight(f, tree, id, 0, (hone_member_at(&f->threshold, i) - f->centre) / f->scale);
         return;
     }
     const int64_t row = at(&f->payload, i);
@@ -147,6 +149,24 @@ static void count_nodes(forest *f)
     }
 }
 
+/* The graph's trees answer in float32: amounts are put between -2 and 2 first, and those that lie
+ * far from 0 around 0, so that what is lost is small beside their range. */
+static void find_range(forest *f)
+{
+    double low = INFINITY, high = -INFINITY;
+    int exponent = 0;
+    for (int64_t i = 0; i < at(&f->start, f->trees); i++)
+        if (!at(&f->child, i)) {
+            low = fmin(low, hone_member_at(&f->threshold, i));
+            high = fmax(high, hone_member_at(&f->threshold, i));
+        }
+    f->centre = low / 2 + high / 2;
+    if (fabs(f->centre) < high - low)
+        f->centre = 0;
+    frexp(fmax(high - f->centre, f->centre - low) / 2, &exponent);
+    f->scale = ldexp(1, exponent < -1000 ? -1000 : exponent);
+}
+
 static bool make_room(forest *f, hone_arena *arena)
 {
     nodes *o = &f->out;
@@ -192,6 +212,8 @@ static hone_status open_forest(const hone_model *m, hone_arena *arena, forest *f
     if (!f->code)
         return hone_no_memory(error);
     count_nodes(f);
+    if (!f->rows)
+        find_range(f);
     return make_room(f, arena) ? HONE_OK : hone_no_memory(error);
 }
 
@@ -225,6 +247,10 @@ hone_status hone_onnx_forest(hone_onnx *g, const hone_model *model, const char *
     hone_onnx_string(g, "post_transform", "NONE");
     write_forest(g, &f.out);
     scores->value = hone_onnx_cast(g, hone_onnx_end(g), ONNX_DOUBLE);
+    if (!f.rows) {
+        const char *apart = hone_onnx_call(g, "Mul", scores->value, hone_onnx_number(g, f.scale));
+        scores->value = hone_onnx_call(g, "Add", apart, hone_onnx_number(g, f.centre));
+    }
     scores->what = "probabilities";
     scores->cols = model->fitted->shape.outputs;
     return HONE_OK;

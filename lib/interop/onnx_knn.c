@@ -318,13 +318,18 @@ static const char *votes_by_distance(const knn_graph *r, const char *rank, doubl
     return hone_onnx_where(g, hone_onnx_call(g, "Equal", least, zero), same, vote);
 }
 
-/* Weights of the neighbours over the largest of them, so that no sum is too large. */
-static const char *weights(const knn_graph *r, const char *id)
+/* Weights of the neighbours over the largest of those that vote, so that no sum is too large; those
+ * that do not vote have none. `vote` NULL: all do. */
+static const char *weights(const knn_graph *r, const char *id, const char *vote)
 {
     const hone_member weight = hone_model_member(r->model, "weight");
     const int64_t axis = 1;
     const char *all = hone_onnx_doubles(r->g, weight.values, 0, r->n);
     const char *own = hone_onnx_gather(r->g, all, id, 0);
+    if (vote) {
+        const char *zero = hone_onnx_number(r->g, 0);
+        own = hone_onnx_where(r->g, hone_onnx_call(r->g, "Greater", vote, zero), own, zero);
+    }
     hone_onnx_begin(r->g, "ReduceMax", false);
     hone_onnx_in(r->g, own);
     hone_onnx_ints(r->g, "axes", &axis, 1);
@@ -340,7 +345,7 @@ static const char *votes(const knn_graph *r, const nearest *found)
         vote = votes_by_distance(r, found->rank,
                                  !strcmp(kind, "power") ? hone_model_param(r->model, "power") : 1);
     if (hone_model_number(r->model, "n_weights") > 0)
-        weight = weights(r, found->id);
+        weight = weights(r, found->id, vote);
     if (vote && weight)
         return hone_onnx_call(r->g, "Mul", vote, weight);
     return vote ? vote : weight;

@@ -299,8 +299,26 @@ static hone_status write_category(rows_graph *r, int64_t j, hone_error *error)
 
 /* ---- all of it ---- */
 
+/* Whole numbers beyond it share their doubles. */
+#define WHOLE_MOST (INT64_C(1) << 53)
+
+static hone_status check_levels(const hone_schema *s, hone_error *error)
+{
+    for (int64_t j = 0; s->column && j < s->cols; j++) {
+        const hone_values *levels = &s->column[j].levels;
+        for (int64_t k = 0; hone_schema_levels(s, j) && levels->integer && k < levels->count; k++)
+            if (levels->integer[k] > WHOLE_MOST || levels->integer[k] < -WHOLE_MOST)
+                return hone_fail(error, HONE_UNSUPPORTED, s->column[j].name,
+                                 "has the level %s, beyond 2^53; numbers go into the graph as "
+                                 "doubles, which do not hold it",
+                                 levels->text[k]);
+    }
+    return HONE_OK;
+}
+
 static hone_status plan(rows_graph *r, hone_error *error)
 {
+    HONE_TRY(check_levels(&r->model->schema, error));
     const hone_shape *last = &r->p->shape[r->p->steps];
     if (r->p->prep.scale == HONE_SCALE_QUANTILE && !r->p->sparse) {
         const hone_shape *in;

@@ -98,36 +98,54 @@ static hone_status linear_decisions(hone_onnx *g, const hone_svm_view *s, const 
     return HONE_OK;
 }
 
-/* [decision, -decision] for two classes; votes for more. */
+/* rows x k. Of a pair (a, b) class a has the vote where the decision is above 0, and at 0 the class
+ * whose turn is later: a pair whose turns are not in order is looked at from the other side. */
 static hone_status votes(hone_onnx *g, const hone_svm_view *s, const char *decision,
-                         hone_onnx_scores *scores, hone_error *error)
+                         const char **out, hone_error *error)
 {
     const int64_t k = s->classes;
-    scores->cols = k;
-    scores->what = k == 2 ? "scores" : "votes";
-    if (k == 2) {
-        const char *parts[] = {decision, hone_onnx_call(g, "Neg", decision, NULL)};
-        scores->value = hone_onnx_beside(g, parts, 2);
-        return HONE_OK;
-    }
     double *won = HONE_NEW(g->arena, double, s->pairs, k), *base = HONE_NEW(g->arena, double, k, 1);
-    if (!won || !base)
+    double *side = HONE_RAW(g->arena, double, s->pairs, 1);
+    if (!won || !base || !side)
         return hone_no_memory(error);
     for (int64_t a = 0, p = 0; a < k; a++)
         for (int64_t b = a + 1; b < k; b++, p++) {
-            won[p * k + a] = 1;
-            won[p * k + b] = -1;
-            base[b]++;
+            const bool turned = s->turn && s->turn[a] > s->turn[b];
+            side[p] = turned ? -1 : 1;
+            won[p * k + a] = side[p];
+            won[p * k + b] = -side[p];
+            base[turned ? a : b]++;
         }
+    if (s->turn)
+        decision = hone_onnx_call(g, "Mul", decision, hone_onnx_doubles(g, side, 1, s->pairs));
     const char *above = hone_onnx_call(g, "Greater", decision, hone_onnx_number(g, 0));
     const char *moved = hone_onnx_call(g, "MatMul", hone_onnx_cast(g, above, ONNX_DOUBLE),
                                        hone_onnx_doubles(g, won, s->pairs, k));
-    scores->value = hone_onnx_call(g, "Add", moved, hone_onnx_doubles(g, base, 1, k));
+    *out = hone_onnx_call(g, "Add", moved, hone_onnx_doubles(g, base, 1, k));
+    return HONE_OK;
+}
+
+/* [decision, -decision] for two classes; votes for more. */
+static hone_status label_by_votes(hone_onnx *g, const hone_svm_view *s, const char *decision,
+                                  hone_onnx_scores *scores, hone_error *error)
+{
+    const int64_t k = s->classes;
+    const char *vote = NULL;
+    HONE_TRY(votes(g, s, decision, &vote, error));
+    if (k == 2) {
+        const char *parts[] = {decision, hone_onnx_call(g, "Neg", decision, NULL)};
+        *scores = (hone_onnx_scores){hone_onnx_beside(g, parts, 2), "scores", k, vote};
+        return HONE_OK;
+    }
+    *scores = (hone_onnx_scores){vote, "votes", k, NULL};
     if (!s->turn)
         return HONE_OK;
+    double *late = HONE_RAW(g->arena, double, k, 1);
+    if (!late)
+        return hone_no_memory(error);
     for (int64_t c = 0; c < k; c++)
-        base[c] = (double)s->turn[c] / (double)k;
-    scores->winner = hone_onnx_call(g, "Sub", scores->value, hone_onnx_doubles(g, base, 1, k));
+        late[c] = (double)s->turn[c] / (double)k;
+    scores->winner = hone_onnx_call(g, "Sub", vote, hone_onnx_doubles(g, late, 1, k));
     return HONE_OK;
 }
 
@@ -169,6 +187,6 @@ hone_status hone_onnx_svm(hone_onnx *g, const hone_model *model, const char *x,
     else if (s.sigmoid_a)
         two_probabilities(g, &s, decision, scores);
     else
-        return votes(g, &s, decision, scores, error);
+        return label_by_votes(g, &s, decision, scores, error);
     return HONE_OK;
 }

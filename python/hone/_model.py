@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import operator
 import os
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -184,21 +187,23 @@ def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def export_onnx(model: Model, path: str | os.PathLike[str] | None = None) -> bytes:
-    """The model with its preprocessing as ONNX; also written to `path`."""
+    """The model with its preprocessing as ONNX; also written to `path`, whole or not at all."""
     return _written(_hone.model_onnx(_checked(model)._handle), path)
 
 
 def export_libsvm(model: Model, path: str | os.PathLike[str] | None = None) -> bytes:
-    """An svm model in LIBSVM's text format; also written to `path`."""
+    """An svm model in LIBSVM's text format; also written to `path`, whole or not at all."""
     return _written(_hone.model_libsvm(_checked(model)._handle), path)
 
 
-def import_libsvm(source: str | os.PathLike[str] | bytes, *, columns: int = 0) -> Model:
+def import_libsvm(source: str | os.PathLike[str] | bytes | bytearray | memoryview, *, columns: int = 0) -> Model:
     """A model from LIBSVM's text: a file, or its bytes."""
-    if not isinstance(source, bytes):
+    if not isinstance(source, (bytes, bytearray, memoryview)):
         with open(source, "rb") as file:
             source = file.read()
-    return Model(_hone.model_from_libsvm(source, columns))
+    if not 0 <= operator.index(columns) < 2**31:
+        raise ArgumentError(f"must be in [0, 2^31), got {columns}", "columns")
+    return Model(_hone.model_from_libsvm(bytes(source), columns))
 
 
 def _checked(model: Any) -> Model:
@@ -208,7 +213,24 @@ def _checked(model: Any) -> Model:
 
 
 def _written(data: bytes, path: str | os.PathLike[str] | None) -> bytes:
-    if path is not None:
-        with open(path, "wb") as file:
+    if path is None:
+        return data
+    real = os.path.realpath(path)
+    if os.path.exists(real) and not os.path.isfile(real):  # a device, a pipe
+        with open(real, "wb") as file:
             file.write(data)
+        return data
+    draft = f"{real}.{os.getpid()}-{os.urandom(4).hex()}.part"
+    try:
+        with open(draft, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(real):
+            shutil.copymode(real, draft)
+        os.replace(draft, real)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)
+        raise
     return data

@@ -1,5 +1,6 @@
 """Fitted models: predictions, files, pickles, what they tell."""
 
+import os
 import pickle
 
 import numpy as np
@@ -105,5 +106,31 @@ def test_models_leave_as_onnx_and_libsvm(rows, tmp_path):
     assert text.startswith(b"svm_type c_svc")
     again = hone.import_libsvm(text, columns=4)
     assert np.mean(again.predict(X) == svm.predict(X)) > 0.99
+    for view in (bytearray(text), memoryview(text)):
+        assert np.array_equal(hone.import_libsvm(view, columns=4).predict(X), again.predict(X))
+    for columns in (2**70, 2**31, -1):
+        with pytest.raises(hone.ArgumentError, match="columns"):
+            hone.import_libsvm(text, columns=columns)
     with pytest.raises(hone.ArgumentError):
         hone.export_onnx("model")
+
+
+def test_an_export_replaces_its_file_whole(rows, tmp_path, monkeypatch):
+    model = hone.fit({"model": "random_forest"}, dict(zip("Xy", rows)), 0).model
+    old, link = tmp_path / "old.onnx", tmp_path / "link.onnx"
+    old.write_bytes(b"old")
+    old.chmod(0o640)
+    link.symlink_to(old)
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", full)
+        with pytest.raises(OSError):
+            hone.export_onnx(model, old)
+    assert old.read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 2
+    data = hone.export_onnx(model, link)
+    assert link.is_symlink() and old.read_bytes() == data and old.stat().st_mode & 0o777 == 0o640
+    hone.export_onnx(model, "/dev/null")
+    assert os.path.exists("/dev/null") and not os.path.isfile("/dev/null")

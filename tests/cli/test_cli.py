@@ -439,6 +439,12 @@ class BadInput(unittest.TestCase):
         with open("/dev/full", "w") as full:
             done = subprocess.run([HONE, "--help"], stdout=full, stderr=subprocess.PIPE, timeout=60)
         self.assertEqual(done.returncode, 5)
+        self.assertIn("standard output: No space left", done.stderr.decode())
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([HONE, "--help"], stdout=writer, stderr=subprocess.PIPE, timeout=60)
+        os.close(writer)
+        self.assertEqual((done.returncode, done.stderr), (5, b""))
 
     def test_an_interrupt_stops_cleanly(self):
         process = subprocess.Popen(
@@ -451,6 +457,110 @@ class BadInput(unittest.TestCase):
             process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
         self.assertEqual(process.returncode, 130)
+
+
+class Outputs(unittest.TestCase):
+    """--output of the commands that have it: a name is replaced whole, or written through."""
+
+    TEXT = ("svm_type epsilon_svr\nkernel_type linear\nnr_class 2\ntotal_sv 1\nrho 0.5\nSV\n"
+            "2 1:1 2:3\n")
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.out = Path(folder.name)
+        (self.out / "m.txt").write_text(self.TEXT)
+        (self.out / "rows.csv").write_text("a,b\n1,1\n0,2\n")
+        self.model = self.out / "m.hone"
+        self.assertEqual(run(*self.importing, self.model).returncode, 0)
+        self.commands = {
+            "import": self.importing,
+            "export": ["export", "--format", "libsvm", "--model", self.model, "--output"],
+            "predict": ["predict", "--model", self.model, "--data", self.out / "rows.csv", "--output"]}
+
+    @property
+    def importing(self):
+        return ["import", "--format", "libsvm", "--data", self.out / "m.txt", "--output"]
+
+    def each(self):
+        for name, command in self.commands.items():
+            with self.subTest(name):
+                yield name, command
+
+    def leaves_no_draft(self):
+        self.assertEqual([p.name for p in self.out.iterdir() if "part" in p.name or "tmp" in p.name], [])
+
+    def test_a_file_is_replaced_and_keeps_its_permissions(self):
+        for name, command in self.each():
+            file = self.out / name
+            file.write_text("old")
+            file.chmod(0o640)
+            self.assertEqual(run(*command, file).returncode, 0)
+            self.assertNotEqual(file.read_bytes(), b"old")
+            self.assertEqual(file.stat().st_mode & 0o777, 0o640)
+        self.leaves_no_draft()
+
+    def test_a_link_stays_and_its_target_is_replaced(self):
+        (self.out / "there").mkdir()
+        for name, command in self.each():
+            target, link = self.out / "there" / name, self.out / f"{name}.link"
+            target.write_text("old")
+            link.symlink_to(target)
+            self.assertEqual(run(*command, link).returncode, 0)
+            self.assertTrue(link.is_symlink())
+            self.assertNotEqual(target.read_bytes(), b"old")
+            target.unlink()
+            done = run(*command, link)
+            self.assertEqual(done.returncode, 5)
+            self.assertIn("link to nothing", done.stderr)
+        self.leaves_no_draft()
+
+    def test_a_device_and_a_pipe_are_written_to(self):
+        for name, command in self.each():
+            plain = self.out / name
+            self.assertEqual(run(*command, plain).returncode, 0)
+            for file in ("/dev/null", "/dev/full"):
+                kind = os.stat(file)
+                done = run(*command, file)
+                self.assertEqual(done.returncode, 0 if file == "/dev/null" else 5, done.stderr)
+                self.assertEqual(os.stat(file).st_ino, kind.st_ino)
+            fifo = self.out / f"{name}.fifo"
+            os.mkfifo(fifo)
+            writer = subprocess.Popen([HONE, *map(str, command), fifo])
+            self.assertEqual(len(fifo.read_bytes()), plain.stat().st_size)
+            self.assertEqual(writer.wait(60), 0)
+            self.assertTrue(fifo.is_fifo())
+
+    def test_standard_output_may_be_named(self):
+        plain, log = self.out / "plain.csv", self.out / "log"
+        self.assertEqual(run(*self.commands["predict"], plain).returncode, 0)
+        log.write_text("before\n")
+        with open(log, "a") as file:
+            done = subprocess.run([HONE, *map(str, self.commands["predict"]), "/dev/stdout"], stdout=file,
+                                  timeout=60)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(log.read_text(), "before\n" + plain.read_text())
+        self.assertEqual(run(*self.commands["predict"], "/dev/stdout").stdout, plain.read_text())
+
+    def test_a_directory_is_refused(self):
+        for name, command in self.each():
+            done = run(*command, self.out)
+            self.assertEqual(done.returncode, 5)
+            self.assertIn(f"{self.out}: Is a directory", done.stderr)
+            self.assertTrue(self.out.is_dir())
+        self.leaves_no_draft()
+
+    def test_a_file_above_the_limit_leaves_nothing(self):
+        large = self.out / "large.csv"
+        large.write_text("a,b\n" + "1,1\n" * 5000)
+        command = [*self.commands["predict"], self.out / "p.csv"]
+        command[command.index(self.out / "rows.csv")] = large
+        done = subprocess.run(["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", HONE, *map(str, command)],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn("p.csv: File too large", done.stderr)
+        self.assertFalse((self.out / "p.csv").exists())
+        self.leaves_no_draft()
 
 
 if __name__ == "__main__":

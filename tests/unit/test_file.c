@@ -98,6 +98,24 @@ static void a_name_that_exists_is_replaced_only_when_asked(void **state)
     assert_int_equal(entries(p->directory), 1);
 }
 
+static void what_a_link_leads_to_is_replaced(void **state)
+{
+    const place *p = *state;
+    char link[160];
+    struct stat info;
+    snprintf(link, sizeof link, "%s/link", p->directory);
+    assert_int_equal(symlink(p->file, link), 0);
+    hone_error error = {0};
+    assert_int_equal(hone_file_write(link, "abc", 3, true, false, &error), HONE_IO);
+    assert_non_null(strstr(error.message, "leads nowhere"));
+    assert_int_equal(hone_file_write(p->file, "old", 3, true, false, NULL), HONE_OK);
+    assert_int_equal(hone_file_write(link, "new", 3, true, true, NULL), HONE_OK);
+    assert_int_equal(lstat(link, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    holds(p->file, "new");
+    assert_int_equal(entries(p->directory), 2);
+}
+
 static void a_file_name_without_a_directory_is_in_the_working_one(void **state)
 {
     const place *p = *state;
@@ -257,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_A_PLACE(what_was_written_is_read),
         IN_A_PLACE(a_name_that_exists_is_replaced_only_when_asked),
+        IN_A_PLACE(what_a_link_leads_to_is_replaced),
         IN_A_PLACE(a_file_name_without_a_directory_is_in_the_working_one),
         IN_A_PLACE(only_regular_files_within_the_limit_are_read),
         IN_A_PLACE(a_place_that_cannot_be_written_is_an_error),

@@ -162,6 +162,34 @@ static void equal_votes_go_to_the_first_class_of_the_file(void **state)
     }
 }
 
+/* svm_predict of LIBSVM: the first class of the file above 0, else the second. */
+static void a_decision_of_zero_goes_where_libsvm_sends_it(void **state)
+{
+    (void)state;
+    static const char *const labels[] = {"1 2", "2 1", "5 9 2", "2 5 9", "9 5 2"};
+    static const char *const expected[] = {"2", "1", "2", "9", "2"};
+    for (size_t k = 0; k < sizeof labels / sizeof *labels; k++) {
+        char text[300];
+        const bool two = strlen(labels[k]) == 3;
+        snprintf(text, sizeof text,
+                 "svm_type c_svc\nkernel_type linear\nnr_class %d\ntotal_sv %d\nrho %s\nlabel "
+                 "%s\nnr_sv %s\nSV\n%s",
+                 two ? 2 : 3, two ? 2 : 3, two ? "0" : "0 0 0", labels[k], two ? "1 1" : "1 1 1",
+                 two ? "1 1:1\n-1 1:1\n" : "1 1 1:1\n-1 1 1:1\n-1 -1 1:1\n");
+        hone_model *m = NULL;
+        hone_error error = {0};
+        if (hone_model_from_libsvm(text, strlen(text), 0, &m, &error))
+            fail_msg("%s: %s", error.path, error.message);
+        const double row = 1;
+        double label;
+        assert_int_equal(hone_model_predict_dense(m, &row, HONE_F64, 1, 1, 1, 1, HONE_LABELS, NULL,
+                                                  &label, NULL),
+                         HONE_OK);
+        assert_string_equal(hone_model_class(m, (int64_t)label), expected[k]);
+        hone_model_free(m);
+    }
+}
+
 static void damaged_text_is_refused_with_its_line(void **state)
 {
     (void)state;
@@ -189,6 +217,19 @@ static void damaged_text_is_refused_with_its_line(void **state)
          "libsvm:7"},
         {"svm_type epsilon_svr\nkernel_type linear\nnr_class 2\ntotal_sv 2\nrho 0\nSV\n1 1:1\n",
          "libsvm:8"},
+        {"\xef\xbb\xbfsvm_type c_svc\n", "libsvm:1"},
+        {"svm_type epsilon_svr\nkernel_type polynomial\ndegree 25\ngamma 1\nnr_class 2\ntotal_sv "
+         "1\nrho 0\nSV\n1 1:1\n",
+         "libsvm:3"},
+        {"svm_type epsilon_svr\nkernel_type polynomial\ndegree 0\ngamma 1\nnr_class 2\ntotal_sv "
+         "1\nrho 0\nSV\n1 1:1\n",
+         "libsvm:3"},
+        {"svm_type epsilon_svr\nkernel_type rbf\ngamma 1e300\nnr_class 2\ntotal_sv 1\nrho "
+         "0\nSV\n1 1:1\n",
+         "libsvm:3"},
+        {"svm_type epsilon_svr\nkernel_type sigmoid\ngamma 1\ncoef0 1e300\nnr_class 2\ntotal_sv "
+         "1\nrho 0\nSV\n1 1:1\n",
+         "libsvm:4"},
     };
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         hone_error error = {0};
@@ -204,7 +245,7 @@ static void a_far_index_needs_the_number_of_columns(void **state)
                                     "2\ntotal_sv 1\nrho 0\nSV\n1 20000000:1\n";
     hone_error error = {0};
     assert_int_equal(from(far_index, sizeof far_index - 1, &error), HONE_CORRUPT);
-    assert_non_null(strstr(error.message, "index 20000000 is above 16777216"));
+    assert_non_null(strstr(error.message, "index 20000000 is above 65536"));
     hone_model *m = NULL;
     assert_int_equal(hone_model_from_libsvm(far_index, sizeof far_index - 1, 20000000, &m, NULL),
                      HONE_OK);
@@ -230,6 +271,7 @@ static void what_the_text_cannot_hold_is_refused_by_name(void **state)
     (void)state;
     static const char *const configs[][2] = {
         {"{\"model\":\"svm\"}", "prep"},
+        {"{\"model\":\"svm\",\"prep:scale\":\"none\",\"prep:indicator\":false}", "prep:impute"},
         {"{\"model\":\"svm\",\"prep:scale\":\"none\",\"kernel\":\"laplacian\"}", "svm:kernel"}};
     for (size_t k = 0; k < sizeof configs / sizeof *configs; k++) {
         hone_model *m = trained(configs[k][0], false);
@@ -339,6 +381,7 @@ int main(void)
         cmocka_unit_test(libsvm_text_keeps_the_answers),
         cmocka_unit_test(a_file_with_its_labels_turned_gives_its_own_signs),
         cmocka_unit_test(equal_votes_go_to_the_first_class_of_the_file),
+        cmocka_unit_test(a_decision_of_zero_goes_where_libsvm_sends_it),
         cmocka_unit_test(damaged_text_is_refused_with_its_line),
         cmocka_unit_test(a_far_index_needs_the_number_of_columns),
         cmocka_unit_test(text_cut_or_changed_anywhere_never_harms),

@@ -1,4 +1,5 @@
 /* k-NN through the trial, against a plain loop over all training rows in double. */
+#include <float.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -625,6 +626,38 @@ static void balanced_classes_weigh_the_same(void **state)
     free_table(&t);
 }
 
+/* Weights as far apart as doubles go: what votes is not the one that is too small beside one that
+ * does not vote, and what is stored is positive and finite. */
+static void extreme_weights_give_finite_votes(void **state)
+{
+    (void)state;
+    static const double extremes[] = {1e200, 1e-200, 1, DBL_MAX, 5e-324, 1e-300};
+    for (int balanced = 0; balanced < 2; balanced++)
+        for (int weights = VOTE_UNIFORM; weights <= VOTE_POWER; weights++) {
+            table t = make(CLOUDS, 60, 2, 3, 12);
+            t.w = calloc(60, sizeof *t.w);
+            for (int64_t i = 0; i < 60; i++)
+                t.w[i] = extremes[i % 6];
+            knn_params p = defaults(&t);
+            p.n_neighbors = 12, p.weights = weights, p.power = 100;
+            p.class_weight = balanced ? WEIGHTS_BALANCED : WEIGHTS_NONE;
+            fitted f;
+            fit(&f, &t, &p, (how){0});
+            for (int64_t i = 0; i < 60; i++)
+                assert_true(f.s->weight[i] > 0 && isfinite(f.s->weight[i]));
+            const hone_matrix x = matrix_of(&t); /* every row lies on a training row */
+            double *s = scores(&f, &x);
+            for (int64_t i = 0; i < 60; i++) {
+                assert_true(fabs(s[i * 3] + s[i * 3 + 1] + s[i * 3 + 2] - 1) < 1e-12);
+                if (weights != VOTE_UNIFORM)
+                    assert_true(s[i * 3 + t.label[i]] == 1);
+            }
+            free(s);
+            hone_fitted_free(f.f);
+            free_table(&t);
+        }
+}
+
 static void threads_and_instruction_sets_do_not_change_bits(void **state)
 {
     (void)state;
@@ -885,6 +918,7 @@ int main(void)
         cmocka_unit_test(rows_at_distance_zero_vote_alone),
         cmocka_unit_test(rows_of_weight_zero_are_as_if_absent),
         cmocka_unit_test(balanced_classes_weigh_the_same),
+        cmocka_unit_test(extreme_weights_give_finite_votes),
         cmocka_unit_test(threads_and_instruction_sets_do_not_change_bits),
         cmocka_unit_test(sparse_rows_have_the_bits_of_dense_ones),
         cmocka_unit_test(rows_are_stored_once_in_float32_where_that_is_exact),
