@@ -2,7 +2,8 @@
  *
  * Euclidean and cosine ranks come from one product of matrices, rounded to float32 so that rows at
  * equal distances stay equal and the lower row wins; of somewhat more than k rows the ranks are
- * then summed anew in double over ascending columns, as the module does it, and decide. The other
+ * then summed anew in double over ascending columns, as the module does it, and decide: what
+ * float32 cannot tell apart among more rows than that is not seen. The other
  * metrics are summed that way at once.
  */
 #include <math.h>
