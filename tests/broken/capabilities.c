@@ -17,4 +17,46 @@ static hone_status predict_nothing(const hone_predict_job *job, hone_error *erro
 static const hone_algorithm blind =
     HONEST("blind", HONEST_TAKES | HONE_TAKES_CATEGORIES, honest_fit, predict_nothing);
 
-const twin broken_capabilities[] = {{&pierced, "holes"}, {&blind, "categories"}, {0}};
+/* Makes of balanced classes something of its own. */
+typedef struct skewed_params {
+    honest_params honest;
+    int class_weight;
+} skewed_params;
+
+static const char *const WORDS[] = {"none", "balanced", NULL};
+
+static const hone_param skewed_table[] = {
+    HONE_CHOICE_PARAM(skewed_params, class_weight, WORDS, .help = "Weights of classes.",
+                      .tasks = HONE_CLASSIFICATION),
+    {0},
+};
+
+static hone_status fit_skewed(const hone_fit_job *job, void *state, hone_error *error)
+{
+    static const honest_params own = {.alpha = 1e-3, .sweeps = 100};
+    const skewed_params *p = job->params;
+    hone_fit_job other = *job;
+    other.params = &own;
+    HONE_TRY(honest_fit(&other, state, error));
+    if (p->class_weight)
+        ((honest_state *)state)->bias[0] += 1;
+    return HONE_OK;
+}
+
+static const hone_algorithm skewed = {
+    .abi = HONE_ABI,
+    .name = "skewed",
+    .summary = "A module of the tests.",
+    .tasks = HONE_CLASSIFICATION,
+    .takes = HONEST_TAKES,
+    .params_size = sizeof(skewed_params),
+    .state_size = sizeof(honest_state),
+    .params = skewed_table,
+    .state = honest_fields,
+    .fit = fit_skewed,
+    .predict = honest_predict,
+    .scores = honest_scores,
+};
+
+const twin broken_capabilities[] = {
+    {&pierced, "holes"}, {&blind, "categories"}, {&skewed, "weights of rows"}, {0}};
