@@ -71,7 +71,7 @@ def hone_grid(job):
 
     X, y, _, _ = data.read(job["data"])
     y = [str(c) for c in y]
-    options = {"validation": f"cv:{FOLDS}", "refit": False, "threads": job["threads"]}
+    options = {"validation": f"cv:{FOLDS}", "refit": False, "n_threads": job["threads"]}
 
     def run(settings):
         start = time.perf_counter()
