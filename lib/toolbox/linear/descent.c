@@ -18,6 +18,11 @@
 enum { HALVINGS = 40, EPOCHS = 100, FEWEST = 64, BINS = 64, BLOCK_ENTRIES = 1 << 15 };
 enum { MOST_BLOCKS = 256, POLL_ENTRIES = 1 << 15 };
 
+/* What an epoch's decrease must fall to, in shares of the first one's. */
+static const double SETTLED = 0.1;
+/* Longest change of a row's margin that its own curvature may ask for. */
+static const double LONGEST = 16;
+
 typedef struct descent {
     hone_solver *s;
     const hone_columns *c;
@@ -55,6 +60,15 @@ static double evaluate(const descent *t, const double *m)
         break;
     }
     return HONE_PICK(isa, hone_tile_logistic_f64)(t->n, m, t->y, t->weight, t->r, t->h);
+}
+
+/* A row on the far side has a slope and next to no curvature: alone in a column it would be sent
+ * anywhere. */
+static void straighten(descent *t)
+{
+    if (t->s->rows.loss == HONE_LOGISTIC || t->s->rows.loss == HONE_SOFTMAX)
+        for (int64_t i = 0; i < t->n; i++)
+            t->h[i] = fmax(t->h[i], fabs(t->r[i]) / LONGEST);
 }
 
 static void face(descent *t, int64_t k)
@@ -218,7 +232,7 @@ static bool descend_set(descent *t, double enough)
             }
         }
         first = epoch ? first : sum;
-        const bool settled = sum <= fmax(enough, 1e-3 * first);
+        const bool settled = sum <= fmax(enough, SETTLED * first);
         if (settled && every)
             break;
         every = settled;
@@ -285,6 +299,7 @@ static hone_status visit(descent *t, int64_t k, double *decrease, bool *moved, h
     if (k == 0)
         t->F = loss + t->rest + hone_solver_penalty(t->s, t->s->v);
     HONE_TRY(look(t, error));
+    straighten(t);
     const double singly = choose(t);
     if (!descend_set(t, 1e-3 * t->s->problem->tol * t->F))
         return HONE_STOPPED;
