@@ -15,7 +15,7 @@ CORE, LIBRARY = sys.argv[1:3]
 del sys.argv[1:3]
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("include", "lib", "algorithms", "cli", "python", "examples", "tests", "bench")
-MADE = ("bench/.venv", "bench/out", "python/build")  # environments and outputs stand among the sources
+MADE = ("bench/.venv", "bench/out")  # environments and outputs stand among the sources
 SOURCES = {str(p.relative_to(ROOT)): p.read_text()
            for f in FOLDERS for ending in ("*.c", "*.h") for p in sorted((ROOT / f).rglob(ending))
            if not str(p.relative_to(ROOT)).startswith(MADE)}
