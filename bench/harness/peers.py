@@ -2,7 +2,8 @@
 
 A peer maps (model, task) to a maker; a maker takes (params, threads, seed, **variant) and returns an
 object with fit and predict. `variants` are the peer's documented ways to the same answer: each is
-tried once, the fastest counts. `metrics` names what may be compared when it is not everything.
+tried once, the fastest counts. `metrics` names what may be compared when it is not everything. A `plain`
+peer is no estimator: its single rows are compared with those of Hone's model without its estimator.
 libsvm-official is LIBSVM built with OpenMP; scikit-learn's SVC is LIBSVM on one thread.
 """
 
@@ -15,7 +16,9 @@ CLASSIFY, REGRESS = "classification", "regression"
 
 
 class Peer:
-    def __init__(self, package, makers, variants=None, before=None, metrics=None):
+    def __init__(self, package, makers, variants=None, before=None, metrics=None,
+                 plain=False):
+        self.plain = plain
         self.package, self.makers, self.metrics = package, makers, metrics
         self.variants, self.before = variants or {}, before
         self.one_row = not metrics or "p50_us" in metrics
@@ -40,7 +43,7 @@ class Peer:
 def _estimator(module, name, *, jobs=False, seeded=False, **fixed):
     def make(params, threads, seed, **variant):
         cls = getattr(importlib.import_module(module), name)
-        options = {**params, **fixed, **variant}
+        options = {**fixed, **params, **variant}
         if jobs:
             options["n_jobs"] = threads
         if seeded:
@@ -72,7 +75,7 @@ SKLEARN_VARIANTS = {
 def _hone():
     own = "hone.sklearn"
     return {
-        # The rule of scikit-learn, so that both grow the same trees.
+        # The rule of scikit-learn unless the case says otherwise, so that both grow the same trees.
         ("random_forest", CLASSIFY): _estimator(own, "RandomForestClassifier", jobs=True, seeded=True,
                                                 constant_features="redraw"),
         ("random_forest", REGRESS): _estimator(own, "RandomForestRegressor", jobs=True, seeded=True,
@@ -219,7 +222,7 @@ PEERS = {
     "liblinear": Peer("liblinear-official",
                       {("logistic_regression", CLASSIFY): lambda p, t, s: _Liblinear(p)}),
     "faiss": Peer("faiss-cpu", {("knn", CLASSIFY): lambda p, t, s: _Faiss(p, t)}),
-    "onnxruntime": Peer("onnxruntime", _onnx(), metrics=("predict", "p50_us")),
+    "onnxruntime": Peer("onnxruntime", _onnx(), metrics=("predict", "p50_us"), plain=True),
     "ranger": Peer(ranger.version, {("random_forest", CLASSIFY): ranger.Ranger,
                                     ("random_forest", REGRESS): ranger.Ranger},
                    metrics=("fit", "predict")),

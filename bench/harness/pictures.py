@@ -2,6 +2,7 @@
 
 import base64
 
+from .peers import PEERS
 from .runs import label
 
 TITLES = {"fit": "fit", "predict": "predict", "p50_us": "one row"}
@@ -95,9 +96,10 @@ def draw_latency(rows):
         places = range(len(rows))[::-1]
         for y, row in zip(places, rows):
             for shift, side, colour in ((0.15, "ours", WIN), (-0.15, "theirs", SIDES[1])):
-                line = row[side]
-                axes.plot([line["p50_us"], line["p99_us"]], [y + shift] * 2, "-", color=colour)
-                axes.plot([line["p50_us"]], [y + shift], "o", color=colour, markersize=4)
+                name = "plain_" if side == "ours" and PEERS[row["peer"]].plain else ""
+                line = [row[side][f"{name}p50_us"], row[side][f"{name}p99_us"]]
+                axes.plot(line, [y + shift] * 2, "-", color=colour)
+                axes.plot(line[:1], [y + shift], "o", color=colour, markersize=4)
         axes.set_xscale("log")
         axes.set_yticks(list(places), [f"{label(r)} / {r['peer']}" for r in rows], fontsize=8)
         axes.set_xlabel("microseconds, median to 99th percentile (green: Hone, blue: the peer)")

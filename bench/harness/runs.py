@@ -163,7 +163,8 @@ class Bench:
             result[name] = sum(pair[side]["score"] for pair in judged) / len(judged)
         if passed:
             for metric in peers.PEERS[peer].metrics or METRICS:
-                result[metric] = stats.interval([b[metric] / a[metric] for a, b in pairs])
+                mine = "plain_p50_us" if metric == "p50_us" and peers.PEERS[peer].plain else metric
+                result[metric] = stats.interval([b[metric] / a[mine] for a, b in pairs])
         return result
 
 

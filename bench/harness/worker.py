@@ -74,6 +74,9 @@ def block(job):
         times = single_rows(model, X_test, job["single_rows"])
         line |= {"p50_us": times[len(times) // 2], "p99_us": times[len(times) * 99 // 100],
                  "bytes": size_of(model)}
+        if hasattr(model, "model_"):
+            times = single_rows(model.model_, X_test, job["single_rows"])
+            line |= {"plain_p50_us": times[len(times) // 2], "plain_p99_us": times[len(times) * 99 // 100]}
     return line
 
 
