@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import sys
+import time
 
 from . import runs
 
@@ -46,10 +47,11 @@ def main():
     bench = runs.Bench(args.suite, args.threads, args.out, args.pairs)
     print(f"suite {args.suite}: {len(cases)} cases, {bench.pairs} pairs, {args.threads} threads, "
           f"commit {bench.machine['commit']}, load {bench.machine['load']:.2f}", flush=True)
-    rows = []
+    rows, end = [], time.monotonic() + 60 * bench.tables["suites"][args.suite]["minutes"]
     with open(pathlib.Path(args.out) / "rows.jsonl", "a", buffering=1) as out:
         for case, peers, threads in plan(cases, args):
-            for row in bench.rows(case, peers, threads):
+            late = time.monotonic() > end
+            for row in bench.late(case, peers, threads) if late else bench.rows(case, peers, threads):
                 rows.append(row)
                 out.write(json.dumps(row) + "\n")
                 print(runs.show(row), flush=True)

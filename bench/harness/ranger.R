@@ -19,9 +19,9 @@ while (length(line <- readLines(commands, 1)) == 1) {
     seconds <- system.time(model <- ranger(
       x = x, y = y, num.trees = as.integer(w[5]), mtry = mtry, min.node.size = 1,
       num.threads = as.integer(w[7]), seed = as.integer(w[9]), oob.error = FALSE,
-      write.forest = TRUE))[["elapsed"]]
+      write.forest = TRUE, verbose = FALSE))[["elapsed"]]
   } else {
-    seconds <- system.time(said <- predict(model, x, num.threads = as.integer(w[5]))$predictions)[["elapsed"]]
+    seconds <- system.time(said <- predict(model, x, num.threads = as.integer(w[5]), verbose = FALSE)$predictions)[["elapsed"]]
     writeBin(as.double(as.character(said)), paste0(w[2], ".answer"))
   }
   cat(seconds, "\n", sep = "")

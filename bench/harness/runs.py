@@ -143,11 +143,18 @@ class Bench:
         offered = [n for n in names if peers.PEERS[n].offers(case["model"], case["task"])]
         lines, missing = self.rounds(case, [ours, *offered])
         for peer in names:
-            row = {"case": case["name"], "model": case["model"], "peer": peer, "suite": self.suite,
-                   "threads": threads, "pairs": self.pairs, "machine": self.machine}
             if peer not in offered:
                 missing[peer] = f"{peer}: has no {case['model']} for {case['task']}"
-            yield row | self._result(case, lines, missing, ours, peer)
+            yield self._head(case, peer, threads) | self._result(case, lines, missing, ours, peer)
+
+    def late(self, case, names, threads):
+        """The rows of a case for which the suite has no time left."""
+        for peer in names:
+            yield self._head(case, peer, threads) | {"missing": "the minutes of the suite were over"}
+
+    def _head(self, case, peer, threads):
+        return {"case": case["name"], "model": case["model"], "peer": peer, "suite": self.suite,
+                "threads": threads, "pairs": self.pairs, "machine": self.machine}
 
     def _result(self, case, lines, missing, ours, peer):
         try:

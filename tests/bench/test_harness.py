@@ -67,6 +67,11 @@ def test_a_peer_that_cannot_run_is_reported(bench):
     assert "missing" not in rows[1] and "not run" in runs.show(rows[0])
 
 
+def test_a_case_that_comes_too_late_is_reported(bench):
+    row, = bench.late(CASE, ["scikit-learn"], 1)
+    assert "not run: the minutes of the suite were over" in runs.show(row)
+
+
 def test_scores_of_further_seeds_are_taken_from_an_earlier_run(bench, tmp_path, monkeypatch):
     bench.machine["commit"] = "abc"  # scores of changed files are not trusted
     first = bench.block(CASE | {"task": "classification"}, "scikit-learn", 0, "float64", {})
