@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "core/prep/columns.h"
 #include "core/state.h"
+#include "toolbox/rows.h"
 
 const hone_transform *const hone_transforms[] = {&hone_impute, &hone_encode, &hone_scale, NULL};
 
@@ -182,10 +183,18 @@ static hone_status write_table(const hone_pipeline *p, const hone_matrix *in, co
                      : write_dense(p, in, run, arena, out, error);
 }
 
+/* Nothing is left to do: numbers, of which none is missing, would only be imputed. */
+static bool idle(const hone_pipeline *p, const hone_matrix *in)
+{
+    return !p->steps || (p->steps == 1 && p->transform[0] == &hone_impute && !p->one_hot &&
+                         !p->sparse && !p->shape[0].levels &&
+                         p->shape[1].stored == p->shape[0].stored && hone_rows_finite(in));
+}
+
 hone_status hone_pipeline_apply(const hone_pipeline *p, const hone_matrix *in, const hone_run *run,
                                 hone_arena *arena, hone_matrix *out, hone_error *error)
 {
-    if (p->steps)
+    if (!idle(p, in))
         return write_table(p, in, run, arena, out, error);
     *out = *in;
     out->levels = p->shape[0].levels;

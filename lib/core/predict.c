@@ -156,6 +156,8 @@ hone_status hone_model_admit(const hone_model *m, hone_matrix *x, int64_t first,
                              hone_error *error)
 {
     const bool categories = m->pipeline.shape[0].levels != NULL;
+    if (!categories && hone_rows_finite(x))
+        return HONE_OK;
     double *copy = categories ? HONE_RAW(arena, double, x->rows, x->cols) : NULL;
     if (categories && !copy)
         return hone_no_memory(error);

@@ -129,6 +129,33 @@ void hone_rows_dot(const hone_matrix *x, int64_t first, int64_t count, const dou
         out[i * stride] = hone_row_dot(x, first + i, w);
 }
 
+/* A cell less itself is 0 unless it is missing or infinite; without a branch, so that it is
+ * vectors. */
+#define FINITE(type, name)                                                                         \
+    static bool name(const type *v, int64_t n, int64_t step)                                       \
+    {                                                                                              \
+        int odd = 0;                                                                               \
+        for (int64_t j = 0; j < n && step == 1; j++)                                               \
+            odd |= v[j] - v[j] != 0;                                                               \
+        for (int64_t j = 0; j < n && step != 1; j++)                                               \
+            odd |= v[j * step] - v[j * step] != 0;                                                 \
+        return !odd;                                                                               \
+    }
+FINITE(float, finite_f32)
+FINITE(double, finite_f64)
+
+bool hone_rows_finite(const hone_matrix *x)
+{
+    for (int64_t i = 0; i < x->rows; i++) {
+        const int64_t at = hone_row_id(x, i) * x->row_stride;
+        if (x->dtype == HONE_F64
+                ? !finite_f64((const double *)x->values + at, x->stored_cols, x->col_stride)
+                : !finite_f32((const float *)x->values + at, x->stored_cols, x->col_stride))
+            return false;
+    }
+    return true;
+}
+
 double hone_row_dot(const hone_matrix *x, int64_t i, const double *w)
 {
     const int64_t r = hone_row_id(x, i);

@@ -23,6 +23,8 @@ int64_t hone_row_room(const hone_matrix *x, int64_t i);
 /* Element (i, j) of the stored matrix as it lies there: a code in a categorical column, NaN when
  * missing. Dense and one-hot layouts; slow: for set-up, not for kernels. */
 double hone_element(const hone_matrix *x, int64_t i, int64_t j);
+/* No cell of a dense matrix is missing or infinite. */
+bool hone_rows_finite(const hone_matrix *x);
 /* Non-zeros that a pass over row i touches: cols when dense. */
 int64_t hone_row_weight(const hone_matrix *x, int64_t i);
 
