@@ -3,6 +3,7 @@
 #include "toolbox/run.h"
 #include "base/text.h"
 
+#include <limits.h>
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
@@ -121,16 +122,18 @@ hone_status hone_adjust(const hone_run *run, const char *name, double used, hone
 
 /* ---- threads ---- */
 
-/* A cgroup's CPU quota, rounded up; 0: none. */
-static int quota(void)
+int hone_cpu_quota(const char *file)
 {
     long long limit = 0, period = 0;
-    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
+    FILE *f = fopen(file, "re");
     if (!f)
         return 0;
     const int found = fscanf(f, "%lld %lld", &limit, &period);
     fclose(f);
-    return found == 2 && period > 0 ? (int)((limit + period - 1) / period) : 0;
+    if (found != 2 || limit <= 0 || period <= 0)
+        return 0;
+    const long long cpus = limit / period + (limit % period != 0);
+    return cpus < INT_MAX ? (int)cpus : 0;
 }
 
 static int affinity(void)
@@ -146,7 +149,7 @@ int hone_threads_of(int threads)
     if (threads > 0)
         return threads;
     int n = omp_get_max_threads();
-    const int limits[] = {affinity(), quota()};
+    const int limits[] = {affinity(), hone_cpu_quota("/sys/fs/cgroup/cpu.max")};
     for (int i = 0; i < 2; i++)
         if (limits[i] > 0 && limits[i] < n)
             n = limits[i];

@@ -47,4 +47,8 @@ int64_t hone_clock(void);
 /* `threads` of the options, resolved: 0 means min(omp_get_max_threads(), affinity, cgroup). */
 int hone_threads_of(int threads);
 
+/* The CPUs, rounded up, that a file such as cpu.max of a cgroup (version 2) grants: "quota period";
+ * 0: no limit, or no such file. */
+int hone_cpu_quota(const char *file);
+
 #endif

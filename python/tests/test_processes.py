@@ -297,7 +297,7 @@ def test_two_threads_train_at_the_same_time(hard):
 
 # ---- memory and files ----
 
-@pytest.mark.parametrize("model, rows", [("random_forest", 3000), ("svm", 12000), ("knn", 300000),
+@pytest.mark.parametrize("model, rows", [("random_forest", 3000), ("svm", 300000), ("knn", 300000),
                                          ("logistic_regression", 300000)])
 def test_a_limit_of_address_space_is_a_memory_error(model, rows):
     code = """

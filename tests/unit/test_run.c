@@ -1,8 +1,10 @@
 /* Blocks, stop and errors of a run. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,6 +84,33 @@ static void a_forked_child_and_grandchild_run_blocks(void **state)
     assert_int_equal(status, 0);
 }
 
+static void the_quota_of_a_cgroup_is_rounded_up(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int cpus;
+    } FILES[] = {
+        {"max 100000\n", 0},    {"100000 100000\n", 1},
+        {"150000 100000\n", 2}, {"1000 100000\n", 1},
+        {"400000 100000\n", 4}, {"", 0},
+        {"100000\n", 0},        {"100000 0\n", 0},
+        {"-1 100000\n", 0},     {"9223372036854775807 1", 0},
+    };
+    char name[] = "/tmp/hone-test-XXXXXX";
+    const int handle = mkstemp(name);
+    assert_true(handle >= 0);
+    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
+        const size_t length = strlen(FILES[i].text);
+        assert_int_equal(ftruncate(handle, 0), 0);
+        assert_int_equal(pwrite(handle, FILES[i].text, length, 0), length);
+        assert_int_equal(hone_cpu_quota(name), FILES[i].cpus);
+    }
+    close(handle);
+    assert_int_equal(unlink(name), 0);
+    assert_int_equal(hone_cpu_quota(name), 0);
+}
+
 static void a_cancelled_run_stops(void **state)
 {
     (void)state;
@@ -111,6 +140,7 @@ int main(void)
         cmocka_unit_test(the_lowest_failing_block_is_reported),
         cmocka_unit_test(every_block_runs_once_with_any_number_of_threads),
         cmocka_unit_test(a_forked_child_and_grandchild_run_blocks),
+        cmocka_unit_test(the_quota_of_a_cgroup_is_rounded_up),
         cmocka_unit_test(a_cancelled_run_stops),
         cmocka_unit_test(the_cap_of_an_account_holds),
     };
