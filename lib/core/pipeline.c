@@ -17,7 +17,8 @@
 
 const hone_transform *const hone_transforms[] = {&hone_impute, &hone_encode, &hone_scale, NULL};
 
-enum { CHUNK = 4096, AT_ONCE = 512 };
+/* A block of a table: rows of about CELLS cells, a few milliseconds. */
+enum { CELLS = 1 << 20, LEAST = 64, MOST = 4096, AT_ONCE = 512 };
 
 static const hone_shape *result(const hone_pipeline *p)
 {
@@ -79,6 +80,7 @@ typedef struct table_context {
     const hone_pipeline *pipeline;
     const hone_matrix *in;
     const hone_matrix *out;
+    int64_t chunk;  /* rows of a block */
     double *values; /* of `out`: float32 would make them depend on how the caller stores his */
     bool holes;     /* no step fills missing cells: the module takes them */
 } table_context;
@@ -110,8 +112,8 @@ static hone_status table_block(void *context, int64_t block, hone_arena *scratch
     (void)scratch;
     const table_context *c = context;
     double v[AT_ONCE];
-    const int64_t end = (block + 1) * CHUNK < c->in->rows ? (block + 1) * CHUNK : c->in->rows;
-    for (int64_t first = block * CHUNK; first < end; first += AT_ONCE)
+    const int64_t next = (block + 1) * c->chunk, end = next < c->in->rows ? next : c->in->rows;
+    for (int64_t first = block * c->chunk; first < end; first += AT_ONCE)
         for (int64_t j = 0; j < c->out->stored_cols; j++)
             HONE_TRY(
                 write_chunk(c, first, first + AT_ONCE < end ? AT_ONCE : end - first, j, v, error));
@@ -142,8 +144,9 @@ static hone_status write_dense(const hone_pipeline *p, const hone_matrix *in, co
                          .row_stride = stored,
                          .col_stride = 1};
     lay_out(p, out);
-    table_context c = {p, in, out, values, p->transform[0] != &hone_impute};
-    return hone_for_blocks(run, (in->rows + CHUNK - 1) / CHUNK, table_block, &c, error);
+    const int64_t fit = CELLS / (stored + 1), chunk = fit < LEAST ? LEAST : fit > MOST ? MOST : fit;
+    table_context c = {p, in, out, chunk, values, p->transform[0] != &hone_impute};
+    return hone_for_blocks(run, (in->rows + chunk - 1) / chunk, table_block, &c, error);
 }
 
 /* The same pattern of entries with new values: only steps that keep zeros apply to sparse data. */
