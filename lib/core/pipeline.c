@@ -400,6 +400,51 @@ static hone_status refuse_sparse(const hone_dataset *dataset, const hone_algorit
     return HONE_OK;
 }
 
+/* Training rows of weight 0 teach nothing, as if they were absent: `rows` leaves them out. */
+static hone_status leave_out(const hone_dataset *dataset, const int64_t **rows, int64_t *n_rows,
+                             hone_arena *arena, hone_error *error)
+{
+    const double *weight = dataset->weight;
+    const int64_t count = *rows ? *n_rows : dataset->table.rows;
+    int64_t kept = 0;
+    for (int64_t i = 0; weight && i < count; i++)
+        kept += weight[*rows ? (*rows)[i] : i] > 0;
+    if (!kept || kept == count)
+        return HONE_OK;
+    int64_t *row = HONE_RAW(arena, int64_t, kept, 1);
+    if (!row)
+        return hone_no_memory(error);
+    for (int64_t i = 0, k = 0; i < count; i++) {
+        const int64_t r = *rows ? (*rows)[i] : i;
+        if (weight[r] > 0)
+            row[k++] = r;
+    }
+    *rows = row, *n_rows = kept;
+    return HONE_OK;
+}
+
+/* The chain of steps, fitted on the plan's rows or found in the cache. */
+static hone_status learn_steps(prep_plan *plan, hone_shared *shared, const void **steps,
+                               hone_error *error)
+{
+    static const int64_t no_key[HONE_KEY] = {0};
+    const hone_dataset *d = plan->dataset;
+    hone_arena *arena = hone_arena_open(shared->account);
+    if (!arena)
+        return hone_no_memory(error);
+    hone_status status = leave_out(d, &plan->rows, &plan->n_rows, arena, error);
+    if (!status) {
+        uint64_t id = plan->rows ? hone_hash(d->table_id, plan->rows,
+                                             (size_t)plan->n_rows * sizeof *plan->rows)
+                                 : d->table_id;
+        id = hone_hash(hash_prep(&plan->prep, id), &plan->takes, sizeof plan->takes);
+        status = hone_derive_as(shared, &STEPS, id, no_key, plan, steps, error);
+    }
+    plan->rows = NULL;
+    hone_arena_close(arena);
+    return status;
+}
+
 hone_status hone_prepare(const hone_dataset *dataset, const hone_algorithm *algorithm,
                          const void *params, const hone_prep_params *prep, const int64_t *rows,
                          int64_t n_rows, hone_shared *shared, hone_prepared *prepared,
@@ -411,11 +456,8 @@ hone_status hone_prepare(const hone_dataset *dataset, const hone_algorithm *algo
     prep_plan plan = {dataset, takes, *prep, rows, n_rows, NULL};
     shared->table = dataset->table;
     shared->job.x = training_rows(&plan);
-    uint64_t id = rows ? hone_hash(dataset->table_id, rows, (size_t)n_rows * sizeof *rows)
-                       : dataset->table_id;
-    id = hone_hash(hash_prep(prep, id), &takes, sizeof takes);
     const void *object;
-    HONE_TRY(hone_derive_as(shared, &STEPS, id, no_key, &plan, &object, error));
+    HONE_TRY(learn_steps(&plan, shared, &object, error));
     prepared->pipeline = *(const hone_pipeline *)object;
     const hone_pipeline *p = plan.pipeline = &prepared->pipeline;
     prepared->pipeline.prep.target = prep->target;
@@ -442,10 +484,12 @@ hone_status hone_prepare_target(const hone_dataset *dataset, const hone_prep_par
     *scaled = dataset->target;
     if (dataset->task != HONE_REGRESSION || prep->target != HONE_TARGET_STANDARD)
         return HONE_OK;
-    const int64_t n = dataset->table.rows, count = rows ? n_rows : n;
+    const int64_t n = dataset->table.rows;
+    int64_t count = rows ? n_rows : n;
     double *y = HONE_RAW(arena, double, n, 1);
     if (!y)
         return hone_no_memory(error);
+    HONE_TRY(leave_out(dataset, &rows, &count, arena, error));
     for (int64_t i = 0; i < count; i++)
         y[i] = dataset->target[rows ? rows[i] : i];
     const hone_moments m = hone_moments_of(y, count, 0);

@@ -79,7 +79,7 @@ typedef struct hone_prepared {
 
 /* Prepares a dataset for a module under `params`. What it makes are shared objects of the dataset's
  * cache, pinned by `shared` until the caller releases it. A chain that changes nothing leaves the
- * table as it is.
+ * table as it is. Rows of weight 0 teach it nothing; other weights do not count here.
  *
  * @param rows    training rows, ascending; NULL: all
  * @param shared  with cache, account and job.run set; the rest is filled here

@@ -212,10 +212,35 @@ def is_arrow(x: Any) -> bool:
     return not is_pandas(x) and (hasattr(x, "__arrow_c_stream__") or hasattr(x, "__arrow_c_array__"))
 
 
+def _check_range(numbers: np.ndarray[Any, Any], most: int, what: str) -> None:
+    if numbers.size and (numbers.min() < 0 or numbers.max() >= most):
+        raise DataError(f"must be in [0, {most})", what)
+
+
+def _sound(x: Any, what: str) -> Any:
+    """The same sparse table, once its index arrays cannot lead SciPy, which trusts them, out of its memory."""
+    if x.format == "coo":
+        for axis, (name, most) in enumerate(zip(("row", "col"), x.shape)):
+            _check_range(x.coords[axis], most, f"{what}.{name}")
+    if x.format not in ("csr", "csc", "bsr"):
+        return x
+    unit = x.blocksize if x.format == "bsr" else (1, 1)
+    major = x.shape[x.format == "csc"] // unit[x.format == "csc"]
+    minor = x.shape[x.format != "csc"] // unit[x.format != "csc"]
+    start, index = x.indptr, x.indices
+    if start.shape != (major + 1,) or start[0] != 0 or (start[1:] < start[:-1]).any():
+        raise DataError(f"must be {major + 1} numbers that begin with 0 and never fall", f"{what}.indptr")
+    stored = int(start[-1])
+    if index.ndim != 1 or stored > min(len(index), len(x.data)):
+        raise DataError(f"ends with {stored}, but {min(len(index), len(x.data))} values are stored", f"{what}.indptr")
+    _check_range(index[:stored], minor, f"{what}.indices")
+    return x
+
+
 def _sparse(x: Any, what: str) -> Sparse:
     if x.ndim != 2:
         raise DataError(f"{x.ndim} dimensions; a table has 2", what)
-    csr = x.tocsr()
+    csr = _sound(x, what).tocsr()
     if not csr.has_canonical_format:
         csr = csr.copy() if csr is x else csr
         csr.sum_duplicates()

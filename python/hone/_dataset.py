@@ -189,7 +189,11 @@ def from_mapping(data: Mapping[str, Any], task: str | None = None) -> Parts:
     same: dict[str, Any] = {"feature_names": get("feature_names"), "categorical": get("categorical"),
                             "task": get("task") or task, "flatten": bool(get("flatten"))}
     valid = None
-    if get("X_val") is not None:
+    if get("X_val") is None:
+        orphan = next((k for k in ("y_val", "sample_weight_val") if get(k) is not None), None)
+        if orphan is not None:
+            raise DataError(f"there is {orphan!r}, but no 'X_val'", "dataset")
+    else:
         if get("y_val") is None:
             raise DataError("there is 'X_val', but no 'y_val'", "dataset")
         valid = prepare(get("X_val"), get("y_val"), sample_weight=get("sample_weight_val"),

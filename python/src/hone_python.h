@@ -72,6 +72,10 @@ bool hone_python_window(views *v, PyObject *object, const char *what, int dimens
 bool hone_python_vector(views *v, PyObject *object, const char *what, int64_t rows,
                         hone_vector *out, const char ***texts);
 
+/* A str as text that lives as long as it; NULL: an exception is set, also when the text would end
+ * early, at a zero character. */
+const char *hone_python_utf8(PyObject *text, const char *what);
+
 /* A list of str as a NULL-terminated array, freed with PyMem_Free; texts live as long as the list.
  * None gives NULL and true. `holes`: None is an element, NULL. */
 bool hone_python_texts(PyObject *list, const char *what, bool holes, const char ***out);

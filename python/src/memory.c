@@ -95,6 +95,18 @@ bool hone_python_window(views *v, PyObject *object, const char *what, int dimens
     return true;
 }
 
+const char *hone_python_utf8(PyObject *text, const char *what)
+{
+    Py_ssize_t size = 0;
+    const char *utf8 = PyUnicode_AsUTF8AndSize(text, &size);
+    if (!utf8 || strlen(utf8) == (size_t)size)
+        return utf8;
+    hone_error error;
+    hone_fail(&error, HONE_BAD_ARGUMENT, what, "the text has a zero character");
+    hone_python_raise(&error);
+    return NULL;
+}
+
 bool hone_python_texts(PyObject *list, const char *what, bool holes, const char ***out)
 {
     *out = NULL;
@@ -112,14 +124,13 @@ bool hone_python_texts(PyObject *list, const char *what, bool holes, const char 
     }
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *item = PyList_GetItem(list, i);
-        Py_ssize_t size = 0;
+        char place[96];
         if (holes && item == Py_None)
             continue;
         if (!PyUnicode_Check(item))
             PyErr_Format(PyExc_TypeError, "%s[%zd]: a str is needed", what, i);
-        else if ((texts[i] = PyUnicode_AsUTF8AndSize(item, &size)) &&
-                 strlen(texts[i]) != (size_t)size)
-            PyErr_Format(PyExc_ValueError, "%s[%zd]: the text has a zero character", what, i);
+        else if (PyOS_snprintf(place, sizeof place, "%.64s[%lld]", what, (long long)i) > 0)
+            texts[i] = hone_python_utf8(item, place);
         if (PyErr_Occurred()) {
             PyMem_Free(texts);
             return false;

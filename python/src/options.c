@@ -40,8 +40,13 @@ hone_config *hone_python_config(PyObject *dict)
     PyObject *key, *value;
     Py_ssize_t at = 0;
     while (!status && PyDict_Next(dict, &at, &key, &value)) {
-        const char *name = PyUnicode_AsUTF8AndSize(key, NULL);
-        status = name ? set_key(config, name, value, &error) : HONE_INTERNAL;
+        Py_ssize_t size;
+        const char *name = PyUnicode_AsUTF8AndSize(key, &size);
+        if (name && strlen(name) != (size_t)size)
+            status = hone_fail(&error, HONE_BAD_CONFIG, "config",
+                               "the key that begins with %.80s has a zero character", name);
+        else
+            status = name ? set_key(config, name, value, &error) : HONE_INTERNAL;
     }
     if (!status)
         return config;
@@ -142,7 +147,7 @@ static void set_option(parsed_options *p, const option *o, PyObject *value)
         *(bool *)to = PyObject_IsTrue(value) == 1;
         break;
     case TEXT:
-        *(const char **)to = PyUnicode_AsUTF8AndSize(value, NULL);
+        *(const char **)to = hone_python_utf8(value, o->name);
         break;
     case SEED:
         p->split_seed = PyLong_AsUnsignedLongLong(value);

@@ -167,7 +167,11 @@ BAD_DATA = [
     ({"X": [[1.0], [2.0]], "y": [0, 1], "categorical": [3]}, "categorical"),
     ({"X": [[1.0], [2.0]], "y": [0, 1], "categorical": ["q"]}, "categorical"),
     ({"X": [[1.0], [2.0]], "y": [0, 1], "task": "ranking"}, "task"),
-    ({"X": [[1.0], [2.0]], "y": [0, 1], "X_val": [[1.0]]}, "y_val"), ({"X": None, "y": [1]}, "'X'"),
+    ({"X": [[1.0], [2.0]], "y": [0, 1], "X_val": [[1.0]]}, "y_val"),
+    ({"X": [[1.0], [2.0]], "y": [0, 1], "y_val": [1]}, "X_val"),
+    ({"X": [[1.0], [2.0]], "y": [0, 1], "sample_weight_val": [1]}, "X_val"),
+    ({"X": [[1.0], [2.0]], "y": [0, 1], "feature_names": ["a\0b"]}, "feature_names[0]"),
+    ({"X": [[1.0], [2.0]], "y": ["a", "b\0"]}, "y[1]"), ({"X": None, "y": [1]}, "'X'"),
     ([[1.0]], "mapping"), (None, "mapping"), (np.ones((2, 2)), "mapping"),
 ]
 
@@ -177,6 +181,50 @@ def test_wrong_data_is_an_exception_that_names_the_argument(data, said):
     with pytest.raises(ValueError) as caught:
         hone.train({"model": "knn"}, data, 0, validation="none")
     assert said in str(caught.value) and isinstance(caught.value, hone.Error)
+
+
+def corrupted(kind, member, at, value):
+    x = getattr(scipy.sparse, kind)(np.arange(12.0).reshape(4, 3))
+    getattr(x, member)[at] = value
+    return x
+
+
+@pytest.mark.parametrize("kind", ["csr_matrix", "csc_array", "bsr_array"])
+@pytest.mark.parametrize("member, at, value", [
+    ("indptr", -1, 10**6), ("indptr", 1, 10**6), ("indptr", 1, -1), ("indptr", 0, 1), ("indices", 0, -1),
+    ("indices", -1, 10**6)])
+def test_a_damaged_sparse_table_is_refused_before_anything_walks_over_it(kind, member, at, value):
+    with pytest.raises(hone.DataError, match=f"X.{member}"):
+        hone.Dataset(corrupted(kind, member, at, value), [0, 1, 0, 1])
+
+
+    x = scipy.sparse.coo_array(np.arange(12.0).reshape(4, 3))
+    x.col[2] = 3
+    with pytest.raises(hone.DataError, match="X.col"):
+        hone.Dataset(x, [0, 1, 0, 1])
+
+
+def test_validation_data_without_rows_are_refused_by_a_dataset_too(rows):
+    X, y = rows
+    for orphan in ({"y_val": y}, {"sample_weight_val": np.ones(200)}):
+        with pytest.raises(hone.DataError, match="no 'X_val'"):
+            hone.Dataset(X, y, **orphan)
+
+
+@pytest.mark.parametrize("model", ["knn", "linear_regression", "random_forest", "svm"])
+def test_a_row_of_weight_0_is_as_if_it_were_absent(amounts, model):
+    X, y = amounts
+    X = np.where(np.random.default_rng(0).random(X.shape) < 0.1, np.nan, X)
+    weight = 0.5 + np.arange(150) % 2
+    alone = {"X": X, "y": y, "sample_weight": weight}
+    more = {"X": np.vstack([X, np.full((60, 3), 20.0)]), "y": np.append(y, np.full(60, -100.0)),
+            "sample_weight": np.append(weight, np.zeros(60))}
+    cfg = {"model": model, "prep:target": "standard", "prep:scale": "standard"}
+    cfg |= {"bootstrap": False, "max_features": 1.0} if model == "random_forest" else {}
+    cfg |= {"gamma": 0.5, "tol": 1e-6} if model == "svm" else {}
+    fits = [hone.fit(cfg, data, 0, validation="none").model for data in (alone, more)]
+    one, two = (m.predict(X) for m in fits)
+    np.testing.assert_allclose(one, two, atol=1e-3 * np.ptp(y))
 
 
 def test_more_than_two_dimensions_are_flattened_when_told(rows):

@@ -44,7 +44,7 @@ BAD_CONFIGS = [
     ({"model": "svm", "C": 1j}, "config.C"), ({"model": "svm", "C": None}, "C"),
     ({"model": "svm", "C": 1, "svm:C": 2}, "C"), ({"model": "knn", "n_neighbors": 2.5}, "n_neighbors"),
     ({"model": "knn", "n_neighbors": 10**30}, "n_neighbors"), ({"model": "svm", 3: 1}, "key 3"),
-    ({"model": "svm", "kernel": "r\0f"}, "kernel"), ({"model": "svm", "Gama": 1}, "Gama"),
+    ({"model": "svm", "kernel": "r\0f"}, "kernel"), ({"model": "svm", "C\0junk": 5.0}, "zero character"), ({"model": "svm", "Gama": 1}, "Gama"),
 ]
 
 
@@ -72,7 +72,7 @@ def test_a_seed_of_the_wrong_type_is_named(rows, seed):
 @pytest.mark.parametrize("option", [{"budget": 0}, {"budget": 2}, {"budget": "1"}, {"validation": "cv:1"},
                                     {"validation": "holdout:2"}, {"validation": 7}, {"n_threads": 0},
                                     {"deadline": -1}, {"memory_cap": 0}, {"cutoff": math.nan}, {"split_seed": -1},
-                                    {"fidelity": "trees"}, {"isa": "sse"}, {"metric": 3}, {"instance": "a"}])
+                                    {"fidelity": "trees"}, {"isa": "sse"}, {"metric": 3}, {"metric": "error\0x"}, {"instance": "a"}])
 def test_a_wrong_option_is_named(rows, option):
     with pytest.raises(hone.ArgumentError, match=next(iter(option))):
         hone.train({"model": "knn"}, dict(zip("Xy", rows)), 0, **option)

@@ -161,6 +161,34 @@ static void scalers_are_those_of_scikit_learn(void **state)
     }
 }
 
+static void rows_of_weight_0_teach_nothing(void **state)
+{
+    (void)state;
+    scene s;
+    double weight[ROWS] = {0}, target[ROWS];
+    for (int i = 0; i < N_TRAIN; i++)
+        weight[TRAIN[i]] = 0.5 + i;
+    open_scene(&s, dense(X, HONE_F64, ROWS, 2), false, 0);
+    s.data.weight = weight;
+    s.prep.scale = HONE_SCALE_STANDARD;
+    assert_int_equal(
+        hone_prepare(&s.data, &s.algorithm, NULL, &s.prep, NULL, 0, &s.shared, &s.prepared, NULL),
+        HONE_OK);
+    for (int64_t i = 0; i < ROWS * 2; i++)
+        assert_near(cell(&s.prepared.table, i / 2, i % 2), STANDARD[i], 1e-12);
+    for (int64_t i = 0; i < ROWS; i++)
+        target[i] = X[2 * i];
+    const double *scaled;
+    s.data.task = HONE_REGRESSION, s.data.target = target;
+    s.prep.target = HONE_TARGET_STANDARD;
+    assert_int_equal(hone_prepare_target(&s.data, &s.prep, NULL, 0, s.arena, &s.prepared.pipeline,
+                                         &scaled, NULL),
+                     HONE_OK);
+    for (int64_t i = 0; i < ROWS; i++)
+        assert_near(scaled[i], STANDARD[2 * i], 1e-12);
+    close_scene(&s);
+}
+
 static void a_chain_that_changes_nothing_leaves_the_table_alone(void **state)
 {
     (void)state;
@@ -514,6 +542,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scalers_are_those_of_scikit_learn),
+        cmocka_unit_test(rows_of_weight_0_teach_nothing),
         cmocka_unit_test(a_chain_that_changes_nothing_leaves_the_table_alone),
         cmocka_unit_test(medians_of_many_rows_are_those_of_sorting),
         cmocka_unit_test(missing_numbers_take_the_median_and_an_indicator),
