@@ -178,9 +178,12 @@ static const flag *find(const char *word, unsigned command)
 bool flags_read(int count, char **words, flags *out)
 {
     *out = (flags){.command = count > 1 ? command_of(words[1]) : 0};
+    if (count < 2) {
+        fputs("Usage: hone COMMAND [FLAG]...; hone --help lists them\n", stderr);
+        return false;
+    }
     if (!out->command) {
-        fprintf(stderr, "hone: '%s' is no command; hone --help lists them\n",
-                count > 1 ? words[1] : "");
+        fprintf(stderr, "hone: '%s' is no command; hone --help lists them\n", words[1]);
         return false;
     }
     for (int i = 2; i < count; i++) {
@@ -226,16 +229,49 @@ static bool scaled(const char *name, const char *text, const unit *units, double
     return false;
 }
 
+/* Within the library 0 says "not given"; here it would be an answer that has no effect. */
+static bool positive(const char *name, const char *text, double v)
+{
+    if (text && !(v > 0)) {
+        fprintf(stderr, "hone: %s: '%s' must be above 0\n", name, text);
+        return false;
+    }
+    return true;
+}
+
 bool number_of(const char *name, const char *text, double *out)
 {
     static const unit none[] = {{"", 1}, {0}};
     return scaled(name, text, none, out);
 }
 
+bool share_of(const char *name, const char *text, double *out)
+{
+    return number_of(name, text, out) && positive(name, text, *out);
+}
+
 bool seconds_of(const char *name, const char *text, double *out)
 {
     static const unit units[] = {{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"h", 3600}, {0}};
-    return scaled(name, text, units, out);
+    return scaled(name, text, units, out) && positive(name, text, *out);
+}
+
+bool count_of(const char *name, const char *text, int64_t *out)
+{
+    return whole_of(name, text, out) && positive(name, text, (double)*out);
+}
+
+bool threads_of(const flags *f, int *threads)
+{
+    int64_t n = 0;
+    if (!whole_of("--threads", f->threads, &n))
+        return false;
+    if (n > HONE_MOST_THREADS) {
+        fprintf(stderr, "hone: --threads: must lie in 1 .. %d; 0 chooses\n", HONE_MOST_THREADS);
+        return false;
+    }
+    *threads = (int)n;
+    return true;
 }
 
 bool bytes_of(const char *name, const char *text, int64_t *out)
@@ -247,7 +283,7 @@ bool bytes_of(const char *name, const char *text, int64_t *out)
     if (!scaled(name, text, units, &v))
         return false;
     if (text && !(v >= 1 && v < 0x1p62)) {
-        fprintf(stderr, "hone: %s: '%s' must be at least 1 byte\n", name, text);
+        fprintf(stderr, "hone: %s: '%s' must lie in 1 .. 2^62 bytes\n", name, text);
         return false;
     }
     *out = text ? (int64_t)v : *out;

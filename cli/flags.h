@@ -50,7 +50,12 @@ void flags_help(FILE *to);
 
 /* Numbers of flags, with units where they have some ("500ms", "2GiB"). `text` NULL: `out` stays. */
 bool number_of(const char *flag, const char *text, double *out);
+/* Above 0. */
+bool share_of(const char *flag, const char *text, double *out);
+bool count_of(const char *flag, const char *text, int64_t *out);
 bool whole_of(const char *flag, const char *text, int64_t *out);
+/* Of --threads. */
+bool threads_of(const flags *f, int *threads);
 bool unsigned_of(const char *flag, const char *text, uint64_t *out);
 bool seconds_of(const char *flag, const char *text, double *out);
 bool bytes_of(const char *flag, const char *text, int64_t *out);

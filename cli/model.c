@@ -71,16 +71,15 @@ static hone_status predict(const flags *f, const hone_model *model, const hone_d
 {
     const int64_t rows = hone_dataset_rows(data);
     const int64_t width = f->proba ? hone_model_outputs(model) : 1;
-    int64_t threads = 0;
-    if (!whole_of("--threads", f->threads, &threads))
+    int threads = 0;
+    if (!threads_of(f, &threads))
         return hone_fail(error, HONE_BAD_ARGUMENT, "--threads", "is not valid");
     double *out = calloc((size_t)(rows * width) + 1, sizeof *out);
     if (!out)
         return hone_fail(error, HONE_NO_MEMORY, "memory", "%lld rows of output do not fit",
                          (long long)rows);
-    const hone_predict_options options = {.size = sizeof options,
-                                          .threads = (int)(threads < 4096 ? threads : 4096),
-                                          .cancel = &interrupted};
+    const hone_predict_options options = {
+        .size = sizeof options, .threads = threads, .cancel = &interrupted};
     hone_status status = hone_model_predict(
         model, data, f->proba ? HONE_PROBABILITIES : HONE_LABELS, &options, out, error);
     const answer a = {f, model, out, rows};
@@ -115,13 +114,33 @@ int predict_command(const flags *f)
 
 /* ---- evaluate ---- */
 
-static void write_metrics(const flags *f, const char *const *names, const double *values, int count)
+static void write_members(const char *const *names, const double *values, int count)
 {
     for (int i = 0; i < count; i++) {
-        printf(f->json ? "%s\"%s\": " : "%s%s ", !f->json ? "" : i ? ", " : "{", names[i]);
+        printf("%s\"%s\": ", i ? ", " : "", names[i]);
         write_number(stdout, values[i]);
-        fputs(!f->json ? "\n" : i + 1 == count ? "}\n" : "", stdout);
     }
+}
+
+/* With --json also the losses: the metrics turned so that smaller is better. */
+static void write_metrics(const flags *f, hone_task task, const char *const *names,
+                          const double *values, int count)
+{
+    double losses[MOST_SETTINGS];
+    for (int i = 0; i < count; i++) {
+        losses[i] = hone_metric_as_loss(names[i], task, values[i]);
+        if (f->json)
+            continue;
+        printf("%s ", names[i]);
+        print_loss(values[i]);
+    }
+    if (!f->json)
+        return;
+    putchar('{');
+    write_members(names, values, count);
+    fputs(", \"loss\": {", stdout);
+    write_members(names, losses, count);
+    puts("}}");
 }
 
 int evaluate_command(const flags *f)
@@ -141,7 +160,7 @@ int evaluate_command(const flags *f)
     if (!status)
         status = hone_model_evaluate(model, data, names, NULL, values, &error);
     if (!status)
-        write_metrics(f, names, values, count);
+        write_metrics(f, hone_model_task(model), names, values, count);
     hone_dataset_free(data);
     hone_model_free(model);
     return status ? failed(&error) : 0;

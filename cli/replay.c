@@ -56,16 +56,14 @@ int replay_command(const flags *f)
 {
     hone_error error = {0};
     hone_dataset *valid = NULL, *data = NULL;
-    int64_t threads = 0;
     hone_replay_options options = {.size = sizeof options,
                                    .algorithms = modules,
                                    .cancel = &interrupted,
                                    .record = on_record,
                                    .context = (void *)(uintptr_t)f};
     hone_replayed found = {.size = sizeof found};
-    if (!whole_of("--threads", f->threads, &threads))
+    if (!threads_of(f, &options.threads))
         return USAGE;
-    options.threads = (int)(threads < 4096 ? threads : 4096);
     hone_status status = f->file ? HONE_OK
                                  : hone_fail(&error, HONE_BAD_ARGUMENT, "replay",
                                              "needs a file: a model, a journal or results");

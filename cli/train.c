@@ -119,7 +119,6 @@ static bool keep_of(const char *text, hone_keep *keep)
 
 bool options_of(const flags *f, numbers *n, hone_options *o)
 {
-    int64_t threads = 0;
     *o = (hone_options){.size = sizeof *o,
                         .metric = f->metrics ? f->metric[f->metrics - 1] : NULL,
                         .cancel = &interrupted,
@@ -134,14 +133,12 @@ bool options_of(const flags *f, numbers *n, hone_options *o)
         o->progress = on_progress;
     const bool read = unsigned_of("--seed", f->seed, &n->seed) &&
                       unsigned_of("--split-seed", f->split_seed, &n->split_seed) &&
-                      whole_of("--threads", f->threads, &threads) &&
-                      validation_of(f->validation, o) && keep_of(f->keep, &o->keep) &&
-                      number_of("--budget", f->budget, &o->budget) &&
+                      threads_of(f, &o->threads) && validation_of(f->validation, o) &&
+                      keep_of(f->keep, &o->keep) && share_of("--budget", f->budget, &o->budget) &&
                       seconds_of("--deadline", f->deadline, &o->deadline) &&
                       bytes_of("--memory", f->memory, &o->memory_cap) &&
-                      whole_of("--work-limit", f->work_limit, &o->work_limit) &&
+                      count_of("--work-limit", f->work_limit, &o->work_limit) &&
                       number_of("--cutoff", f->cutoff, &n->cutoff);
-    o->threads = (int)(threads < 4096 ? threads : 4096);
     o->split_seed = f->split_seed ? &n->split_seed : NULL;
     o->cutoff = f->cutoff ? &n->cutoff : NULL;
     return read;

@@ -18,9 +18,9 @@ static hone_status search_of(const char *name, hone_search *search, hone_error *
 static bool numbers_of(const flags *f, hone_tune_options *o)
 {
     int64_t eta = 0;
-    const bool read = whole_of("--trials", f->trials, &o->trials) &&
-                      number_of("--min-budget", f->min_budget, &o->min_budget) &&
-                      whole_of("--eta", f->eta, &eta) && seconds_of("--time", f->time, &o->seconds);
+    const bool read = count_of("--trials", f->trials, &o->trials) &&
+                      share_of("--min-budget", f->min_budget, &o->min_budget) &&
+                      count_of("--eta", f->eta, &eta) && seconds_of("--time", f->time, &o->seconds);
     o->eta = (int32_t)(eta < INT32_MAX ? eta : INT32_MAX);
     return read;
 }

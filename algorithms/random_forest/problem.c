@@ -3,13 +3,16 @@
  * Weights and targets become integers in doubles, so that every sum is exact: weights that are
  * whole numbers stay as they are, others are rounded to weight_unit; targets, taken from the middle
  * of their range, to target_unit. The units are powers of two, as small as sums below 2^52 allow:
- * the rounding error of a sum of n terms is below n^2 2^-52 of the largest term.
+ * the rounding error of a sum of n terms is below n^2 2^-52 of the largest term. A forest does not
+ * know the scale of its weights: where products with it could leave the range of a double, it is
+ * taken out first.
  */
 #include <math.h>
 
 #include "fit.h"
 
 static const double MOST = 0x1p52;
+static const double FEEBLE = 0x1p-200;
 
 static int64_t limit_of(hone_amount a)
 {
@@ -100,26 +103,48 @@ static bool whole(const double *w, int64_t n, double draws)
     return sum < MOST && most * draws < MOST;
 }
 
+/* Weights by a power of two, the largest from 1 up to 2, when that one is far from 1. */
+static hone_status unscale(const double **weight, int64_t n, hone_arena *arena, hone_error *error)
+{
+    const double *w = *weight;
+    double most = 0;
+    int e;
+    for (int64_t i = 0; w && i < n; i++)
+        most = w[i] > most ? w[i] : most;
+    if (!w || (most > FEEBLE && most < 1 / FEEBLE))
+        return HONE_OK;
+    double *to = HONE_RAW(arena, double, n, 1);
+    if (!to)
+        return hone_no_memory(error);
+    frexp(most, &e);
+    for (int64_t i = 0; i < n; i++)
+        to[i] = ldexp(w[i], 1 - e);
+    *weight = to;
+    return HONE_OK;
+}
+
 /* Weights of rows, with the factors of balanced classes. */
-static const double *real_weights(const hone_fit_job *job, const forest_params *p,
-                                  hone_arena *arena, bool *failed)
+static hone_status real_weights(const hone_fit_job *job, const forest_params *p, hone_arena *arena,
+                                const double **weight, hone_error *error)
 {
     const int64_t n = job->x.rows, c = job->shape.outputs;
+    *weight = job->weight;
+    HONE_TRY(unscale(weight, n, arena, error));
     if (!job->label || p->class_weight == WEIGHTS_NONE)
-        return job->weight;
+        return HONE_OK;
     const bool each_bag = p->class_weight == WEIGHTS_BALANCED_SUBSAMPLE && p->bootstrap;
     int64_t kinds = 0;
     double *w = HONE_RAW(arena, double, n, 1);
     int64_t *count = HONE_NEW(arena, int64_t, c, 1);
-    *failed = !w || !count;
-    if (*failed)
-        return NULL;
+    if (!w || !count)
+        return hone_no_memory(error);
     for (int64_t i = 0; i < n; i++)
         kinds += count[job->label[i]]++ == 0;
     for (int64_t i = 0; i < n; i++)
-        w[i] = (job->weight ? job->weight[i] : 1) *
+        w[i] = (*weight ? (*weight)[i] : 1) *
                (each_bag ? 1 : (double)n / ((double)kinds * (double)count[job->label[i]]));
-    return w;
+    *weight = w;
+    return HONE_OK;
 }
 
 static hone_status quantise_weights(problem *o, const double *w, hone_arena *arena, double *weights,
@@ -227,11 +252,9 @@ hone_status forest_problem(const hone_fit_job *job, const forest_params *p, hone
         HONE_TRY(check_rates(job, error));
     const int64_t bins = p->max_bins.word < 0 ? (int64_t)p->max_bins.number : 0;
     HONE_TRY(forest_panel(job->shared, bins, &o->panel, error));
-    bool failed = false;
-    const double *w = real_weights(job, p, arena, &failed);
+    const double *w;
     double weights = 0;
-    if (failed)
-        return hone_no_memory(error);
+    HONE_TRY(real_weights(job, p, arena, &w, error));
     if (p->class_weight == WEIGHTS_BALANCED_SUBSAMPLE && p->bootstrap) {
         double most = 0;
         for (int64_t i = 0; i < n; i++)

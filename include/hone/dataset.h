@@ -55,7 +55,8 @@ HONE_BEGIN
  *
  * @param x        `rows` x `cols`, element (i, j) at x[i * row_stride + j * col_stride]; NaN is
  *                 missing, infinities are refused
- * @param y        the target, `rows` values of any type, none missing; {0}: none (predict only)
+ * @param y        the target, `rows` values of any type, none missing, amounts at most 1e150 in
+ *                 magnitude so that squares stay finite; {0}: none (predict only)
  * @param options  may be NULL
  * @return HONE_BAD_DATA (path data.x[i,j], data.y[i], data.weight[i]), HONE_NO_MEMORY
  *

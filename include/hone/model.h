@@ -129,6 +129,10 @@ HONE_API hone_status hone_model_evaluate(const hone_model *model, const hone_dat
                                          const hone_predict_options *options, double *values,
                                          hone_error *error);
 
+/** A value of metric `name` turned so that smaller is better, as options.metric does it; NaN when
+ * the task has no such metric. */
+HONE_API double hone_metric_as_loss(const char *name, hone_task task, double value);
+
 /** A named thing that the model can tell: "coef", "feature_importances", "leaf", "oob_score"; of
  * every model "prepared": rows as its module sees them (dense; imputed, encoded, scaled), with the
  * columns that hone_model_describe names.

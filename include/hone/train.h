@@ -19,7 +19,8 @@ typedef enum hone_validation {
     HONE_VALIDATE_HOLDOUT,
     HONE_VALIDATE_FOLDS,
     HONE_VALIDATE_ROWS, /**< options.valid_rows */
-    HONE_VALIDATE_OOB,  /**< out-of-bag rows; models that have them */
+    HONE_VALIDATE_OOB,  /**< out-of-bag rows; models that have them; `bootstrap` is adjusted to true
+                         */
     HONE_VALIDATE_NONE  /**< training loss */
 } hone_validation;
 
@@ -33,10 +34,14 @@ typedef enum hone_keep {
     HONE_KEEP_NONE
 } hone_keep;
 
+/** The largest team of threads. */
+enum { HONE_MOST_THREADS = 512 };
+
 /** {.size = sizeof(hone_options)} is the default; 0 and NULL always mean "not given". */
 typedef struct hone_options {
     size_t size;
-    int threads;          /**< 0: min of omp_get_max_threads(), CPU affinity and cgroup quota */
+    int threads;          /**< at most HONE_MOST_THREADS; 0: min of omp_get_max_threads(), CPU
+                               affinity and cgroup quota */
     hone_isa isa;         /**< kernels; for tests and comparisons across machines */
     double budget;        /**< (0, 1]: scales the fidelity */
     bool native_fidelity; /**< the budget scales the module's own fidelity, not rows */

@@ -325,6 +325,8 @@ static const char *module_row(const hone_algorithm *a)
 hone_status hone_algorithm_check(const hone_algorithm *algorithm, hone_error *error)
 {
     const check c = {algorithm, error};
+    if (!algorithm)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "algorithm", "NULL");
     if (algorithm->abi != HONE_ABI)
         return hone_fail(error, HONE_UNSUPPORTED, "algorithm",
                          "was built against another version of hone/algorithm.h: rebuild it");

@@ -14,10 +14,16 @@
 
 enum { KEY_PATH = 96, LONGEST_WORD = 1 << 16 };
 
+static hone_status needs(const void *argument, const char *name, hone_error *error)
+{
+    return argument ? HONE_OK : hone_fail(error, HONE_BAD_ARGUMENT, name, "NULL");
+}
+
 /* ---- storage ---- */
 
 hone_status hone_config_new(hone_config **config, hone_error *error)
 {
+    HONE_TRY(needs(config, "config", error));
     *config = hone_alloc(sizeof **config);
     if (!*config)
         return hone_no_memory(error);
@@ -92,6 +98,7 @@ static hone_status store(hone_config *c, const char *key, const hone_value *valu
 
 hone_status hone_config_copy(const hone_config *config, hone_config **copy, hone_error *error)
 {
+    HONE_TRY(needs(config, "config", error));
     HONE_TRY(hone_config_new(copy, error));
     hone_status status = HONE_OK;
     for (int64_t i = 0; i < config->entries && status == HONE_OK; i++)
@@ -115,6 +122,7 @@ hone_status hone_config_copy(const hone_config *config, hone_config **copy, hone
 
 hone_status hone_config_use(hone_config *config, const hone_algorithm *algorithm, hone_error *error)
 {
+    HONE_TRY(needs(config, "config", error));
     HONE_TRY(hone_algorithm_check(algorithm, error));
     const size_t count = (size_t)config->modules;
     const hone_algorithm **more = hone_realloc(config->module, (count + 2) * sizeof *more);
@@ -205,6 +213,8 @@ static hone_status set(hone_config *c, const char *key, const hone_value *value,
 {
     char path[KEY_PATH];
     hone_key parts;
+    HONE_TRY(needs(c, "config", error));
+    HONE_TRY(needs(key, "key", error));
     hone_text_join(path, sizeof path, "config.", key, "");
     if (!hone_key_split(c->module, key, &parts))
         return hone_key_unknown(c->module, key, error);
@@ -221,6 +231,7 @@ static hone_status set(hone_config *c, const char *key, const hone_value *value,
 hone_status hone_config_set_text(hone_config *config, const char *key, const char *value,
                                  hone_error *error)
 {
+    HONE_TRY(needs(value, "value", error));
     return set(config, key, &(hone_value){.kind = HONE_WORD, .word = value}, error);
 }
 
@@ -286,6 +297,8 @@ hone_status hone_config_parse(hone_config *config, const char *text, size_t leng
 {
     cJSON *tree = NULL;
     hone_config *next = NULL;
+    HONE_TRY(needs(config, "config", error));
+    HONE_TRY(needs(text, "text", error));
     hone_status status = hone_json_parse(text, length, NULL, "config", &tree, error);
     if (status == HONE_OK)
         status = hone_config_copy(config, &next, error);
@@ -304,6 +317,9 @@ hone_status hone_config_parse(hone_config *config, const char *text, size_t leng
 static hone_status canonical(const hone_config *config, hone_task task, char **text, uint64_t *hash,
                              hone_error *error)
 {
+    HONE_TRY(needs(config, "config", error));
+    if (task != HONE_CLASSIFICATION && task != HONE_REGRESSION)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "task", "must be one of hone_task");
     hone_arena *arena = hone_arena_open(NULL);
     hone_resolved resolved;
     hone_status status = arena ? hone_config_resolve(config, task, false, arena, &resolved, error)
@@ -321,6 +337,7 @@ static hone_status canonical(const hone_config *config, hone_task task, char **t
 hone_status hone_config_json(const hone_config *config, hone_task task, char **text,
                              hone_error *error)
 {
+    HONE_TRY(needs(text, "text", error));
     *text = NULL;
     return canonical(config, task, text, NULL, error);
 }
@@ -328,6 +345,7 @@ hone_status hone_config_json(const hone_config *config, hone_task task, char **t
 hone_status hone_config_hash(const hone_config *config, hone_task task, uint64_t *hash,
                              hone_error *error)
 {
+    HONE_TRY(needs(hash, "hash", error));
     return canonical(config, task, NULL, hash, error);
 }
 

@@ -154,7 +154,6 @@ hone_status hone_fit_constant(hone_fitting *f, hone_error *error)
     hone_config_free(config);
     HONE_TRY(status);
     close_fit(f);
-    hone_training_log(t, HONE_WARNING, "stopped before a first state: the constant model answers");
     f->algorithm = r->algorithm, f->params = r->params, f->prep = &r->prep, f->config = r->json;
     f->constant = true;
     return fit(f, error);
@@ -163,10 +162,13 @@ hone_status hone_fit_constant(hone_fitting *f, hone_error *error)
 static hone_status fit_or_constant(hone_fitting *f, hone_error *error)
 {
     hone_training *t = f->t;
-    if (hone_stopping(&t->run) == HONE_FINISH)
-        return hone_fit_constant(f, error);
-    const hone_status status = fit(f, error);
-    return status == HONE_STOPPED && hone_is_finishing(t) ? hone_fit_constant(f, error) : status;
+    if (hone_stopping(&t->run) != HONE_FINISH) {
+        const hone_status status = fit(f, error);
+        if (status != HONE_STOPPED || !hone_is_finishing(t))
+            return status;
+    }
+    hone_training_log(t, HONE_WARNING, "stopped before a first state: the constant model answers");
+    return hone_fit_constant(f, error);
 }
 
 /* ---- keep ---- */

@@ -250,7 +250,8 @@ hone_status hone_judge(hone_fitting *f, int32_t fold, hone_error *error)
     const int64_t asked = j.judged.rows;
     if (j.done && !keep_done(f, &j))
         return hone_no_memory(error);
-    if (!j.judged.rows) { /* every row was in every bag */
+    if (!j.judged.rows) {
+        hone_training_log(t, HONE_WARNING, "every row is in every bag: the constant model answers");
         HONE_TRY(hone_fit_constant(f, error));
         return hone_judge(f, fold, error);
     }

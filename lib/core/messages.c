@@ -69,7 +69,7 @@ static hone_status note_adjusted(void *context, const char *name, double used, h
         char path[96];
         hone_text_join(path, sizeof path, "config.", key, "");
         return hone_fail(error, HONE_BAD_CONFIG, path,
-                         "the data need %.17g here; a strict run does not adjust", used);
+                         "this run needs %.17g here; a strict run does not adjust", used);
     }
     for (const hone_adjusted *a = t->adjusted; a; a = a->next)
         if (!strcmp(a->key, key))

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/ranks.h"
+#include "hone/model.h"
 
 int32_t hone_argmax(const double *score, int64_t outputs)
 {
@@ -251,7 +252,7 @@ static double r2(const hone_judged *j, hone_arena *scratch, bool *undefined, boo
     if (total > 0)
         return isfinite(rest / total) ? 1 - rest / total : -DBL_MAX;
     *undefined = true;
-    return rest > 0 ? 0 : 1;
+    return 0;
 }
 
 static double median_absolute_error(const hone_judged *j, hone_arena *scratch, bool *undefined,
@@ -322,4 +323,11 @@ hone_status hone_metric_find(const char *name, hone_task task, const hone_metric
 double hone_metric_loss(const hone_metric *metric, double value)
 {
     return metric->greater_is_better ? -value : value;
+}
+
+double hone_metric_as_loss(const char *name, hone_task task, double value)
+{
+    const hone_metric *metric;
+    return name && !hone_metric_find(name, task, &metric, NULL) ? hone_metric_loss(metric, value)
+                                                                : NAN;
 }

@@ -92,49 +92,49 @@ void hone_model_free(hone_model *m)
 
 const char *hone_model_algorithm(const hone_model *m)
 {
-    return m->fitted->algorithm->name;
+    return m ? m->fitted->algorithm->name : NULL;
 }
 
 hone_task hone_model_task(const hone_model *m)
 {
-    return m->task;
+    return m ? m->task : (hone_task)0;
 }
 
 int64_t hone_model_features(const hone_model *m)
 {
-    return m->schema.cols;
+    return m ? m->schema.cols : 0;
 }
 
 const char *hone_model_feature_name(const hone_model *m, int64_t j)
 {
-    return m->schema.column && j >= 0 && j < m->schema.cols ? m->schema.column[j].name : NULL;
+    return m && m->schema.column && j >= 0 && j < m->schema.cols ? m->schema.column[j].name : NULL;
 }
 
 int64_t hone_model_outputs(const hone_model *m)
 {
-    return m->fitted->shape.outputs;
+    return m ? m->fitted->shape.outputs : 0;
 }
 
 const char *hone_model_class(const hone_model *m, int64_t k)
 {
-    return k >= 0 && k < m->classes.count ? m->classes.text[k] : NULL;
+    return m && k >= 0 && k < m->classes.count ? m->classes.text[k] : NULL;
 }
 
 bool hone_model_has_probabilities(const hone_model *m)
 {
-    const hone_algorithm *a = m->fitted->algorithm;
-    return m->task == HONE_CLASSIFICATION &&
+    const hone_algorithm *a = m ? m->fitted->algorithm : NULL;
+    return m && m->task == HONE_CLASSIFICATION &&
            (!a->scores || a->scores(m->fitted->params) == HONE_PROBABILITY);
 }
 
 const char *hone_model_record(const hone_model *m)
 {
-    return m->record;
+    return m ? m->record : NULL;
 }
 
 int64_t hone_model_level(const hone_model *m, int64_t j, const char *text)
 {
-    if (j < 0 || j >= m->schema.cols || !text || !hone_schema_levels(&m->schema, j))
+    if (j < 0 || j >= hone_model_features(m) || !text || !hone_schema_levels(&m->schema, j))
         return -1;
     return hone_values_find(&m->schema.column[j].levels, text);
 }

@@ -57,8 +57,8 @@ static hone_status check_validation(const hone_options *o, hone_error *error)
 hone_status hone_options_read(const hone_options *given, hone_options *o, hone_error *error)
 {
     HONE_TRY(copy(given, o, error));
-    if (o->threads < 0)
-        return refuse(error, "threads", "must be at least 1; 0 chooses");
+    if (o->threads < 0 || o->threads > HONE_MOST_THREADS)
+        return refuse(error, "threads", "must lie in 1 .. 512; 0 chooses");
     if (!(o->budget >= 0 && o->budget <= 1))
         return refuse(error, "budget", "must lie in (0, 1]; 0 means 1");
     if (!(o->deadline >= 0 && o->deadline < 1e9))
@@ -123,14 +123,18 @@ bool hone_gives_probabilities(const hone_algorithm *a, const void *params, hone_
     return task == HONE_CLASSIFICATION && (!a->scores || a->scores(params) == HONE_PROBABILITY);
 }
 
-/* The switch that makes a module of margins give probabilities. */
-static const hone_param *probability_switch(const hone_algorithm *a, hone_task task)
+/* Turns the switch `name` of the module on, if it has one; `changed` tells whether it was off. */
+static hone_status switch_on(hone_training *t, const char *name, bool *changed, hone_error *error)
 {
-    for (const hone_param *p = a->params; p->name; p++)
-        if (p->kind == HONE_BOOL && !strcmp(p->name, "probability") &&
-            (!p->tasks || p->tasks & (unsigned)task))
-            return p;
-    return NULL;
+    const hone_algorithm *a = t->resolved.algorithm;
+    const hone_param *p = hone_param_find(a->params, name, t->dataset->task);
+    if (!p || p->kind != HONE_BOOL)
+        return HONE_OK;
+    bool *on = (bool *)(void *)((char *)t->resolved.params + p->offset);
+    if (*on)
+        return HONE_OK;
+    *on = *changed = true;
+    return hone_adjust(&t->run, name, 1, error);
 }
 
 static hone_status satisfy_metric(hone_training *t, bool *changed, hone_error *error)
@@ -141,12 +145,7 @@ static hone_status satisfy_metric(hone_training *t, bool *changed, hone_error *e
     if (t->metric->needs != HONE_NEEDS_PROBABILITIES ||
         hone_gives_probabilities(a, t->resolved.params, task))
         return HONE_OK;
-    const hone_param *p = probability_switch(a, task);
-    if (p) {
-        *(bool *)(void *)((char *)t->resolved.params + p->offset) = true;
-        *changed = true;
-        HONE_TRY(hone_adjust(&t->run, p->name, 1, error));
-    }
+    HONE_TRY(switch_on(t, "probability", changed, error)); /* of a module of margins */
     if (!hone_gives_probabilities(a, t->resolved.params, task))
         return hone_fail(error, HONE_UNSUPPORTED, "options.metric",
                          "%s needs probabilities; %s gives margins", t->metric->name, a->name);
@@ -164,6 +163,8 @@ static hone_status resolve(hone_training *t, const hone_config *config, hone_err
                          r->algorithm->name);
     bool changed = false;
     HONE_TRY(satisfy_metric(t, &changed, error));
+    if (o->validation == HONE_VALIDATE_OOB) /* without a bootstrap no row is out of a bag */
+        HONE_TRY(switch_on(t, "bootstrap", &changed, error));
     if (o->budget < 1) {
         const bool scaled =
             hone_params_scale(r->algorithm, r->params, d->task, o->budget, o->native_fidelity);
@@ -314,6 +315,9 @@ static const hone_output *oob_output(const hone_algorithm *a)
 static hone_status choose_validation(hone_training *t, hone_error *error)
 {
     const hone_options *o = &t->options;
+    if (t->dataset->valid && o->validation != HONE_VALIDATE_AUTO)
+        return refuse(error, "validation",
+                      "given, but the dataset has validation rows of its own; give one of the two");
     t->validation = o->validation;
     t->folds = o->validation == HONE_VALIDATE_FOLDS ? o->folds : 1;
     if (o->validation == HONE_VALIDATE_AUTO) {

@@ -202,12 +202,12 @@ hone_status hone_result_status(const hone_result *r, hone_error *error)
 
 hone_end hone_result_end(const hone_result *r)
 {
-    return r->end;
+    return r ? r->end : HONE_END_OK;
 }
 
 double hone_result_loss(const hone_result *r)
 {
-    return r->loss;
+    return r ? r->loss : NAN;
 }
 
 double hone_result_number(const hone_result *r, const char *name, int32_t fold)
@@ -217,17 +217,17 @@ double hone_result_number(const hone_result *r, const char *name, int32_t fold)
 
 const char *hone_result_json(const hone_result *r)
 {
-    return r->json;
+    return r ? r->json : NULL;
 }
 
 const char *hone_result_model_path(const hone_result *r)
 {
-    return r->path;
+    return r ? r->path : NULL;
 }
 
 const hone_model *hone_result_model(const hone_result *r)
 {
-    return r->model;
+    return r ? r->model : NULL;
 }
 
 void hone_result_free(hone_result *r)

@@ -60,6 +60,8 @@ hone_status hone_dataset_dense(const void *x, hone_dtype dtype, int64_t rows, in
                                const hone_dataset_options *options, hone_dataset **dataset,
                                hone_error *error)
 {
+    if (!dataset)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "dataset", "NULL; a place for it is needed");
     *dataset = NULL;
     hone_draft draft;
     hone_status status = hone_draft_open(&draft, rows, cols, true, NULL, options, error);
@@ -105,6 +107,8 @@ hone_status hone_dataset_columns(const hone_column *columns, int64_t cols, int64
                                  hone_vector y, const hone_dataset_options *options,
                                  hone_dataset **dataset, hone_error *error)
 {
+    if (!dataset)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "dataset", "NULL; a place for it is needed");
     *dataset = NULL;
     const char **names = NULL;
     HONE_TRY(gather_names(columns, cols, options, &names, error));
@@ -256,6 +260,8 @@ static hone_status make_sparse(const sparse *s, int64_t rows, int64_t cols,
                                const hone_dataset_options *options, hone_dataset **dataset,
                                hone_error *error)
 {
+    if (!dataset)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "dataset", "NULL; a place for it is needed");
     *dataset = NULL;
     hone_draft draft;
     hone_status status = hone_draft_open(&draft, rows, cols, false, NULL, options, error);

@@ -39,32 +39,32 @@ void hone_dataset_free(hone_dataset *dataset)
 
 int64_t hone_dataset_rows(const hone_dataset *dataset)
 {
-    return dataset->table.rows;
+    return dataset ? dataset->table.rows : 0;
 }
 
 int64_t hone_dataset_cols(const hone_dataset *dataset)
 {
-    return dataset->table.cols;
+    return dataset ? dataset->table.cols : 0;
 }
 
 hone_task hone_dataset_task(const hone_dataset *dataset)
 {
-    return dataset->task;
+    return dataset ? dataset->task : (hone_task)0;
 }
 
 int64_t hone_dataset_classes(const hone_dataset *dataset)
 {
-    return dataset->classes.count;
+    return dataset ? dataset->classes.count : 0;
 }
 
 const char *hone_dataset_class(const hone_dataset *dataset, int64_t k)
 {
-    return k >= 0 && k < dataset->classes.count ? dataset->classes.text[k] : NULL;
+    return k >= 0 && k < hone_dataset_classes(dataset) ? dataset->classes.text[k] : NULL;
 }
 
 int64_t hone_dataset_levels(const hone_dataset *dataset, int64_t j)
 {
-    const bool given = dataset->column && j >= 0 && j < dataset->table.cols;
+    const bool given = dataset && dataset->column && j >= 0 && j < dataset->table.cols;
     return given ? dataset->column[j].levels.count : 0;
 }
 
@@ -77,12 +77,13 @@ const char *hone_dataset_level(const hone_dataset *dataset, int64_t j, int64_t l
 
 uint64_t hone_dataset_fingerprint(const hone_dataset *dataset)
 {
-    return dataset->fingerprint;
+    return dataset ? dataset->fingerprint : 0;
 }
 
 void hone_dataset_cache_stats(const hone_dataset *dataset, hone_cache_stats *stats)
 {
-    hone_cache_read_stats(dataset->cache, stats);
+    if (dataset && stats)
+        hone_cache_read_stats(dataset->cache, stats);
 }
 
 const char *hone_column_name(const hone_dataset *dataset, int64_t j, char buffer[32])
@@ -96,7 +97,7 @@ const char *hone_column_name(const hone_dataset *dataset, int64_t j, char buffer
 /* Wide sparse data has no names until somebody wants a pointer to one. */
 const char *hone_dataset_column_name(const hone_dataset *dataset, int64_t j)
 {
-    if (j < 0 || j >= dataset->table.cols)
+    if (j < 0 || j >= hone_dataset_cols(dataset))
         return NULL;
     if (dataset->column)
         return dataset->column[j].name;

@@ -100,6 +100,8 @@ static hone_status add_all(hone_text *out, const hone_dataset *d, hone_error *er
 hone_status hone_dataset_describe(const hone_dataset *dataset, char **json, hone_error *error)
 {
     hone_text out = {0};
+    if (!dataset || !json)
+        return hone_fail(error, HONE_BAD_ARGUMENT, dataset ? "json" : "dataset", "NULL");
     *json = NULL;
     const hone_status status = add_all(&out, dataset, error);
     if (status) {

@@ -12,6 +12,9 @@ enum { FEW = 20 };
 /* With more, they are amounts when more than this share of the rows is distinct. */
 #define MANY 0.05
 
+/* Amounts beyond have squares that overflow. */
+static const double LARGEST = 1e150;
+
 enum { BLOCK = 1024 };
 
 /* What a numeric target says about itself. */
@@ -83,6 +86,14 @@ static hone_status regress(hone_draft *draft, const amounts *a, hone_error *erro
     double *target = HONE_RAW(d->memory, double, d->table.rows, 1);
     if (!target)
         return hone_no_memory(error);
+    for (int64_t i = 0; i < d->table.rows; i++)
+        if (fabs(a->value[i]) > LARGEST) {
+            char path[96];
+            hone_place_element(path, "data.y", i);
+            return hone_fail(error, HONE_BAD_DATA, path,
+                             "%g is too large for a target: at most %g, of either sign",
+                             a->value[i], LARGEST);
+        }
     memcpy(target, a->value, (size_t)d->table.rows * sizeof *target);
     d->target = target;
     d->task = HONE_REGRESSION;

@@ -153,7 +153,7 @@ int hone_threads_of(int threads)
     for (int i = 0; i < 2; i++)
         if (limits[i] > 0 && limits[i] < n)
             n = limits[i];
-    return n > 0 ? n : 1;
+    return n < 1 ? 1 : n < HONE_MOST_THREADS ? n : HONE_MOST_THREADS;
 }
 
 /* libgomp ends the process when it cannot start a thread. Each calling thread has a pool of its
@@ -165,7 +165,7 @@ int hone_threads_of(int threads)
 static _Thread_local int last_team = 1;
 static _Thread_local int64_t doubtful; /* no probe until then, by the clock */
 
-enum { MOST_TEAM = 512, PROBE_PAUSE = 100000000 };
+enum { PROBE_PAUSE = 100000000 };
 
 static void *idle(void *go)
 {
@@ -177,7 +177,7 @@ static void *idle(void *go)
 /* Starts up to `wanted` threads at once; gives how many there were. */
 static int startable(int wanted)
 {
-    pthread_t thread[2 * MOST_TEAM];
+    pthread_t thread[2 * HONE_MOST_THREADS];
     _Atomic int go = 0;
     int started = 0;
     while (started < wanted && !pthread_create(&thread[started], NULL, idle, &go))
@@ -210,8 +210,8 @@ static int team(int wanted)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, survive_fork);
-    if (wanted > MOST_TEAM)
-        wanted = MOST_TEAM;
+    if (wanted > HONE_MOST_THREADS)
+        wanted = HONE_MOST_THREADS;
     if (wanted > last_team && hone_clock() < doubtful)
         wanted = last_team;
     if (wanted > last_team) {

@@ -78,7 +78,9 @@ class OnRealData(unittest.TestCase):
     def test_evaluate_and_inspect_know_the_model(self):
         done = run("evaluate", "--model", self.model, "--data", ADULT, "--target", "income",
                    "--metric", "accuracy", "--json")
-        self.assertGreater(json.loads(done.stdout)["accuracy"], 0.9)
+        told = json.loads(done.stdout)
+        self.assertGreater(told["accuracy"], 0.9)
+        self.assertEqual(told["loss"], {"accuracy": -told["accuracy"]})
         record = json.loads(run("inspect", self.model).stdout)["record"]
         self.assertEqual(record["model"], "random_forest")
 
@@ -390,6 +392,46 @@ class BadInput(unittest.TestCase):
         self.refused(5, "train", "--data", "none.csv", "--target", "y", *FOREST, says="none.csv")
         self.refused(5, *train, *FOREST, "--model-dir", "/dev/null/models", says="/dev/null")
         self.refused(5, "predict", "--model", "none.hone", "--data", ADULT, says="none.hone")
+
+    def test_a_zero_that_has_no_effect_is_refused(self):
+        train = ["train", "--data", ADULT, "--target", "income", *FOREST]
+        for flag in "--budget", "--deadline", "--work-limit", "--memory":
+            self.refused(2, *train, flag, "0", says=flag)
+        for flag in "--trials", "--time", "--eta", "--min-budget":
+            self.refused(2, "tune", *train[1:5], flag, "0", says=flag)
+        self.refused(2, *train, "--threads", "513", says="--threads: must lie in 1 .. 512")
+        self.refused(2, says="hone --help")
+
+    def test_two_validations_are_refused(self):
+        train = ["train", "--data", ADULT, "--target", "income", *FOREST, "--valid-data", ADULT]
+        for mode in "cv:5", "none", "holdout:0.5", "oob":
+            self.refused(2, *train, "--validation", mode, says="options.validation")
+
+    def test_out_of_bag_rows_need_a_bootstrap(self):
+        train = ["train", "--data", ADULT, "--target", "income", *FOREST, "--set", "bootstrap=false",
+                 "--validation", "oob"]
+        self.refused(2, *train, "--strict", says="random_forest:bootstrap")
+        done = json.loads(run(*train, "--json").stdout)
+        plain = json.loads(run(*train[:-4], "--validation", "oob", "--json").stdout)
+        self.assertEqual(done["loss"], plain["loss"])
+        self.assertIn("random_forest:bootstrap", done["adjusted"])
+        self.assertEqual(plain["adjusted"], {})
+
+    def test_targets_whose_squares_overflow_are_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "t.csv"
+            for value, code in (("1e150", 0), ("-1e150", 0), ("1e151", 3), ("-1e308", 3)):
+                path.write_text("a,y\n" + "".join(f"{i},{i / 2}\n" for i in range(30)) + f"3,{value}\n")
+                for model in "random_forest", "linear_regression", "svm", "knn":
+                    out = Path(folder) / f"{model}{value}"
+                    done = run("train", "--data", path, "--target", "y", "--set", f"model={model}",
+                               "--validation", "none", "--model-dir", out)
+                    self.assertEqual(done.returncode, code, done.stderr)
+                    if code:
+                        self.assertIn("[30]", done.stderr)
+                    else:
+                        done = run("predict", "--model", next(out.iterdir()), "--data", path)
+                        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_ragged_row_is_named_by_its_line(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -708,6 +708,32 @@ static void odd_data_gives_a_model(void **state)
         }
 }
 
+/* Weights of any scale, down to those that lose digits as they are. */
+static void the_scale_of_weights_does_not_matter(void **state)
+{
+    (void)state;
+    static const int scales[] = {-1000, -500, 500, 1000};
+    for (int classes = 0; classes <= 3; classes += 3)
+        for (int balanced = 0; balanced < (classes ? 3 : 1); balanced++) {
+            table t = rules(200, 4, classes, 9);
+            t.w = malloc((size_t)t.n * sizeof *t.w);
+            how h = {defaults(&t), 4};
+            h.p.class_weight = balanced;
+            for (int64_t i = 0; i < t.n; i++)
+                t.w[i] = 0.5 + (double)(i % 7) / 8;
+            const uint64_t bits = fit_bits(&t, &h);
+            for (int k = 0; k < 4; k++) {
+                for (int64_t i = 0; i < t.n; i++)
+                    t.w[i] = ldexp(0.5 + (double)(i % 7) / 8, scales[k]);
+                assert_int_equal(fit_bits(&t, &h), bits);
+            }
+            for (int64_t i = 0; i < t.n; i++)
+                t.w[i] = i % 7 ? 5e-324 : 1e-310;
+            hone_fitted_free(fit(&t, &h));
+            free_table(&t);
+        }
+}
+
 static void a_deadline_keeps_whole_trees(void **state)
 {
     (void)state;
@@ -792,6 +818,7 @@ int main(void)
         cmocka_unit_test(out_of_bag_scores_come_from_trees_without_the_row),
         cmocka_unit_test(early_stopping_gives_a_prefix_of_the_forest),
         cmocka_unit_test(odd_data_gives_a_model),
+        cmocka_unit_test(the_scale_of_weights_does_not_matter),
         cmocka_unit_test(a_deadline_keeps_whole_trees),
         cmocka_unit_test(a_mutated_state_is_refused_or_predicts),
     };

@@ -153,12 +153,20 @@ static void validation_rows_of_their_own_are_judged_in_the_classes_of_the_traini
     hone_dataset *valid = data(HONE_CLASSIFICATION, NULL);
     hone_dataset *d = data(HONE_CLASSIFICATION, &(hone_dataset_options){.valid = valid});
     hone_result *own = trained(d, CENTROID, 1, NULL);
-    hone_result *none = trained(d, CENTROID, 1, OPTIONS(.validation = HONE_VALIDATE_NONE));
+    hone_result *none = trained(valid, CENTROID, 1, OPTIONS(.validation = HONE_VALIDATE_NONE));
     assert_int_equal((int)number(own, "trained_rows"), N);
     assert_true(hone_result_loss(own) == hone_result_loss(none));
     hone_error error;
     double scores[N * 3];
     hone_result *r;
+    for (int v = HONE_VALIDATE_AUTO + 1; v <= HONE_VALIDATE_NONE; v++) {
+        const int64_t row = 0;
+        hone_options o = {.size = sizeof o, .validation = (hone_validation)v};
+        if (v == HONE_VALIDATE_ROWS)
+            o.valid_rows = &row, o.n_valid_rows = 1;
+        assert_int_equal(train_on(d, CENTROID, 1, &o, &r, &error), HONE_BAD_ARGUMENT);
+        assert_string_equal(error.path, "options.validation");
+    }
     assert_int_equal(train_on(d, CENTROID, 1, OPTIONS(.out_of_fold = scores), &r, &error),
                      HONE_BAD_ARGUMENT);
     assert_string_equal(error.path, "options.out_of_fold");
