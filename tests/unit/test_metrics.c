@@ -161,13 +161,13 @@ static double plain_median(const double *v, const double *weight, int64_t n)
 static void ranks_are_those_of_the_plain_definition(void **state)
 {
     (void)state;
-    enum { MOST_ROWS = 90 };
-    double v[MOST_ROWS], w[MOST_ROWS];
-    int32_t label[MOST_ROWS];
-    int64_t order[3 * MOST_ROWS];
+    enum { MOST_ROWS = 4200, STEP = 4100 }; /* more are sorted by digits, fewer by merging */
+    static double v[MOST_ROWS], w[MOST_ROWS];
+    static int32_t label[MOST_ROWS];
+    static int64_t order[3 * MOST_ROWS];
     uint64_t random = 1;
     for (int kind = 0; kind < 5; kind++)
-        for (int64_t n = 2; n <= MOST_ROWS; n += n < 20 ? 1 : 7)
+        for (int64_t n = 2; n <= MOST_ROWS; n += n < 20 ? 1 : n < 90 ? 7 : STEP)
             for (int weighted = 0; weighted < 2; weighted++) {
                 for (int64_t i = 0; i < n; i++) {
                     random = random * 6364136223846793005u + 1442695040888963407u;
