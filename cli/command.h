@@ -31,14 +31,10 @@ enum { USAGE = 2, FILE_TROUBLE = 5, REPLAY_DIFFERS = 8, INTERRUPTED = 130 };
 /* Messages of the library to stderr, as --verbose says; `context` are the flags. */
 void on_log(void *context, int level, const char *line);
 
-/* Reads `file` as the flags say. `columns`: of an svmlight table that no flag gives a width, 0: the
- * largest index. With `valid`, those rows are the validation rows. */
-hone_status read_table(const flags *f, const char *file, bool target, int64_t columns,
-                       const hone_dataset *valid, hone_dataset **dataset, hone_error *error);
-
-/* Both tables of a training: that of --data, and of --valid-data if there is one. */
-hone_status read_tables(const flags *f, hone_dataset **valid, hone_dataset **data,
-                        hone_error *error);
+/* Reads --data as the flags say, and --valid-data if it is given. `target`: there must be one.
+ * `model`: whose rows they are, or NULL. `task`: unless --task says it; 0: from the target. */
+hone_status read_table(const flags *f, bool target, const hone_model *model, hone_task task,
+                       hone_dataset **dataset, hone_error *error);
 
 /* The modules of --plugin, NULL-terminated. */
 enum { MOST_MODULES = 64 };
@@ -51,12 +47,18 @@ hone_status set_all(const flags *f, hone_config *config, hone_error *error);
 /* The configuration of --config and --set. */
 hone_status make_config(const flags *f, hone_config **config, hone_error *error);
 
+/* The task that model and metric of a configuration decide; 0: the target does. */
+hone_task task_of_config(const flags *f, const hone_config *config);
+
 /* The names of --models; freed with free(list.names). */
 typedef struct model_list {
     char *names;
     const char *list[MOST_SETTINGS + 1];
 } model_list;
 hone_status split_models(const char *models, model_list *out, hone_error *error);
+/* The task that --metric and all models decide alike. */
+hone_status task_of_models(const flags *f, const model_list *models, hone_task *task,
+                           hone_error *error);
 
 /* Numbers that options point to. */
 typedef struct numbers {

@@ -7,7 +7,7 @@ int estimate_command(const flags *f)
 {
     hone_error error = {0};
     hone_config *config = NULL;
-    hone_dataset *valid = NULL, *data = NULL;
+    hone_dataset *data = NULL;
     hone_options options;
     numbers n = {0};
     double pilot = 0;
@@ -16,11 +16,10 @@ int estimate_command(const flags *f)
         return USAGE;
     hone_status status = make_config(f, &config, &error);
     if (!status)
-        status = read_tables(f, &valid, &data, &error);
+        status = read_table(f, true, NULL, task_of_config(f, config), &data, &error);
     if (!status)
         status = hone_estimate(config, data, n.seed, &options, pilot, &e, &error);
     hone_dataset_free(data);
-    hone_dataset_free(valid);
     hone_config_free(config);
     if (status)
         return failed(&error);

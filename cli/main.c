@@ -115,9 +115,11 @@ static hone_status find_target(const char *file, hone_read_options *o, hone_erro
     return HONE_OK;
 }
 
-hone_status read_table(const flags *f, const char *file, bool target, int64_t columns,
-                       const hone_dataset *valid, hone_dataset **dataset, hone_error *error)
+hone_status read_table(const flags *f, bool target, const hone_model *model, hone_task task,
+                       hone_dataset **dataset, hone_error *error)
 {
+    const char *file = f->data;
+    int64_t columns = 0;
     if (!file)
         return hone_fail(error, HONE_BAD_ARGUMENT, "--data", "is needed");
     if (f->columns && !whole_of("--columns", f->columns, &columns))
@@ -135,11 +137,10 @@ hone_status read_table(const flags *f, const char *file, bool target, int64_t co
                                  .no_header = f->no_header,
                                  .features = columns,
                                  .max_bytes = memory,
-                                 .poll = f->quiet || !isatty(2) ? was_interrupted : reading};
-    options.dataset = (hone_dataset_options){.size = sizeof options.dataset,
-                                             .valid = valid,
-                                             .log = on_log,
-                                             .context = (void *)(uintptr_t)f};
+                                 .poll = f->quiet || !isatty(2) ? was_interrupted : reading,
+                                 .valid_file = f->valid_data};
+    options.dataset = (hone_dataset_options){
+        .size = sizeof options.dataset, .log = on_log, .context = (void *)(uintptr_t)f};
     HONE_TRY(one_character("--delimiter", f->delimiter, &options.delimiter, error));
     HONE_TRY(one_character("--decimal", f->decimal, &options.decimal, error));
     HONE_TRY(first_index_of(f->first_index, &options.zero_based, error));
@@ -147,7 +148,10 @@ hone_status read_table(const flags *f, const char *file, bool target, int64_t co
     HONE_TRY(task_of(f->task, &options.dataset.task, error));
     if (target)
         HONE_TRY(find_target(file, &options, error));
-    return hone_dataset_read(file, &options, dataset, error);
+    if (!options.dataset.task)
+        options.dataset.task = task;
+    return model ? hone_model_read(model, file, &options, dataset, error)
+                 : hone_dataset_read(file, &options, dataset, error);
 }
 
 static int run(const flags *f)

@@ -142,18 +142,27 @@ static hone_status train(trials *t, hone_dataset *data, uint64_t seed, const hon
     return status;
 }
 
+static hone_task task_of_all(const trials *t)
+{
+    const hone_task task = task_of_config(t->f, t->configs[0]);
+    for (int64_t i = 1; i < t->n; i++)
+        if (task_of_config(t->f, t->configs[i]) != task)
+            return 0;
+    return task;
+}
+
 int train_many_command(const flags *f)
 {
     hone_error error = {0};
     trials t = {.f = f};
-    hone_dataset *valid = NULL, *data = NULL;
+    hone_dataset *data = NULL;
     hone_options options;
     numbers n = {0};
     if (!options_of(f, &n, &options))
         return USAGE;
     hone_status status = read_configs(&t, &error);
     if (!status)
-        status = read_tables(f, &valid, &data, &error);
+        status = read_table(f, true, NULL, task_of_all(&t), &data, &error);
     if (!status)
         status = train(&t, data, n.seed, &options, &error);
     int code = status ? failed(&error) : 0;
@@ -163,6 +172,5 @@ int train_many_command(const flags *f)
     }
     free_trials(&t);
     hone_dataset_free(data);
-    hone_dataset_free(valid);
     return code;
 }

@@ -104,7 +104,7 @@ int predict_command(const flags *f)
     hone_dataset *data = NULL;
     hone_status status = open_model(f, &model, &error);
     if (!status)
-        status = read_table(f, f->data, false, hone_model_features(model), NULL, &data, &error);
+        status = read_table(f, false, model, 0, &data, &error);
     if (!status)
         status = predict(f, model, data, &error);
     hone_dataset_free(data);
@@ -150,15 +150,17 @@ int evaluate_command(const flags *f)
     hone_dataset *data = NULL;
     double values[MOST_SETTINGS];
     const char *names[MOST_SETTINGS] = {0};
+    const hone_predict_options options = {
+        .size = sizeof options, .log = on_log, .context = (void *)(uintptr_t)f};
     hone_status status = open_model(f, &model, &error);
     if (!status)
-        status = read_table(f, f->data, true, hone_model_features(model), NULL, &data, &error);
+        status = read_table(f, true, model, 0, &data, &error);
     int count = f->metrics;
     memcpy(names, f->metric, (size_t)count * sizeof *names);
     if (!status && !count)
         names[count++] = hone_model_task(model) == HONE_CLASSIFICATION ? "accuracy" : "rmse";
     if (!status)
-        status = hone_model_evaluate(model, data, names, NULL, values, &error);
+        status = hone_model_evaluate(model, data, names, &options, values, &error);
     if (!status)
         write_metrics(f, hone_model_task(model), names, values, count);
     hone_dataset_free(data);
@@ -174,8 +176,8 @@ int describe_command(const flags *f)
     hone_dataset *data = NULL;
     hone_model *model = NULL;
     char *json = NULL;
-    hone_status status = f->model ? open_model(f, &model, &error)
-                                  : read_table(f, f->data, false, 0, NULL, &data, &error);
+    hone_status status =
+        f->model ? open_model(f, &model, &error) : read_table(f, false, NULL, 0, &data, &error);
     if (!status)
         status = model ? hone_model_describe(model, &json, &error)
                        : hone_dataset_describe(data, &json, &error);

@@ -55,7 +55,7 @@ static void on_record(void *context, const hone_replay_record *r)
 int replay_command(const flags *f)
 {
     hone_error error = {0};
-    hone_dataset *valid = NULL, *data = NULL;
+    hone_dataset *data = NULL;
     hone_replay_options options = {.size = sizeof options,
                                    .algorithms = modules,
                                    .cancel = &interrupted,
@@ -68,11 +68,10 @@ int replay_command(const flags *f)
                                  : hone_fail(&error, HONE_BAD_ARGUMENT, "replay",
                                              "needs a file: a model, a journal or results");
     if (!status)
-        status = read_tables(f, &valid, &data, &error);
+        status = read_table(f, true, NULL, 0, &data, &error);
     if (!status)
         status = hone_replay(f->file, data, &options, &found, &error);
     hone_dataset_free(data);
-    hone_dataset_free(valid);
     if (status)
         return failed(&error);
     fprintf(f->json ? stderr : stdout, "%lld same, %lld close, %lld different, %lld skipped\n",

@@ -36,14 +36,31 @@ hone_status split_models(const char *models, model_list *out, hone_error *error)
     return HONE_OK;
 }
 
+hone_status task_of_models(const flags *f, const model_list *models, hone_task *task,
+                           hone_error *error)
+{
+    hone_config *config = NULL;
+    hone_status status = new_config(&config, error);
+    *task = status ? 0 : task_of_config(f, config);
+    for (int i = 0; !status && models->names && models->list[i]; i++) {
+        status = hone_config_set_text(config, "model", models->list[i], error);
+        const hone_task one = status ? 0 : task_of_config(f, config);
+        *task = i && one != *task ? 0 : one;
+    }
+    hone_config_free(config);
+    return status;
+}
+
 static hone_status open_request(const flags *f, request *r, hone_error *error)
 {
     r->options.size = sizeof r->options;
     r->options.algorithms = modules;
     HONE_TRY(split_models(f->models, &r->models, error));
     r->options.models = f->models ? r->models.list : NULL;
+    hone_task task;
+    HONE_TRY(task_of_models(f, &r->models, &task, error));
     if (f->data)
-        HONE_TRY(read_table(f, f->data, true, 0, NULL, &r->data, error));
+        HONE_TRY(read_table(f, true, NULL, task, &r->data, error));
     else
         HONE_TRY(task_of(f->task, &r->options.task, error));
     r->options.dataset = r->data;

@@ -73,6 +73,11 @@ hone_status make_config(const flags *f, hone_config **config, hone_error *error)
     return set_all(f, *config, error);
 }
 
+hone_task task_of_config(const flags *f, const hone_config *config)
+{
+    return hone_config_task(config, f->metrics ? f->metric[f->metrics - 1] : NULL);
+}
+
 static void on_progress(void *context, const char *stage, double fraction, double eta)
 {
     (void)context;
@@ -144,17 +149,6 @@ bool options_of(const flags *f, numbers *n, hone_options *o)
     return read;
 }
 
-hone_status read_tables(const flags *f, hone_dataset **valid, hone_dataset **data,
-                        hone_error *error)
-{
-    if (f->valid_data && f->labels)
-        return hone_fail(error, HONE_BAD_ARGUMENT, "--labels",
-                         "is one file and cannot label --valid-data too; take --target");
-    if (f->valid_data)
-        HONE_TRY(read_table(f, f->valid_data, true, 0, NULL, valid, error));
-    return read_table(f, f->data, true, 0, *valid, data, error);
-}
-
 void print_loss(double loss)
 {
     write_number(stdout, loss);
@@ -176,7 +170,7 @@ int train_command(const flags *f)
 {
     hone_error error = {0};
     hone_config *config = NULL;
-    hone_dataset *valid = NULL, *data = NULL;
+    hone_dataset *data = NULL;
     hone_result *result = NULL;
     hone_options options;
     numbers n = {0};
@@ -185,13 +179,12 @@ int train_command(const flags *f)
         return code;
     hone_status status = make_config(f, &config, &error);
     if (!status)
-        status = read_tables(f, &valid, &data, &error);
+        status = read_table(f, true, NULL, task_of_config(f, config), &data, &error);
     if (!status)
         status = hone_train_full(config, data, n.seed, &options, &result, &error);
     code = status ? failed(&error) : report(f, result);
     hone_result_free(result);
     hone_dataset_free(data);
-    hone_dataset_free(valid);
     hone_config_free(config);
     return code;
 }

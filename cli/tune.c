@@ -65,7 +65,7 @@ static int report(const flags *f, const hone_tuned *t, const hone_result *best)
 int tune_command(const flags *f)
 {
     hone_error error = {0};
-    hone_dataset *valid = NULL, *data = NULL;
+    hone_dataset *data = NULL;
     hone_result *best = NULL;
     hone_options each;
     numbers n = {0};
@@ -87,8 +87,11 @@ int tune_command(const flags *f)
     if (!status)
         status = split_models(f->models, &models, &error);
     space.models = f->models ? models.list : NULL;
+    hone_task task = 0;
     if (!status)
-        status = read_tables(f, &valid, &data, &error);
+        status = task_of_models(f, &models, &task, &error);
+    if (!status)
+        status = read_table(f, true, NULL, task, &data, &error);
     if (!status)
         status = hone_tune(data, n.seed, &options, &tuned, &best, &error);
     const int code = status ? failed(&error) : report(f, &tuned, best);
@@ -96,7 +99,6 @@ int tune_command(const flags *f)
         fprintf(stderr, "the same command goes on from %s\n", f->journal);
     hone_result_free(best);
     hone_dataset_free(data);
-    hone_dataset_free(valid);
     free(models.names);
     return code;
 }

@@ -68,6 +68,11 @@ HONE_API hone_status hone_config_json(const hone_config *config, hone_task task,
 HONE_API hone_status hone_config_hash(const hone_config *config, hone_task task, uint64_t *hash,
                                       hone_error *error);
 
+/** The only task that the configuration's model and a metric fit (NULL: its default): what decides
+ * for a target that could be either. 0: both tasks fit, or none, or there is no such model or
+ * metric. */
+HONE_API hone_task hone_config_task(const hone_config *config, const char *metric);
+
 HONE_API hone_status hone_config_copy(const hone_config *config, hone_config **copy,
                                       hone_error *error);
 HONE_API void hone_config_free(hone_config *config);

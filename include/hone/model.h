@@ -34,6 +34,7 @@ typedef struct hone_predict_options {
     int64_t memory_cap;          /**< 0: none */
     bool (*poll)(void *context); /**< on the calling thread, about every 50 ms; true stops */
     void *context;
+    void (*log)(void *context, int level, const char *line); /**< hone_level of algorithm.h */
 } hone_predict_options;
 
 HONE_BEGIN
@@ -92,6 +93,17 @@ HONE_API bool hone_model_has_probabilities(const hone_model *model);
 /** The record (see docs/model-file.md) as JSON; owned by the model. */
 HONE_API const char *hone_model_record(const hone_model *model);
 
+/** Rows for the model from a file: hone_dataset_read, with the columns of the model alone, each
+ * read as what it was in the training data (a word where it held numbers is refused at its line,
+ * any word is a level where it held words); other columns are passed over. A target that the
+ * options name is read as the model's.
+ *
+ * @return as hone_dataset_read; HONE_BAD_DATA also when a column of the model is missing
+ */
+HONE_API hone_status hone_model_read(const hone_model *model, const char *file,
+                                     const hone_read_options *options, hone_dataset **dataset,
+                                     hone_error *error);
+
 /** What predict writes. */
 typedef enum hone_what {
     HONE_LABELS,        /**< m class numbers as doubles (hone_model_class names them), or amounts */
@@ -123,7 +135,7 @@ HONE_API hone_status hone_model_predict_dense(const hone_model *model, const voi
 HONE_API int64_t hone_model_level(const hone_model *model, int64_t j, const char *text);
 
 /** Metrics of a model on a dataset with a target: `names` NULL-terminated, `values` in their
- * natural sign. */
+ * natural sign. A label that the model does not know counts as wrong, and a warning says so. */
 HONE_API hone_status hone_model_evaluate(const hone_model *model, const hone_dataset *dataset,
                                          const char *const *names,
                                          const hone_predict_options *options, double *values,

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "core/catalog.h"
+#include "core/metrics.h"
 #include "hone/space.h"
 
 enum { KEY_PATH = 96, LONGEST_WORD = 1 << 16 };
@@ -352,4 +353,18 @@ hone_status hone_config_hash(const hone_config *config, hone_task task, uint64_t
 void hone_text_free(char *text)
 {
     hone_free(text);
+}
+
+hone_task hone_config_task(const hone_config *config, const char *metric)
+{
+    const unsigned both = HONE_CLASSIFICATION | HONE_REGRESSION;
+    unsigned tasks = both, judged = 0;
+    const hone_algorithm *a = config ? chosen(config) : NULL;
+    if (a)
+        tasks = a->tasks;
+    for (const hone_metric *m = hone_metrics; metric && m->name; m++)
+        if (!strcmp(m->name, metric))
+            judged |= (unsigned)m->task;
+    tasks &= judged ? judged : both;
+    return tasks == both ? (hone_task)0 : (hone_task)tasks;
 }

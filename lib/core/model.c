@@ -139,6 +139,17 @@ int64_t hone_model_level(const hone_model *m, int64_t j, const char *text)
     return hone_values_find(&m->schema.column[j].levels, text);
 }
 
+hone_status hone_model_read(const hone_model *m, const char *file, const hone_read_options *options,
+                            hone_dataset **dataset, hone_error *error)
+{
+    if (!m)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "model", "is NULL");
+    hone_schema schema = m->schema;
+    schema.task = m->task;
+    schema.class_kind = m->classes.kind;
+    return hone_dataset_read_as(file, options, &schema, dataset, error);
+}
+
 /* ---- scores ---- */
 
 hone_matrix hone_matrix_slice(const hone_matrix *x, int64_t first, int64_t count)

@@ -253,11 +253,13 @@ static hone_status find_metrics(const hone_model *m, const char *const *names, h
 }
 
 static hone_status evaluate(const hone_model *m, const hone_dataset *d, const char *const *names,
-                            const hone_run *run, hone_arena *arena, double *values,
-                            hone_error *error)
+                            const hone_predict_options *o, const hone_run *run, hone_arena *arena,
+                            double *values, hone_error *error)
 {
     hone_judged judged;
     HONE_TRY(judge(m, d, run, arena, &judged, error));
+    if (judged.label)
+        hone_warn_labels(d, judged.label, "evaluated rows", o->log, o->context);
     for (int k = 0; names[k]; k++) {
         const hone_metric *metric;
         HONE_TRY(hone_metric_find(names[k], m->task, &metric, error));
@@ -283,7 +285,8 @@ hone_status hone_model_evaluate(const hone_model *m, const hone_dataset *dataset
     hone_arena *arena = hone_arena_open(run->account);
     if (!arena)
         return hone_no_memory(error);
-    const hone_status status = evaluate(m, dataset, names, run, arena, values, error);
+    const hone_predict_options o = given(options);
+    const hone_status status = evaluate(m, dataset, names, &o, run, arena, values, error);
     hone_arena_close(arena);
     return status;
 }

@@ -34,6 +34,10 @@ static void write_schema(hone_text *t, const hone_schema *s)
                      s->sparse ? "true" : "false", s->named ? "true" : "false");
     if (s->base)
         hone_text_format(t, ",\"first_index\":%d", s->base == HONE_FROM_ONE);
+    if (s->na) {
+        hone_text_add(t, ",\"na\":");
+        hone_text_quoted(t, s->na);
+    }
     if (!s->column) {
         hone_text_add(t, "}");
         return;

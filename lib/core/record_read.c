@@ -219,6 +219,11 @@ static hone_status read_schema(const reader *r)
     s->named = cJSON_IsTrue(named);
     if (!read_base(hone_json_get(from, "first_index"), &s->base))
         return wrong(r, "record.schema", "the first index must be 0 or 1");
+    const cJSON *na = hone_json_get(from, "na");
+    if (na && !cJSON_IsString(na))
+        return wrong(r, "record.schema", "the tokens of missing cells must be a string");
+    if (na && !(s->na = copy(r, na->valuestring)))
+        return hone_no_memory(r->error);
     if (!names)
         return s->named || categorical ? wrong(r, "record.schema", "names are missing") : HONE_OK;
     int64_t count = 0;

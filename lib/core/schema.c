@@ -29,6 +29,8 @@ bool hone_values_copy(const hone_values *from, hone_arena *keep, hone_values *to
 bool hone_schema_copy(const hone_schema *from, hone_arena *keep, hone_schema *to)
 {
     *to = *from;
+    if (from->na && !(to->na = hone_arena_text(keep, from->na)))
+        return false;
     if (!from->column)
         return true;
     hone_column_info *column = HONE_NEW(keep, hone_column_info, from->cols, 1);

@@ -3,14 +3,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "data/draft.h"
 #include "data/values.h"
 #include "data/vector.h"
+#include "hone/algorithm.h"
 
 hone_schema hone_dataset_schema(const hone_dataset *dataset)
 {
-    return (hone_schema){dataset->table.cols, dataset->column, dataset->named,
-                         dataset->table.layout == HONE_CSR, dataset->indices.base};
+    return (hone_schema){.cols = dataset->table.cols,
+                         .column = dataset->column,
+                         .named = dataset->named,
+                         .sparse = dataset->table.layout == HONE_CSR,
+                         .base = dataset->indices.base,
+                         .na = dataset->na,
+                         .task = dataset->task,
+                         .class_kind = dataset->classes.kind};
 }
 
 /* ---- which column is which ---- */
@@ -345,10 +353,31 @@ hone_status hone_dataset_amounts(const hone_dataset *d, double *amount, hone_err
     return HONE_OK;
 }
 
+void hone_warn_labels(const hone_dataset *d, const int32_t *label, const char *what,
+                      void (*log)(void *context, int level, const char *line), void *context)
+{
+    int64_t unknown = 0, first = 0;
+    for (int64_t i = d->table.rows; i-- > 0;)
+        if (label[i] < 0) {
+            unknown++;
+            first = i;
+        }
+    if (!log || !unknown)
+        return;
+    char line[256], name[HONE_NUMBER_SIZE];
+    if (d->target)
+        hone_number_text(d->target[first], name);
+    snprintf(line, sizeof line,
+             "%s: %lld of %lld labels are none of the training data and count as wrong (\"%.64s\")",
+             what, (long long)unknown, (long long)d->table.rows,
+             d->target ? name : d->classes.text[d->label[first]]);
+    log(context, HONE_WARNING, line);
+}
+
 /* ---- validation rows ---- */
 
 static hone_status take_answers(const hone_dataset *d, const hone_dataset *v, hone_dataset *out,
-                                hone_error *error)
+                                const hone_dataset_options *options, hone_error *error)
 {
     out->task = d->task;
     out->classes = d->classes;
@@ -357,6 +386,7 @@ static hone_status take_answers(const hone_dataset *d, const hone_dataset *v, ho
         if (!label)
             return hone_no_memory(error);
         hone_dataset_recode(v, &d->classes, label);
+        hone_warn_labels(v, label, "validation rows", options->log, options->context);
         out->label = label;
     } else if (d->task == HONE_REGRESSION) {
         double *amount = HONE_RAW(out->memory, double, v->table.rows, 1);
@@ -368,12 +398,9 @@ static hone_status take_answers(const hone_dataset *d, const hone_dataset *v, ho
     return HONE_OK;
 }
 
-hone_status hone_draft_valid(hone_draft *draft, hone_error *error)
+hone_status hone_dataset_take_valid(hone_dataset *d, const hone_dataset *v,
+                                    const hone_dataset_options *options, hone_error *error)
 {
-    hone_dataset *d = draft->dataset;
-    const hone_dataset *v = draft->options.valid;
-    if (!v)
-        return HONE_OK;
     if (d->task && !v->task)
         return hone_fail(error, HONE_BAD_DATA, "options.valid",
                          "the validation rows have no target");
@@ -387,7 +414,7 @@ hone_status hone_draft_valid(hone_draft *draft, hone_error *error)
         return hone_no_memory(error);
     const hone_schema schema = hone_dataset_schema(d);
     HONE_TRY(hone_dataset_align(v, &schema, out->memory, &out->table, error));
-    HONE_TRY(take_answers(d, v, out, error));
+    HONE_TRY(take_answers(d, v, out, options, error));
     out->column = d->column;
     out->named = d->named;
     out->missing = v->missing;

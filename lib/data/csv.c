@@ -129,7 +129,7 @@ static hone_status turn_to_text(csv *c, int64_t j, hone_error *error)
 {
     csv_column *column = &c->column[j];
     const csv_tally *t = &column->tally;
-    if (c->again || column->how != CSV_NUMBER || j == c->weight ||
+    if (c->again || c->r->schema || column->how != CSV_NUMBER || j == c->weight ||
         (!t->zeros && 20 * t->bad <= c->rows - t->missing))
         return HONE_OK;
     column->numbers = c->rows;

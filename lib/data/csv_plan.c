@@ -228,6 +228,69 @@ static hone_status mark_listed(csv *c, const char *what, const char *list, bool 
     return HONE_OK;
 }
 
+/* ---- stored types ---- */
+
+static hone_status index_names(const hone_schema *s, hone_dictionary *names, hone_error *error)
+{
+    for (int64_t k = 0; k < s->cols; k++) {
+        const hone_token t = {s->column[k].name, strlen(s->column[k].name)};
+        if (hone_dictionary_add(names, t, hone_word_key(t), 1, 1) < 0)
+            return hone_no_memory(error);
+    }
+    return HONE_OK;
+}
+
+static int64_t stored_column(const hone_schema *s, const hone_dictionary *names, const char *name,
+                             int64_t place)
+{
+    const hone_token t = {name, strlen(name)};
+    return s->named ? hone_dictionary_find(names, t, hone_word_key(t)) : place;
+}
+
+/* Each column is what it was in the schema; those that it lacks are passed over. */
+static hone_status take_types(csv *c, const hone_dictionary *names, hone_error *error)
+{
+    const hone_schema *s = c->r->schema;
+    int64_t place = 0;
+    bool *met = HONE_NEW(c->r->memory, bool, s->cols, 1);
+    if (!met)
+        return hone_no_memory(error);
+    for (int64_t j = 0; j < c->cols; j++) {
+        csv_column *column = &c->column[j];
+        if (column->how == CSV_SKIP || j == c->target || j == c->weight)
+            continue;
+        const int64_t k = stored_column(s, names, column->name, place++);
+        const bool there = k >= 0 && k < s->cols;
+        const bool words = there && s->column && s->column[k].type == HONE_CATEGORICAL;
+        column->how = k < 0 ? CSV_SKIP : words ? CSV_TEXT : CSV_NUMBER;
+        if (there)
+            met[k] = true;
+    }
+    for (int64_t k = 0; s->named && k < s->cols; k++)
+        if (!met[k]) {
+            char place_of[HONE_PLACE_SIZE];
+            return hone_fail(error, HONE_BAD_DATA, hone_place(place_of, c->r->file, 1, 0),
+                             "column \"%.100s\" of the training data is missing",
+                             s->column[k].name);
+        }
+    if (c->target >= 0 && s->task) {
+        const bool words = s->task == HONE_CLASSIFICATION &&
+                           (s->class_kind == HONE_TEXT || s->class_kind == HONE_BOOLEAN);
+        c->column[c->target].how = words ? CSV_TEXT : CSV_NUMBER;
+    }
+    return HONE_OK;
+}
+
+static hone_status follow_schema(csv *c, hone_error *error)
+{
+    hone_dictionary names = {.account = &c->r->account};
+    hone_status status = c->r->schema->named ? index_names(c->r->schema, &names, error) : HONE_OK;
+    if (!status)
+        status = take_types(c, &names, error);
+    hone_dictionary_free(&names);
+    return status;
+}
+
 /* ---- first types ---- */
 
 static bool look_at(csv_chunk *k, int64_t j, const char *at, hone_token token)
@@ -298,6 +361,10 @@ hone_status hone_csv_plan(csv *c, hone_error *error)
         c->column[j].how = CSV_NUMBER;
     HONE_TRY(mark_listed(c, "drop", o->drop, true, error));
     HONE_TRY(mark_listed(c, "categorical", o->categorical, false, error));
+    if (c->r->schema) {
+        HONE_TRY(follow_schema(c, error));
+        return number_features(c, error);
+    }
     for (int64_t j = 0; j < c->cols; j++)
         if (c->column[j].asked && c->column[j].how != CSV_SKIP)
             c->column[j].how = CSV_TEXT;

@@ -25,20 +25,31 @@ hone_status hone_csv_missing(const csv *c, int64_t j, hone_error *error)
         "%s \"%s\" is missing", j == c->target ? "the target" : "the weight", c->column[j].name);
 }
 
+static hone_status refuse_number(const csv *c, int64_t j, hone_error *error)
+{
+    char place[HONE_PLACE_SIZE];
+    const csv_witness *w = c->column[j].tally.witness;
+    return hone_fail(error, HONE_BAD_DATA, hone_place(place, c->r->file, w->line, w->column),
+                     "\"%.*s\" is not a number, as column \"%.100s\" of the training data holds",
+                     CSV_TOKEN, w->token, c->column[j].name);
+}
+
 static hone_status almost_numbers(const csv *c, int64_t j, int64_t line, int64_t column,
                                   const char *token, int64_t bad, int64_t given, hone_error *error)
 {
     char place[HONE_PLACE_SIZE];
     hone_place(place, c->r->file, line, column);
     const char *name = c->column[j].name;
+    const bool listable = !strchr(token, ',');
     if (j == c->weight)
         return hone_fail(error, HONE_BAD_DATA, place, "weight \"%s\": \"%.*s\" is not a number",
                          name, CSV_TOKEN, token);
     return hone_fail(error, HONE_BAD_DATA, place,
-                     "\"%.*s\" is not a number, but %.4g %% of column \"%.60s\" are; if it means "
-                     "missing: --na \"%.*s\"; else --categorical \"%.60s\" or --drop \"%.60s\"",
+                     "\"%.*s\" is not a number, but %.4g %% of column \"%.60s\" are; %s%.*s%s"
+                     "--categorical \"%.60s\" or --drop \"%.60s\"",
                      CSV_TOKEN, token, 100.0 * (double)(given - bad) / (double)given, name,
-                     CSV_TOKEN, token, name, name);
+                     listable ? "if it means missing: --na \"default," : "",
+                     listable ? CSV_TOKEN : 0, token, listable ? "\"; else " : "", name, name);
 }
 
 hone_status hone_csv_settle(csv *c, bool *again, hone_error *error)
@@ -51,6 +62,8 @@ hone_status hone_csv_settle(csv *c, bool *again, hone_error *error)
         *again |= column->numbers > 0;
         if (column->how != CSV_NUMBER || !t->bad)
             continue;
+        if (c->r->schema && j != c->weight)
+            return refuse_number(c, j, error);
         if (j == c->weight || 20 * t->bad <= given)
             return almost_numbers(c, j, t->witness->line, t->witness->column, t->witness->token,
                                   t->bad, given, error);
@@ -112,7 +125,7 @@ static hone_status look(const csv *c, const csv_column *column, kinds *k, hone_e
                              "column \"%s\": the text is not UTF-8 (byte 0x%02X)", column->name,
                              (unsigned char)token.text[wrong]);
         }
-        k->boolean &= hone_token_boolean(token) >= 0;
+        k->boolean &= hone_token_boolean(token) >= 0 && !c->r->schema; /* the schema's kind rules */
         k->dates &= hone_token_is_date(token);
         if (hone_token_number(hone_token_trim(token), c->decimal, &value, &zeros))
             k->numbers++;
@@ -128,7 +141,7 @@ static hone_status refuse_words(const csv *c, int64_t j, const kinds *k, hone_er
     const csv_column *column = &c->column[j];
     const hone_dictionary *d = column->levels;
     char place[HONE_PLACE_SIZE];
-    if (!d->count || column->asked)
+    if (!d->count || column->asked || c->r->schema)
         return HONE_OK;
     const bool many = d->count > MANY_LEVELS;
     if (!many && !k->dates && (!k->numbers || k->zeros || !k->strange))
@@ -299,7 +312,10 @@ hone_status hone_csv_dataset(csv *c, hone_dataset **dataset, hone_error *error)
         options->weight = (hone_vector){.values = c->weights, .dtype = HONE_F64};
     hone_draft draft;
     hone_vector y = {0};
+    const char *na = c->r->options->na;
     hone_status status = hone_draft_open(&draft, c->rows, c->features, true, names, options, error);
+    if (!status && na && !(draft.dataset->na = hone_arena_text(draft.dataset->memory, na)))
+        status = hone_no_memory(error);
     if (!status)
         status = fill(c, &draft, &y, error);
     return hone_draft_close(&draft, status, y, dataset, error);

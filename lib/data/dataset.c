@@ -267,14 +267,20 @@ hone_status hone_draft_open(hone_draft *draft, int64_t rows, int64_t cols, bool 
     return described || draft->options.names ? describe_columns(draft, cols, error) : HONE_OK;
 }
 
+void hone_dataset_seal(hone_dataset *d)
+{
+    const uint64_t parts[] = {d->table_id, d->labels_id, d->valid ? d->valid->fingerprint : 0};
+    d->fingerprint = hone_hash(d->task, parts, sizeof parts);
+}
+
 static hone_status complete(hone_draft *draft, const hone_vector *y, hone_error *error)
 {
     hone_dataset *d = draft->dataset;
     HONE_TRY(hone_draft_inspect(draft, error));
     HONE_TRY(hone_draft_target(draft, y, error));
-    HONE_TRY(hone_draft_valid(draft, error));
-    const uint64_t parts[] = {d->table_id, d->labels_id, d->valid ? d->valid->fingerprint : 0};
-    d->fingerprint = hone_hash(d->task, parts, sizeof parts);
+    if (draft->options.valid)
+        HONE_TRY(hone_dataset_take_valid(d, draft->options.valid, &draft->options, error));
+    hone_dataset_seal(d);
     const int64_t bytes = draft->options.cache_bytes;
     d->cache = hone_cache_open(bytes == 0 ? INT64_C(1) << 30 : bytes < 0 ? 0 : bytes);
     return d->cache ? HONE_OK : hone_no_memory(error);

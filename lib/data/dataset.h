@@ -49,6 +49,7 @@ struct hone_dataset {
     bool missing;                   /* any cell */
     bool categories;                /* any categorical column */
     hone_indices indices;
+    const char *na; /* tokens of missing cells that the reader was given; NULL: the default */
     hone_task task; /* 0: no target */
     const char *target_name;
     hone_values classes;  /* classification */
@@ -89,10 +90,23 @@ typedef struct hone_schema {
     bool named;
     bool sparse;
     hone_base base;
+    const char *na;        /* of text files; NULL: the default */
+    hone_task task;        /* 0: no target */
+    hone_dtype class_kind; /* classification: of the set of classes */
 } hone_schema;
 hone_schema hone_dataset_schema(const hone_dataset *dataset);
 hone_status hone_dataset_align(const hone_dataset *dataset, const hone_schema *schema,
                                hone_arena *arena, hone_matrix *table, hone_error *error);
+
+/* hone_dataset_read of rows for `schema`: its columns with its types, its tokens of missing cells,
+ * its task. NULL: all that is inferred. */
+hone_status hone_dataset_read_as(const char *file, const hone_read_options *options,
+                                 const hone_schema *schema, hone_dataset **dataset,
+                                 hone_error *error);
+
+/* Says how many rows of `dataset` have a label of -1, "<what>: ...", and the name of the first. */
+void hone_warn_labels(const hone_dataset *dataset, const int32_t *label, const char *what,
+                      void (*log)(void *context, int level, const char *line), void *context);
 
 /* The target of `dataset` in the code of other classes, -1 where it is not among them; it may have
  * been taken for amounts. `label` has one element a row. */

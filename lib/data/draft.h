@@ -26,8 +26,11 @@ void hone_draft_log(const hone_draft *draft, hone_level level, const char *forma
 
 /* Target, task, classes and weights (target.c). */
 hone_status hone_draft_target(hone_draft *draft, const hone_vector *y, hone_error *error);
-/* Validation rows in the columns and codes of the dataset (align.c). */
-hone_status hone_draft_valid(hone_draft *draft, hone_error *error);
+/* Validation rows in the columns and codes of a dataset that nobody has yet (align.c). */
+hone_status hone_dataset_take_valid(hone_dataset *dataset, const hone_dataset *valid,
+                                    const hone_dataset_options *options, hone_error *error);
+/* The fingerprint, from all parts. */
+void hone_dataset_seal(hone_dataset *dataset);
 /* One pass over the table: refuses infinities, counts what is missing, and hashes (inspect.c). */
 hone_status hone_draft_inspect(hone_draft *draft, hone_error *error);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "data/draft.h"
 
 enum { SMALL = 1 << 18 };
 
@@ -157,21 +158,74 @@ hone_status hone_reading_open(hone_reading *r, const char *file, const hone_read
     return r->memory ? HONE_OK : hone_no_memory(error);
 }
 
+/* What the schema says unless the caller does. */
+static void follow(hone_reading *r, hone_read_options *own, const hone_schema *schema)
+{
+    r->schema = schema;
+    if (!own->na)
+        own->na = schema->na;
+    if (!own->features)
+        own->features = schema->cols;
+    if (!r->dataset.task)
+        r->dataset.task = schema->task;
+}
+
+static hone_status take_valid_file(const hone_reading *r, hone_dataset *d, hone_error *error)
+{
+    hone_read_options o = *r->options;
+    if (o.dataset.valid)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.valid_file",
+                         "validation rows are given twice: also as a dataset");
+    if (o.labels)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.labels",
+                         "is one file and cannot label the validation rows too; name a target");
+    const hone_schema schema = hone_dataset_schema(d);
+    const char *file = o.valid_file;
+    hone_dataset *valid;
+    o.valid_file = NULL;
+    HONE_TRY(hone_dataset_read_as(file, &o, &schema, &valid, error));
+    const hone_status status = hone_dataset_take_valid(d, valid, &r->dataset, error);
+    hone_dataset_free(valid);
+    hone_dataset_seal(d);
+    return status;
+}
+
+static hone_status read_both(hone_reading *r, hone_dataset **dataset, hone_error *error)
+{
+    reader read;
+    HONE_TRY(find_reader(r, &read, error));
+    HONE_TRY(read(r, dataset, error));
+    if (!r->options->valid_file)
+        return HONE_OK;
+    const hone_status status = take_valid_file(r, *dataset, error);
+    if (status) {
+        hone_dataset_free(*dataset);
+        *dataset = NULL;
+    }
+    return status;
+}
+
 hone_status hone_dataset_read(const char *file, const hone_read_options *options,
                               hone_dataset **dataset, hone_error *error)
 {
+    return hone_dataset_read_as(file, options, NULL, dataset, error);
+}
+
+hone_status hone_dataset_read_as(const char *file, const hone_read_options *options,
+                                 const hone_schema *schema, hone_dataset **dataset,
+                                 hone_error *error)
+{
     hone_read_options own;
     hone_reading r;
-    reader read;
     if (!dataset)
         return hone_fail(error, HONE_BAD_ARGUMENT, "dataset", "is NULL");
     *dataset = NULL;
     if (!file)
         return hone_fail(error, HONE_BAD_ARGUMENT, "file", "is NULL");
     HONE_TRY(hone_reading_open(&r, file, options, &own, error));
-    hone_status status = find_reader(&r, &read, error);
-    if (!status)
-        status = read(&r, dataset, error);
+    if (schema)
+        follow(&r, &own, schema);
+    const hone_status status = read_both(&r, dataset, error);
     hone_arena_close(r.memory);
     char place[HONE_PLACE_SIZE];
     return status == HONE_NO_MEMORY && own.max_bytes

@@ -11,6 +11,7 @@ typedef struct hone_reading {
     const char *file;
     bool gzip;
     const hone_read_options *options;
+    const hone_schema *schema;    /* what the columns are; NULL: inferred */
     hone_dataset_options dataset; /* what the dataset is made with */
     hone_account account;         /* caps the read at max_bytes */
     hone_arena *memory;           /* until the call ends */

@@ -197,26 +197,46 @@ hone_token hone_token_trim(hone_token t)
     return t;
 }
 
-hone_status hone_na_make(const char *list, hone_arena *arena, hone_na *na, hone_error *error)
+static const char DEFAULT[] = "NA,NaN,nan,null,NULL,None,?,N/A,n/a,#N/A";
+
+static int64_t length_of_list(const char *list)
 {
-    if (!list)
-        list = "NA,NaN,nan,null,NULL,None,?,N/A,n/a,#N/A";
-    int64_t most = 1;
-    for (const char *p = list; *p; p++)
-        most += *p == ',';
-    *na = (hone_na){.token = HONE_NEW(arena, hone_token, most, 1)};
-    if (!na->token)
-        return hone_no_memory(error);
+    int64_t n = 1;
+    for (; *list; list++)
+        n += *list == ',';
+    return n;
+}
+
+static void add_list(hone_na *na, const char *list, bool *with_default)
+{
     for (const char *p = list;;) {
         const hone_token t = {p, strcspn(p, ",")};
-        if (t.length) {
+        if (with_default && t.length == 7 && !memcmp(p, "default", 7)) {
+            *with_default = true;
+        } else if (t.length) {
             na->first[(unsigned char)*p] = true;
             na->token[na->count++] = t;
         }
         p += t.length;
         if (!*p++)
-            return HONE_OK;
+            return;
     }
+}
+
+hone_status hone_na_make(const char *list, hone_arena *arena, hone_na *na, hone_error *error)
+{
+    bool with_default = !list;
+    const int64_t most = (list ? length_of_list(list) : 0) + length_of_list(DEFAULT);
+    *na = (hone_na){.token = HONE_NEW(arena, hone_token, most, 1)};
+    if (!na->token)
+        return hone_no_memory(error);
+    if (list && hone_token_not_utf8((hone_token){list, strlen(list)}) >= 0)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.na", "is not UTF-8");
+    if (list)
+        add_list(na, list, &with_default);
+    if (with_default)
+        add_list(na, DEFAULT, NULL);
+    return HONE_OK;
 }
 
 static bool listed(const hone_na *na, hone_token t)

@@ -23,7 +23,7 @@ typedef struct hone_na {
     hone_token *token;
 } hone_na;
 
-/* `list`: comma-separated, NULL: the documented default. */
+/* `list`: comma-separated, `default` among them for the default ones; NULL: these alone. */
 hone_status hone_na_make(const char *list, hone_arena *arena, hone_na *na, hone_error *error);
 bool hone_na_holds(const hone_na *na, hone_token token);
 

@@ -82,22 +82,29 @@ static int32_t number_of(table *t, uint64_t word, const char *text)
 
 /* ---- reading values ---- */
 
-/* A whole number as people write it: no leading zeros, an empty fraction. */
-static bool whole_text(const char *text, int64_t *out)
-{
-    const char *digits = text + (*text == '-');
-    size_t length = strlen(text);
-    if (*digits == '0' && digits[1] >= '0' && digits[1] <= '9')
-        return false;
-    const char *point = strchr(text, '.');
-    if (point && point > digits && point[1] && strspn(point + 1, "0") == strlen(point + 1))
-        length = (size_t)(point - text);
-    return *digits >= '0' && *digits <= '9' && hone_integer_read(text, length, out);
-}
-
 static bool whole_number(double v)
 {
     return v == nearbyint(v) && fabs(v) <= EXACT;
+}
+
+/* A whole number in any spelling (3, +3, 3.0, 3e0, blanks around it) but with leading zeros. */
+static bool whole_text(const char *text, int64_t *out)
+{
+    text += strspn(text, " \t");
+    text += *text == '+' && text[1] != '-';
+    const char *digits = text + (*text == '-');
+    size_t length = strlen(text);
+    while (length && strchr(" \t", text[length - 1]))
+        length--;
+    if (*digits == '0' && digits[1] >= '0' && digits[1] <= '9')
+        return false;
+    double number;
+    if (hone_integer_read(text, length, out))
+        return true;
+    if (!hone_number_read(text, length, '.', &number) || !whole_number(number))
+        return false;
+    *out = (int64_t)number;
+    return true;
 }
 
 static bool text_is_utf8(const char *text)
@@ -447,8 +454,8 @@ int64_t hone_values_find(const hone_values *v, const char *text)
     double number;
     if (v->kind == HONE_BOOLEAN && boolean_text(text) >= 0)
         return find_integer(v, boolean_text(text));
-    if (v->kind != HONE_F64 && hone_integer_read(text, strlen(text), &whole))
-        return find_integer(v, whole);
+    if (v->kind != HONE_F64)
+        return whole_text(text, &whole) ? find_integer(v, whole) : -1;
     return hone_number_read(text, strlen(text), '.', &number) ? hone_values_find_number(v, number)
                                                               : -1;
 }

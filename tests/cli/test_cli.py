@@ -501,6 +501,155 @@ class BadInput(unittest.TestCase):
         self.assertEqual(process.returncode, 130)
 
 
+class RowsForAModel(unittest.TestCase):
+    """What a column was in the training data it is at predict, evaluate and among validation rows."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.out = Path(cls.folder.name)
+        lines = [f"{i % 50},{'abc'[i % 3]},k{i % 7},2024-01-0{i % 9 + 1},{'yes' if i % 3 else 'no'}"
+                 for i in range(300)]
+        cls.train_file = cls.write("train.csv", "n,w,code,day,y", *lines)
+        cls.model = cls.train("--data", cls.train_file, "--target", "y", "--drop", "day")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    @classmethod
+    def write(cls, name, *lines):
+        file = cls.out / name
+        file.write_text("\n".join(lines) + "\n")
+        return file
+
+    @classmethod
+    def train(cls, *arguments):
+        done = run("train", *FOREST, "--validation", "none", *arguments, "--model-dir", cls.out / "m", "--json")
+        return json.loads(done.stdout)["model_path"] if not done.returncode else done.stderr
+
+    def predict(self, file, *arguments):
+        done = run("predict", "--model", self.model, "--data", file, *arguments)
+        return (done.returncode, done.stdout.splitlines(), done.stderr)
+
+    def test_any_words_are_levels_of_a_column_of_words(self):
+        many = self.write("many.csv", "n,w,code", *(f"1,a,free text {i}" for i in range(3000)))
+        digits = self.write("digits.csv", "n,w,code", *(f"1,{'a' if i == 50 else i},k1" for i in range(100)))
+        numbers = self.write("numbers.csv", "n,w,code", *(f"1,2,{i}" for i in range(100)))
+        truths = self.write("truths.csv", "n,w,code", *(f"1,a,{i % 2 == 0}" for i in range(10)))
+        for file, rows in ((many, 3000), (digits, 100), (numbers, 100), (truths, 10)):
+            code, lines, why = self.predict(file)
+            self.assertEqual((code, len(lines)), (0, rows + 1), why)
+
+    def test_columns_that_the_model_lacks_are_passed_over(self):
+        file = self.write("more.csv", "when,n,w,code,day,name,y",
+                          *(f"2024-01-0{i % 9 + 1},1,a,k1,10:00,free text {i},?" for i in range(3000)))
+        code, lines, why = self.predict(file)
+        self.assertEqual((code, len(lines)), (0, 3001), why)
+        plain = self.write("plain.csv", "code,w,n", *["k1,a,1"] * 3000)
+        self.assertEqual(self.predict(plain)[1], lines)
+
+    def test_a_word_among_numbers_is_refused_at_its_line(self):
+        file = self.write("word.csv", "n,w,code", "1,a,k1", "x9,a,k1")
+        code, _, why = self.predict(file)
+        self.assertEqual(code, 3)
+        self.assertIn('word.csv:3:1: "x9" is not a number', why)
+        words = self.write("words.csv", "n,w,code", *["word,a,k1"] * 50)
+        self.assertIn('words.csv:2:1: "word" is not a number', self.predict(words)[2])
+
+    def test_leading_zeros_are_digits_where_the_training_data_held_numbers(self):
+        zeros = self.write("zeros.csv", "n,w,code", "007,a,k1", "08,a,k1")
+        plain = self.write("nozeros.csv", "n,w,code", "7,a,k1", "8,a,k1")
+        self.assertEqual(self.predict(zeros), self.predict(plain))
+
+    def test_a_column_that_is_missing_is_named(self):
+        code, _, why = self.predict(self.write("less.csv", "n,w", "1,a"))
+        self.assertEqual(code, 3)
+        self.assertIn('less.csv:1: column "code" of the training data is missing', why)
+
+    def test_validation_rows_are_read_as_the_training_rows(self):
+        valid = self.write("valid.csv", "day,n,w,code,y",
+                           *(f"free {i},{i % 50},{i},k{i % 7},{'yes' if i % 3 else 'no'}" for i in range(2000)))
+        done = run("train", *FOREST, "--data", self.train_file, "--target", "y", "--drop", "day",
+                   "--valid-data", valid)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        bad = self.write("badvalid.csv", "day,n,w,code,y", "d,zz,a,k1,yes")
+        done = run("train", *FOREST, "--data", self.train_file, "--target", "y", "--drop", "day",
+                   "--valid-data", bad)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn('badvalid.csv:2:3: "zz" is not a number', done.stderr)
+
+    def test_the_target_is_read_as_the_model_s(self):
+        amounts = self.write("amounts.csv", "a,y", *(f"{i},{i % 30}" for i in range(3000)))
+        model = self.train("--data", amounts, "--target", "y", "--task", "regression")
+        done = run("evaluate", "--model", model, "--data", amounts, "--target", "y", "--metric", "rmse")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_labels_that_the_model_does_not_know_are_counted(self):
+        file = self.write("labels.csv", "n,w,code,y", "1,a,k1,yes", "1,a,k1,maybe", "1,b,k1,often")
+        done = run("evaluate", "--model", self.model, "--data", file, "--target", "y")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('warning: evaluated rows: 2 of 3 labels are none of the training data and count as wrong '
+                      '("maybe")', done.stderr)
+        done = run("train", *FOREST, "--data", self.train_file, "--target", "y", "--drop", "day",
+                   "--valid-data", self.write("validlabels.csv", "day,n,w,code,y", ",1,a,k1,yes", ",1,b,k2,maybe"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('validation rows: 1 of 2 labels are none', done.stderr)
+
+    def test_the_model_keeps_the_tokens_of_missing_cells(self):
+        train = self.write("na.csv", "n,w,y", *(f"{'-' if i % 5 == 0 else i % 9},{'NA' if i % 7 == 0 else 'ab'[i % 2]},"
+                                                f"{'yes' if i % 5 == 0 else 'no'}" for i in range(300)))
+        model = self.train("--data", train, "--target", "y", "--na", "default,-")
+        dashes = self.write("dashes.csv", "n,w", "-,a", "NA,-", "3,NA")
+        empty = self.write("empty.csv", "n,w", ",a", ",", "3,")
+        expected = run("predict", "--model", model, "--data", empty, "--proba").stdout
+        for flags in ([], ["--na", "-,NA"]):
+            done = run("predict", "--model", model, "--data", dashes, "--proba", *flags)
+            self.assertEqual((done.returncode, done.stdout), (0, expected), done.stderr)
+        done = run("predict", "--model", model, "--data", dashes, "--na", "NA")
+        self.assertIn('dashes.csv:2:1: "-" is not a number', done.stderr)
+        record = json.loads(run("inspect", model).stdout)["record"]
+        self.assertEqual(record["schema"]["na"], "default,-")
+
+    def test_a_hint_names_tokens_that_keep_the_default_ones(self):
+        file = self.write("hint.csv", "n,w,y", *(f"{'-' if i == 50 else 'NA' if i == 60 else i},a,{'uv'[i % 2]}"
+                                                 for i in range(100)))
+        done = run("train", *FOREST, "--data", file, "--target", "y")
+        hint = re.search(r'--na "([^"]*)"', done.stderr).group(1)
+        self.assertEqual(run("train", *FOREST, "--data", file, "--target", "y", "--na", hint).returncode, 0)
+        comma = '"1,000"'
+        file = self.write("comma.csv", "n,w,y", *(f"{comma if i == 50 else i},a,{'uv'[i % 2]}" for i in range(100)))
+        done = run("train", *FOREST, "--data", file, "--target", "y")
+        self.assertIn('comma.csv:52:1: "1,000" is not a number', done.stderr)
+        self.assertNotIn("--na", done.stderr)
+
+    def test_levels_asked_for_by_name_are_equal_as_numbers(self):
+        forms = ["3", "3.0", "3e0", "+3", " 3"]
+        file = self.write("forms.csv", "n,c,y", *(f"{i},{forms[i % 5] if i % 2 else 4},{'uv'[i % 2]}" for i in range(100)))
+        done = run("describe", "--data", file, "--target", "y", "--categorical", "c")
+        column = [c for c in json.loads(done.stdout)["columns"] if c["name"] == "c"][0]
+        self.assertEqual(column["levels"], ["3", "4"])
+
+    def test_a_model_or_metric_of_one_task_decides_for_whole_numbers(self):
+        file = self.write("whole.csv", "a,y", *(f"{i},{i % 28}" for i in range(3000)))
+        few = self.write("few.csv", "a,y", *(f"{i},{i % 5}" for i in range(300)))
+        for data in (file, few):
+            for flags in (["--set", "model=linear_regression"], ["--set", "model=logistic_regression"],
+                          [*FOREST, "--metric", "rmse"], [*FOREST, "--metric", "log_loss"]):
+                done = run("train", "--data", data, "--target", "y", *flags)
+                self.assertEqual(done.returncode, 0, done.stderr)
+        done = run("train", "--data", file, "--target", "y", *FOREST)
+        self.assertIn("task", done.stderr)
+        self.assertEqual(done.returncode, 3)
+        lists = self.write("lists.jsonl", '{"model":"linear_regression"}', '{"model":"linear_regression","C":2}')
+        done = run("train-many", "--data", file, "--target", "y", "--configs", lists)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = run("tune", "--data", file, "--target", "y", "--models", "linear_regression", "--trials", 2)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = run("tune", "--data", file, "--target", "y", "--metric", "mae", "--trials", 2)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+
 class Outputs(unittest.TestCase):
     """--output of the commands that have it: a name is replaced whole, or written through."""
 
