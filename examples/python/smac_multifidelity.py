@@ -1,5 +1,7 @@
 """SMAC3 with budgets (trees of a forest, rows of other models). A trial that takes too long ends by its own deadline
-with the best model so far, and stays within its memory: no process is killed, and none is started."""
+with the best model so far, and stays within its memory: no process is killed, and none is started. Where the deadline
+falls into the judging, the loss is that of the few rows that were judged, which luck decides: `partial_cost` takes its
+place, as `crash_cost` does for a trial that failed."""
 
 import common
 from smac import MultiFidelityFacade, Scenario
@@ -12,7 +14,7 @@ def main() -> None:
     data = common.dataset(given)
     scenario = Scenario(hone.space(data), deterministic=True, n_trials=given.trials, min_budget=0.1, max_budget=1.0,
                         crash_cost=1.0, name="multifidelity", output_directory=given.output)
-    target = hone.Target(data, budget=(0.1, 1.0), deadline=60.0, memory_cap=4 << 30)
+    target = hone.Target(data, budget=(0.1, 1.0), deadline=60.0, memory_cap=4 << 30, partial_cost=1.0)
     smac = MultiFidelityFacade(scenario, target, overwrite=True)
     best = smac.optimize()
     statuses = {trial.status.name for trial in smac.runhistory.values()}

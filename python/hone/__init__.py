@@ -14,7 +14,7 @@ from . import _hone
 from ._config import reference, resolve
 from ._dataset import Dataset, clear_cache
 from ._errors import (ArgumentError, ConfigError, CorruptError, DataError, Error, FileError, InternalError,
-                      OutOfMemoryError, StoppedError, UnsupportedError)
+                      MissingFileError, OutOfMemoryError, StoppedError, UnsupportedError)
 from ._model import Model, export_libsvm, export_onnx, import_libsvm, inspect, load
 from ._space import space, space_dict
 from ._target import Target
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __version__: str = _hone.version
 __all__ = ["ArgumentError", "ConfigError", "CorruptError", "DataError", "Dataset", "Error", "FileError",
-           "InternalError", "Model", "OutOfMemoryError", "Result", "StoppedError", "Target", "UnsupportedError",
+           "InternalError", "MissingFileError", "Model", "OutOfMemoryError", "Result", "StoppedError", "Target", "UnsupportedError",
            "clear_cache", "cross_validate", "describe", "estimate", "export_libsvm", "export_onnx", "fit",
            "hpo", "import_libsvm", "inspect", "load", "reference", "resolve", "sklearn", "space", "space_dict", "train",
            "train_many"]

@@ -137,6 +137,8 @@ def _from_array(a: np.ndarray[Any, Any], what: str) -> Vector:
 
 def _series(s: Any, what: str) -> Column:
     """A column of a pandas table."""
+    if type(s.dtype).__name__ == "SparseDtype":
+        s = s.sparse.to_dense()
     dtype = s.dtype
     name = None if s.name is None else str(s.name)
     if hasattr(dtype, "categories") and hasattr(s, "cat"):
@@ -195,7 +197,10 @@ def as_array(values: Any, what: str) -> np.ndarray[Any, Any]:
                             "gradients", what) from why
     if isinstance(values, (list, tuple)) and any(isinstance(v, str) for v in values):
         return np.array(values, dtype=object)
-    return np.asarray(values)
+    try:
+        return np.asarray(values)
+    except ValueError as why:
+        raise DataError("rows of different lengths, or of something that has no numbers, make no table", what) from why
 
 
 # ---- tables ----

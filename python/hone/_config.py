@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import numbers
-import operator
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Union
 
 import numpy as np
 
 from . import _hone
+from ._check import check_integer
 from ._errors import ArgumentError, ConfigError
 
 Scalar = Union[str, bool, int, float, None]
@@ -36,10 +37,22 @@ def _plain(key: str, value: Any) -> Scalar:
     raise ConfigError(f"{type(value).__name__} is no number, boolean, text or None", f"config.{key}")
 
 
+@lru_cache
+def _all_keys() -> tuple[str, ...]:
+    """Every name that a configuration can use, for mappings that cannot list theirs."""
+    known = reference()
+    rows = [(m["name"], h["name"]) for m in known["models"] for h in m["hyperparameters"]]
+    keys = ["model", *(f"prep:{h['name']}" for h in known["preprocessing"]), *(f"{m}:{h}" for m, h in rows)]
+    return (*keys, *dict.fromkeys(h for _, h in rows))
+
+
 def config_dict(cfg: Any) -> dict[str, Scalar]:
     """The keys that `cfg` has, as plain values. Inactive keys of a ConfigSpace configuration are absent."""
     if not (isinstance(cfg, Mapping) or (hasattr(cfg, "keys") and hasattr(cfg, "__getitem__"))):
-        raise ConfigError(f"a mapping is needed, not {type(cfg).__name__}", "config")
+        if isinstance(cfg, type) or not callable(getattr(cfg, "get", None)):
+            raise ConfigError(f"a mapping is needed, not {type(cfg).__name__}", "config")
+        found = ((key, cfg.get(key)) for key in _all_keys())
+        return {key: _plain(key, value) for key, value in found if value is not None}
     plain: dict[str, Scalar] = {}
     for key in list(cfg.keys()):
         if not isinstance(key, str):
@@ -50,23 +63,20 @@ def config_dict(cfg: Any) -> dict[str, Scalar]:
 
 def check_seed(seed: Any, name: str = "seed") -> int:
     """A seed as an int in [0, 2**64)."""
-    if isinstance(seed, (bool, np.bool_)) or not hasattr(seed, "__index__"):
-        raise ArgumentError(f"an integer is needed, not {type(seed).__name__}", name)
-    number = operator.index(seed)
-    if not 0 <= number < 2**64:
-        raise ArgumentError(f"{number} is not in [0, 2**64)", name)
-    return number
+    return check_integer(seed, name, 0, 2**64)
 
 
 def check_task(task: str | None) -> int:
     """The library's number of a task."""
-    if task not in TASKS:
+    if not (task is None or isinstance(task, str)) or task not in TASKS:
         raise ArgumentError(f"classification or regression is needed, not {task!r}", "task")
     return TASKS[task]
 
 
 def resolve(cfg: Any, task: str) -> dict[str, Scalar]:
     """The configuration with defaults filled in and inactive keys left out, as the library sees it."""
+    if task is None:
+        raise ArgumentError("classification or regression is needed, not None", "task")
     text, _ = _hone.canonical(config_dict(cfg), check_task(task))
     return json.loads(text)  # type: ignore[no-any-return]
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from . import _arrays, _hone
 from ._arrays import Columns, Dense, Sparse, Table, Vector
+from ._check import check_flag, check_integer, check_list, check_path, check_text, check_texts
 from ._config import TASK_NAMES, check_task
 from ._errors import ArgumentError, DataError
 from ._log import level_of, log_line
@@ -57,8 +58,9 @@ class Parts:
 def _categorical(given: Any, names: Sequence[str | None] | None, cols: int | None) -> list[Any] | None:
     if given is None:
         return None
-    flags = np.asarray(given)
-    if flags.dtype == bool:
+    given = check_list(given, "categorical", "columns")
+    if given and all(isinstance(c, (bool, np.bool_)) for c in given):
+        flags = np.asarray(given)
         if cols is not None and flags.shape != (cols,):
             raise DataError(f"a mask of {flags.size} values; there are {cols} columns", "categorical")
         given = np.flatnonzero(flags).tolist()
@@ -81,7 +83,7 @@ def _categorical(given: Any, names: Sequence[str | None] | None, cols: int | Non
 def _names(given: Any) -> list[str] | None:
     if given is None:
         return None
-    names = [str(n) for n in given]
+    names = [str(n) for n in check_list(given, "feature_names", "texts")]
     if len(set(names)) < len(names):
         twice = next(n for n in names if names.count(n) > 1)
         raise DataError(f"two columns are called {twice!r}", "feature_names")
@@ -121,6 +123,11 @@ def _with_columns(x: Any, columns: dict[str, Any]) -> Any:
 
 def _arrow(x: Any, y: Any, weight: Any) -> Arrow:
     columns = {}
+    if type(x).__module__.startswith("polars"):
+        import polars
+
+        # A column of nothing but nulls goes over as numbers: polars gives type null a buffer that Arrow does not.
+        x = x.with_columns([polars.col(n).cast(polars.Float64) for n, t in x.schema.items() if t == polars.Null])
     target, weight_name = (y if isinstance(y, str) else None), None
     names = list(getattr(x, "columns", getattr(x, "column_names", [])))
     if y is not None and target is None:
@@ -145,13 +152,17 @@ def _shares(x: Any, table: Table) -> bool:
     return isinstance(x, np.ndarray) and np.may_share_memory(x, table.x)
 
 
+def _budget(cache_bytes: Any) -> int:
+    """As the library has it: 0 is its default, negative is nothing."""
+    return 0 if cache_bytes is None else check_integer(cache_bytes, "cache_bytes", 0, 2**63) or -1
+
+
 def prepare(x: Any, y: Any = None, *, sample_weight: Any = None, feature_names: Any = None,
             categorical: Any = None, task: str | None = None, flatten: bool = False,
             cache_bytes: int | None = None, names: tuple[str, str] = ("X", "y"),
             valid: Parts | None = None) -> Parts:
     """The parts of a dataset from the caller's objects; nothing is copied that can be borrowed."""
-    number = check_task(task)
-    cache = 0 if cache_bytes is None else int(cache_bytes) or -1
+    number, cache = check_task(task), _budget(cache_bytes)
     target_name = y if isinstance(y, str) else getattr(y, "name", None)
     target_name = None if target_name is None else str(target_name)
     if _arrays.is_arrow(x) and not isinstance(x, np.ndarray):
@@ -187,7 +198,7 @@ def from_mapping(data: Mapping[str, Any], task: str | None = None) -> Parts:
         raise DataError("there is no 'y'", "dataset")
     get = data.get
     same: dict[str, Any] = {"feature_names": get("feature_names"), "categorical": get("categorical"),
-                            "task": get("task") or task, "flatten": bool(get("flatten"))}
+                            "task": get("task") or task, "flatten": check_flag(False if get("flatten") is None else get("flatten"), "flatten")}
     valid = None
     if get("X_val") is None:
         orphan = next((k for k in ("y_val", "sample_weight_val") if get(k) is not None), None)
@@ -253,7 +264,7 @@ class Dataset:
                  cache_bytes: int | None = None) -> None:
         given = {"y": y, "sample_weight": sample_weight, "feature_names": feature_names,
                  "categorical": categorical, "task": task, "X_val": X_val, "y_val": y_val,
-                 "sample_weight_val": sample_weight_val, "flatten": flatten or None,
+                 "sample_weight_val": sample_weight_val, "flatten": flatten if flatten is not False else None,
                  "cache_bytes": cache_bytes}
         given = {k: v for k, v in given.items() if v is not None}
         if isinstance(data, Mapping):
@@ -292,14 +303,20 @@ class Dataset:
         asked = {"target": target, "weight": weight, "categorical": categorical, "drop": drop, "na": na,
                  "labels": labels, "delimiter": delimiter, "header": header, "task": task, "cache_bytes": cache_bytes}
         log = logging.getLogger("hone.data")
-        how = (None if target is None else str(target), weight, ",".join(categorical) or None,
-               ",".join(drop) or None, None if na is None else ",".join(na), labels, delimiter, None,
-               not header, 0, 0)
+        name = check_path(file, "file")
+        if delimiter is not None and len(check_text(delimiter, "delimiter").encode()) != 1:
+            raise ArgumentError(f"one character is needed, not {delimiter!r}", "delimiter")
+        how = (None if target is None else check_text(str(target), "target"),
+               None if weight is None else check_text(weight, "weight"),
+               ",".join(check_texts(categorical, "categorical")) or None,
+               ",".join(check_texts(drop, "drop")) or None, None if na is None else ",".join(check_texts(na, "na")),
+               None if labels is None else os.fsdecode(check_path(labels, "labels")), delimiter, None,
+               not check_flag(header, "header"), 0, 0)
         about = (None, None, None, None, None, None, check_task(task), 0,
-                 0 if cache_bytes is None else int(cache_bytes) or -1, log_line(log), level_of(log), False)
+                 _budget(cache_bytes), log_line(log), level_of(log), False)
         new = cls.__new__(cls)
-        new._fill(None, hold=False, handle=_hone.dataset_read(os.fspath(file), how, *about))
-        new._source = os.path.abspath(os.fspath(file)), asked
+        new._fill(None, hold=False, handle=_hone.dataset_read(name, how, *about))
+        new._source = os.path.abspath(os.fsdecode(name)), asked
         return new
 
     @property

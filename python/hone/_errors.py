@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from . import _hone
 
 
@@ -42,8 +48,37 @@ class OutOfMemoryError(Error, MemoryError):
     """An allocation failed, or the memory cap was reached."""
 
 
+_NUMBERS = {os.strerror(number): number for number in errno.errorcode}
+
+
 class FileError(Error, OSError):
-    """A file could not be read or written."""
+    """A file could not be read or written: `filename` is its name, `errno` the system's number or None."""
+
+    def __new__(cls, message: str, path: str = "") -> FileError:
+        reason = message.rpartition(": ")[2]
+        number = _NUMBERS.get(reason)
+        kind = MissingFileError if cls is FileError and number == errno.ENOENT else cls
+        return super().__new__(kind, number, reason, path or None)
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message, path)
+        self.args = (message, path)
+
+    def __reduce__(self) -> tuple[Callable[..., FileError], tuple[Any, ...]]:
+        return FileError, (self.message, self.path)
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """There is no such file."""
+
+
+@contextmanager
+def file_errors(what: str, path: Any) -> Iterator[None]:
+    """Errors of the system as `FileError`: "cannot be `what`: its reason"."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"cannot be {what}: {error.strerror or error}", os.fsdecode(path)) from error
 
 
 class CorruptError(Error, ValueError):

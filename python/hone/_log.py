@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ._check import check_function, check_integer
+
 LEVELS = {1: logging.WARNING, 2: logging.INFO, 3: logging.DEBUG}
 logging.getLogger("hone").addHandler(logging.NullHandler())
 Progress = Callable[[str, float, float], Any]
@@ -66,6 +68,9 @@ def printed() -> Progress:
 
 def listeners(verbose: int, progress: Any) -> tuple[Callable[[int, str], None], int, Progress | None]:
     """What the library calls: (log, its level, progress)."""
+    check_integer(int(verbose) if isinstance(verbose, bool) else verbose, "verbose", 0, 2**31)
+    if not isinstance(progress, bool):
+        check_function(progress, "progress")
     log = logging.getLogger("hone.train")
     line = spoken(log) if verbose else log_line(log)
     level = max(level_of(log), 2 if verbose else 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import operator
 import os
 import shutil
 from collections.abc import Callable
@@ -14,8 +13,9 @@ import numpy as np
 
 from . import _arrays, _dataset, _hone
 from ._arrays import Dense
+from ._check import check_flag, check_integer, check_path, check_text, check_threads
 from ._config import TASK_NAMES
-from ._errors import ArgumentError
+from ._errors import ArgumentError, file_errors
 
 Array = np.ndarray[Any, Any]
 LABELS, PROBABILITIES, SCORES = 0, 1, 2
@@ -80,7 +80,7 @@ class Model:
     # ---- prediction ----
 
     def _predict(self, x: Any, what: int, n_threads: int | None) -> Array:
-        threads = n_threads or 0
+        threads = check_threads(n_threads)
         if isinstance(x, _dataset.Dataset):
             return self._predict_dataset(x._handle, x.n_rows, what, threads)
         if type(x) is np.ndarray and x.ndim == 2 and x.dtype.kind == "f" and not self._categorical:
@@ -119,7 +119,7 @@ class Model:
         """A metric in its natural sign on a dataset with a target; default: accuracy or rmse."""
         data, alive = _dataset.dataset_of(dataset, self.task)
         name = metric or ("accuracy" if self.task == "classification" else "rmse")
-        value: float = _hone.model_evaluate(self._handle, data._handle, name, n_threads or 0)
+        value: float = _hone.model_evaluate(self._handle, data._handle, check_text(name, "metric"), check_threads(n_threads))
         del alive
         return value
 
@@ -139,7 +139,7 @@ class Model:
             if isinstance(alive.table, Dense) and self._categorical:
                 alive.categorical = self._categorical
             handle = _dataset.make(alive, hold=True)
-        values, rows, cols = _hone.model_output(self._handle, name, handle, n_threads or 0)
+        values, rows, cols = _hone.model_output(self._handle, check_text(name, "name"), handle, check_threads(n_threads))
         return np.frombuffer(values, dtype=np.float64).reshape(rows, cols)
 
     # ---- files ----
@@ -155,9 +155,9 @@ class Model:
         Returns:
             The path of the file.
         """
-        name = os.fspath(path)
+        name = os.fsdecode(check_path(path, "path"))
         folder = os.path.isdir(name) or name.endswith(os.sep)
-        return _hone.model_save(self._handle, name, folder, sidecar, fast)
+        return _hone.model_save(self._handle, name, folder, check_flag(sidecar, "sidecar"), check_flag(fast, "fast"))
 
     def to_bytes(self) -> bytes:
         """The bytes of the file."""
@@ -166,7 +166,9 @@ class Model:
     @classmethod
     def from_bytes(cls, data: Any, *, max_bytes: int = 0) -> Model:
         """A model from the bytes of a file, which are checked before use."""
-        return cls(_hone.model_load_bytes(data, max_bytes))
+        if not isinstance(data, (bytes, bytearray, memoryview, np.ndarray)):
+            raise ArgumentError(f"bytes are needed, not {type(data).__name__}", "data")
+        return cls(_hone.model_load_bytes(data, check_integer(max_bytes, "max_bytes", 0, 2**63)))
 
     def __reduce__(self) -> tuple[Callable[[bytes], Model], tuple[bytes]]:
         return Model.from_bytes, (self.to_bytes(),)
@@ -178,12 +180,13 @@ def load(path: str | os.PathLike[str], *, max_bytes: int = 0) -> Model:
     Args:
         max_bytes: the most memory that loading may take; 0: 16 times the file, at least 64 MiB.
     """
-    return Model(_hone.model_load(path, max_bytes))
+    most = check_integer(max_bytes, "max_bytes", 0, 2**63)
+    return Model(_hone.model_load(check_path(path, "path"), most))
 
 
 def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What a model file says about itself, without loading the model; every checksum is looked at."""
-    return json.loads(_hone.model_inspect(path))  # type: ignore[no-any-return]
+    return json.loads(_hone.model_inspect(check_path(path, "path")))  # type: ignore[no-any-return]
 
 
 def export_onnx(model: Model, path: str | os.PathLike[str] | None = None) -> bytes:
@@ -199,11 +202,10 @@ def export_libsvm(model: Model, path: str | os.PathLike[str] | None = None) -> b
 def import_libsvm(source: str | os.PathLike[str] | bytes | bytearray | memoryview, *, columns: int = 0) -> Model:
     """A model from LIBSVM's text: a file, or its bytes."""
     if not isinstance(source, (bytes, bytearray, memoryview)):
-        with open(source, "rb") as file:
+        path = check_path(source, "source")
+        with file_errors("read", path), open(path, "rb") as file:
             source = file.read()
-    if not 0 <= operator.index(columns) < 2**31:
-        raise ArgumentError(f"must be in [0, 2^31), got {columns}", "columns")
-    return Model(_hone.model_from_libsvm(bytes(source), columns))
+    return Model(_hone.model_from_libsvm(bytes(source), check_integer(columns, "columns", 0, 2**31)))
 
 
 def _checked(model: Any) -> Model:
@@ -213,13 +215,18 @@ def _checked(model: Any) -> Model:
 
 
 def _written(data: bytes, path: str | os.PathLike[str] | None) -> bytes:
-    if path is None:
-        return data
-    real = os.path.realpath(path)
+    if path is not None:
+        name = check_path(path, "path")
+        with file_errors("written", name):
+            _write(data, os.path.realpath(os.fsdecode(name)))
+    return data
+
+
+def _write(data: bytes, real: str) -> None:
     if os.path.exists(real) and not os.path.isfile(real):  # a device, a pipe
         with open(real, "wb") as file:
             file.write(data)
-        return data
+        return
     draft = f"{real}.{os.getpid()}-{os.urandom(4).hex()}.part"
     try:
         with open(draft, "xb") as file:
@@ -233,4 +240,3 @@ def _written(data: bytes, path: str | os.PathLike[str] | None) -> bytes:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(draft)
         raise
-    return data

@@ -14,7 +14,8 @@ import numpy as np
 
 from ._arrays import AUTO, CATEGORICAL, Column, Columns, Dense, Sparse, Table, Vector
 from ._dataset import Arrow, Dataset, Parts
-from ._errors import DataError
+from ._check import check_path
+from ._errors import CorruptError, DataError, file_errors
 
 INDEX = "dataset.json"
 MOST_ATTACHED = 4
@@ -79,12 +80,13 @@ class _Writer:
 
 def write(parts: Parts, directory: str | os.PathLike[str] | None) -> str:
     """Writes the parts into a folder of their own; gives its path."""
-    if directory is not None:
-        os.makedirs(directory, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix="hone-dataset-", dir=directory)
-    index = _Writer(folder).parts(parts)
-    with open(os.path.join(folder, INDEX), "w", encoding="utf-8") as file:
-        json.dump(index, file)
+    where = tempfile.gettempdir() if directory is None else os.fsdecode(check_path(directory, "directory"))
+    with file_errors("written", where):
+        os.makedirs(where, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix="hone-dataset-", dir=where)
+        index = _Writer(folder).parts(parts)
+        with open(os.path.join(folder, INDEX), "w", encoding="utf-8") as file:
+            json.dump(index, file)
     return os.path.abspath(folder)
 
 
@@ -131,9 +133,15 @@ def attach(folder: str) -> Dataset:
     """The dataset in a folder."""
 
     def make() -> Dataset:
-        with open(os.path.join(folder, INDEX), encoding="utf-8") as file:
-            index = json.load(file)
-        found = Dataset._of(_Reader(folder).parts(index), hold=True)
+        index = os.path.join(folder, INDEX)
+        with file_errors("read", index), open(index, encoding="utf-8") as file:
+            text = file.read()
+        try:
+            with file_errors("read", folder):
+                parts = _Reader(folder).parts(json.loads(text))
+        except (ValueError, KeyError, TypeError) as why:
+            raise CorruptError(f"the shared dataset is damaged ({type(why).__name__}: {why})", folder) from why
+        found = Dataset._of(parts, hold=True)
         found._folder = folder
         return found
 

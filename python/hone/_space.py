@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import _dataset, _hone
+from ._check import check_flag, check_texts
 from ._config import check_task
 from ._errors import ArgumentError
 
@@ -14,12 +15,13 @@ from ._errors import ArgumentError
 def space_dict(dataset_or_task: Any, models: str | Sequence[str] | None = None, *,
                preprocessing: bool = True) -> dict[str, Any]:
     """The search space as ConfigSpace's serialised form (format_version 0.4), without ConfigSpace."""
-    listed = [models] if isinstance(models, str) else None if models is None else [str(m) for m in models]
+    listed = [models] if isinstance(models, str) else None if models is None else check_texts(models, "models")
+    bare = not check_flag(preprocessing, "preprocessing")
     if isinstance(dataset_or_task, str):
-        text = _hone.space(check_task(dataset_or_task), None, listed, not preprocessing)
+        text = _hone.space(check_task(dataset_or_task), None, listed, bare)
     elif isinstance(dataset_or_task, (Mapping, _dataset.Dataset)):
         data, alive = _dataset.dataset_of(dataset_or_task)
-        text = _hone.space(check_task(data.task), data._handle, listed, not preprocessing)
+        text = _hone.space(check_task(data.task), data._handle, listed, bare)
         del alive
     else:
         raise ArgumentError(f"a task or a dataset is needed, not {type(dataset_or_task).__name__}", "space")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import inspect
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import _dataset, _hone
+from ._check import check_flag, check_function, check_integer, check_list, check_path, check_text, check_threads
 from ._config import check_seed, config_dict
 from ._errors import BY_STATUS, ArgumentError, Error
 from ._log import listeners
@@ -35,7 +37,8 @@ class Result:
         model: the fitted model, or None.
         path: file of the saved model, or None.
         end: ok, deadline, cutoff, work_limit, cancelled or memory.
-        info: everything as a dict: metrics, configuration, adjusted and inactive keys, times.
+        info: everything as a dict: metrics, configuration, adjusted and inactive keys, times; `judged_rows` that the
+            loss is of, and whether it is `partial`: a limit left only some of the rows or folds to judge.
         error: why a trial of `train_many` failed, or None.
         scores: after `cross_validate`, the scores of every row from the model that has not seen it.
     """
@@ -52,9 +55,15 @@ class Result:
             self.error = found if isinstance(found, Error) else BY_STATUS[found[0]](*found[1:])
             self.info = {"status": "failed", "message": str(self.error)}
             return
-        self.loss, text, handle, self.path, end = found
+        self.loss, text, handle, self.path, end, judged = found
         self.end = ENDS[end]
         self.info = json.loads(text)
+        self.info["judged_rows"] = judged
+        for told in (self.info, *self.info.get("folds", ())):
+            told["metrics"] = {name: float(value) for name, value in told.get("metrics", {}).items()}
+        folds = self.info["validation"].get("folds", 1)
+        if self.end != "cutoff" and folds > len(self.info.get("folds", [0])):
+            self.info["partial"] = True
         if handle is not None:
             self.model = Model(handle)
 
@@ -99,11 +108,10 @@ def _number(name: str, value: Any, low: float, high: float = math.inf) -> float:
     return float(value)
 
 
-def _count(name: str, value: Any) -> int:
-    number = check_seed(value, name)
-    if not 0 < number < 2**63:
-        raise ArgumentError(f"{number} is not in [1, 2**63)", name)
-    return number
+def _choice(name: str, value: Any, known: Mapping[Any, int]) -> int:
+    if not (value is None or isinstance(value, str)) or value not in known:
+        raise ArgumentError(f"one of {', '.join(k for k in known if k)} is needed, not {value!r}", name)
+    return known[value]
 
 
 def build_options(*, budget: Any = None, fidelity: str | None = None, validation: Any = "auto",
@@ -123,36 +131,40 @@ def build_options(*, budget: Any = None, fidelity: str | None = None, validation
     if split_seed is not None:
         o["split_seed"] = check_seed(split_seed, "split_seed")
     if metric is not None:
-        if not isinstance(metric, str):
-            raise ArgumentError(f"a name is needed, not {type(metric).__name__}", "metric")
-        o["metric"] = str(metric)
+        o["metric"] = check_text(metric, "metric")
     if n_threads is not None:
-        o["threads"] = min(_count("n_threads", n_threads), 4096)
+        o["threads"] = check_threads(n_threads)
     if deadline is not None:
         o["deadline"] = _number("deadline", deadline, 0)
     if memory_cap is not None:
-        o["memory_cap"] = _count("memory_cap", memory_cap)
+        o["memory_cap"] = check_integer(memory_cap, "memory_cap", 1, 2**63)
     if work_limit is not None:
-        o["work_limit"] = _count("work_limit", work_limit)
+        o["work_limit"] = check_integer(work_limit, "work_limit", 1, 2**63)
     if cutoff is not None:
         o["cutoff"] = _number("cutoff", cutoff, -math.inf)
-    if isa not in _ISA:
-        raise ArgumentError(f"auto, portable, avx2 or avx512 is needed, not {isa!r}", "isa")
     if warm_from is not None:
+        if not isinstance(warm_from, Model):
+            raise ArgumentError(f"a hone.Model is needed, not {type(warm_from).__name__}", "warm_from")
         o["warm_from"] = warm_from._handle
     if model_dir is not None:
-        o["model_dir"] = os.fspath(model_dir)
-    if keep not in _KEEP:
-        raise ArgumentError(f"all, best or none is needed, not {keep!r}", "keep")
-    if race:
-        o["race"] = True
-    if unjudged:
-        o["unjudged"] = True
-    if warm_start:
-        o["warm_start"] = True
-    if keep is not None:
-        o["keep"] = _KEEP[keep]
-    return {**o, "isa": _ISA[isa], "strict": bool(strict), "no_refit": not refit, "keep_model": keep_model}
+        o["model_dir"] = check_path(model_dir, "model_dir")
+    o["isa"], o["keep"] = _choice("isa", isa, _ISA), _choice("keep", keep, _KEEP)
+    flags = {"strict": strict, "race": race, "unjudged": unjudged, "warm_start": warm_start, "keep_model": keep_model}
+    o.update((name, check_flag(value, name)) for name, value in flags.items())
+    o["no_refit"] = not check_flag(refit, "refit")
+    return o
+
+
+_SHARED = frozenset(inspect.signature(build_options).parameters) - {
+    "model_dir", "keep_model", "keep", "race", "unjudged"}
+RUN = ("verbose", "progress", "judged", "instance")
+
+
+def check_names(call: str, options: Mapping[str, Any], *, more: Iterable[str] = (), less: Iterable[str] = ()) -> None:
+    """That a call has all these options; else what Python says of an unknown argument."""
+    for name in options:
+        if name not in (_SHARED | set(more)) - set(less):
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
 
 
 def _task_of(cfg: Mapping[str, Any], metric: str | None) -> str | None:
@@ -188,7 +200,8 @@ def train(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[st
         split_seed: fixes the split while `seed` varies.
         metric: accuracy, error, balanced_accuracy, log_loss, roc_auc, ..., rmse, mae, r2, ...
         n_threads: None: those that OMP_NUM_THREADS, threadpoolctl, the CPU affinity and the cgroup leave.
-        deadline: seconds; the best model so far then counts.
+        deadline: seconds; the best model so far then counts. When it ends the judging itself, the loss is that of the rows
+            or folds that were judged: `Result.info` says `partial` and `judged_rows`.
         memory_cap: bytes that the trial may allocate.
         work_limit: a deadline in counted operations: the same bits everywhere.
         cutoff: stops when the loss cannot get below it.
@@ -224,6 +237,7 @@ def fit(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[str]
 
     One option more: `unjudged` spares the training loss of `validation='none'`, which is NaN then.
     """
+    check_names("fit", options, more=("unjudged",))
     found = _run(cfg, dataset, seed, verbose, progress, judged, instance,
                  dict(options, model_dir=model_dir, keep_model=True))
     result = Result(found)
@@ -235,6 +249,7 @@ def fit(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[str]
 def run_trial(cfg: Any, dataset: Any, seed: int, model_dir: Any = None, *, verbose: int = 0, progress: Any = None,
               judged: Any = None, instance: Any = None, **options: Any) -> Result:
     """The result of `train`: the model is fitted on all rows only when there is a directory for it."""
+    check_names("train", options)
     result = Result(_run(cfg, dataset, seed, verbose, progress, judged, instance,
                          dict(options, model_dir=model_dir)))
     if result.error is not None:
@@ -246,14 +261,18 @@ def cross_validate(cfg: Any, dataset: Any, seed: int = 0, *, folds: int = 5, ver
                    progress: Any = None, judged: Any = None, **options: Any) -> Result:
     """Trains on each of `folds` stratified parts. The loss is the mean over folds.
 
-    The result has `scores`: the scores of every row from the model that has not seen it, rows by classes.
+    Options are those of `train` but for `validation`, `refit` and `instance`. The model that `model_dir` gets is that
+    of the first fold; `train` with `validation='cv:5'` saves one that is fitted on all rows. The result has `scores`:
+    the scores of every row from the model that has not seen it, rows by classes.
     """
+    check_names("cross_validate", options, more=("model_dir",), less=("validation", "refit"))
+    parts = check_integer(folds, "folds", 2, 2**31)
     data, alive = _dataset.dataset_of(dataset, _task_of(config_dict(cfg), options.get("metric")))
     scores = np.full((data.n_rows, max(len(data.classes), 1)), np.nan)
-    built = build_options(**options, validation=f"cv:{check_seed(folds, 'folds')}", refit=False)
+    built = build_options(**options, validation=f"cv:{parts}", refit=False)
     built["out_of_fold"] = scores
     result = Result(_hone.train(config_dict(cfg), data._handle, check_seed(seed), built,
-                                *listeners(verbose, progress), judged))
+                                *listeners(verbose, progress), check_function(judged, "judged")))
     del alive
     if result.error is not None:
         raise result.error
@@ -265,8 +284,9 @@ def train_many(cfgs: Iterable[Any], dataset: Any, seeds: Any = 0, model_dir: Any
                progress: Any = None, **options: Any) -> list[Result]:
     """Trains a list of configurations, ordered for the most sharing.
 
-    Result i is bit for bit what `fit` of configuration i gives; a trial that fails says so in its `error`, and
-    harms no other. Options are those of `train`.
+    The loss and the metrics of result i are bit for bit those of `fit` of configuration i; a trial that fails says so in
+    its `error`, and harms no other. No model stays in memory: `model` is None, and `path` the file of a model that was
+    saved. Options are those of `train` but for `judged` and `instance`.
 
     Args:
         seeds: one for all, or one each.
@@ -275,14 +295,18 @@ def train_many(cfgs: Iterable[Any], dataset: Any, seeds: Any = 0, model_dir: Any
     Two options more: `keep` ('best', 'all' or 'none') and `race` (the best loss so far is the cutoff of the trials
     that begin after it; which ones it cuts short depends on what finished first).
     """
-    plain = [config_dict(c) for c in cfgs]
-    listed = list(seeds) if isinstance(seeds, (list, tuple, np.ndarray)) else [seeds] * len(plain)
+    check_names("train_many", options, more=("keep", "race"))
+    if isinstance(cfgs, Mapping):
+        raise ArgumentError("a list of configurations is needed; one alone is for train", "cfgs")
+    plain = [config_dict(c) for c in check_list(cfgs, "cfgs", "configurations")]
+    one = hasattr(seeds, "__index__") and not np.ndim(seeds)
+    listed = [seeds] * len(plain) if one else check_list(seeds, "seeds", "integers")
     if len(listed) != len(plain):
         raise ArgumentError(f"{len(listed)} seeds for {len(plain)} configurations", "seeds")
     tasks = {_task_of(c, options.get("metric")) for c in plain}
     data, alive = _dataset.dataset_of(dataset, tasks.pop() if len(tasks) == 1 else None)
     built = build_options(**options, model_dir=model_dir)
-    found = _hone.train_many(plain, [check_seed(s) for s in listed], data._handle, built,
+    found = _hone.train_many(plain, [check_seed(s, "seeds") for s in listed], data._handle, built,
                              *listeners(verbose, progress))
     del alive
     return [Result(f) for f in found]
@@ -296,6 +320,7 @@ def estimate(cfg: Any, dataset: Any, seed: int = 0, *, pilot: float | None = Non
     choice: a share of the training rows) also `bytes_likely` and `seconds_likely`, extrapolated from three small
     trainings and mostly within a factor of 3.
     """
+    check_names("estimate", options, more=("model_dir",))
     plain = config_dict(cfg)
     share = 0.0 if pilot is None else _number("pilot", pilot, 0, 1)
     data, alive = _dataset.dataset_of(dataset, _task_of(plain, options.get("metric")))
@@ -315,13 +340,13 @@ def _run(cfg: Any, dataset: Any, seed: Any, verbose: int, progress: Any, judged:
         built["split_seed"] = _instance(instance)
     data, alive = _dataset.dataset_of(dataset, _task_of(plain, options.get("metric")))
     found: tuple[Any, ...] = _hone.train(plain, data._handle, number, built, *listeners(verbose, progress),
-                                         judged)
+                                         check_function(judged, "judged"))
     del alive
     return found
 
 
 def _instance(instance: Any) -> int:
     text = str(instance)
-    if not text.isdigit() or int(text) >= 2**64:
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**64:
         raise ArgumentError(f"the number of a split is needed, not {instance!r}", "instance")
     return int(text)

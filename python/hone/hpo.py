@@ -9,16 +9,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ._check import check_list
 from ._config import check_seed
 from ._dataset import Dataset
 from ._errors import ArgumentError
 from ._space import space_dict
-from ._train import build_options, run_trial, train
+from ._train import RUN, _number, build_options, check_names, run_trial, train
 
 
 class _Objective:
     def __init__(self, dataset: Any, seed: int, options: Mapping[str, Any]) -> None:
-        build_options(**{k: v for k, v in options.items() if k not in ("verbose", "progress", "judged", "instance")})
+        given = {k: v for k, v in options.items() if k not in RUN}
+        check_names(type(self).__name__, given, more=("model_dir",))
+        build_options(**given)
         self.dataset = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
         self.seed = check_seed(seed)
         self.options = dict(options)
@@ -82,7 +85,7 @@ class OptunaObjective(_Objective):
                  preprocessing: bool = True, budgets: Sequence[float] = (1.0,), model_dir: Any = None,
                  **options: Any) -> None:
         super().__init__(dataset, seed, options)
-        self.budgets = [float(b) for b in budgets]
+        self.budgets = [_number("budgets", b, 0, 1) for b in check_list(budgets, "budgets", "shares")]
         if not self.budgets or sorted(self.budgets) != self.budgets:
             raise ArgumentError("an ascending list is needed", "budgets")
         self.model_dir = model_dir

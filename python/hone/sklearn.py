@@ -19,6 +19,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
 
+from ._check import check_integer, check_threads
 from ._config import reference
 from ._model import Model
 from ._train import fit as train_model
@@ -87,7 +88,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             ensure_all_finite="allow-nan" if "missing" in takes else True, accept_large_sparse=False, **how)
 
     def _threads(self) -> int | None:
-        return None if self.n_jobs is None or self.n_jobs < 0 else int(self.n_jobs)
+        if self.n_jobs is None:
+            return None
+        number = check_integer(self.n_jobs, "n_jobs", -(2**31), 2**31)
+        return None if number < 0 else check_threads(number, "n_jobs")
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))

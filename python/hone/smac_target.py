@@ -4,7 +4,7 @@ The runner passes nothing but the trial, so the rest stands in the environment:
 
     HONE_DATA     the data: a file that `Dataset.read` takes, or the folder that `Dataset.share` made
     HONE_READ     arguments of `Dataset.read` as JSON, as {"target": "type"}
-    HONE_OPTIONS  options of `hone.train` as JSON, as {"validation": "cv:3", "model_dir": "models"}
+    HONE_OPTIONS  options of `hone.Target` as JSON, as {"validation": "cv:3", "model_dir": "models"}
 
 Standard output gets one line, everything else goes to standard error. The exit code is that of the command line:
 2 for a wrong configuration or argument, 3 for data, 4 for memory, 5 for files, 130 after Ctrl-C.
@@ -95,6 +95,9 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
 
 def main() -> int:
     """Entry point; the exit code."""
+    if sys.argv[1:] in (["--help"], ["-h"]):
+        print(__doc__.strip())
+        return 0
     try:
         print(run(sys.argv[1:], os.environ))
         return 0

@@ -110,7 +110,7 @@ static bool begin(const about *a, int64_t rows, int64_t cols, making *m)
                                         .log = m->listener.log ? hone_python_log : NULL,
                                         .context = &m->listener};
     if (a->target_name != Py_None &&
-        !(m->options.target_name = hone_python_utf8(a->target_name, "y")))
+        !(m->options.target_name = hone_python_utf8(a->target_name, HONE_BAD_DATA, "y")))
         return false;
     if (a->valid != Py_None) {
         const holder *valid = hone_python_dataset(a->valid);

@@ -72,9 +72,9 @@ bool hone_python_window(views *v, PyObject *object, const char *what, int dimens
 bool hone_python_vector(views *v, PyObject *object, const char *what, int64_t rows,
                         hone_vector *out, const char ***texts);
 
-/* A str as text that lives as long as it; NULL: an exception is set, also when the text would end
- * early, at a zero character. */
-const char *hone_python_utf8(PyObject *text, const char *what);
+/* A str as text that lives as long as it. NULL: an exception is set, that of `status` when the text
+ * would end early, at a zero character, or has half a pair of surrogates. */
+const char *hone_python_utf8(PyObject *text, hone_status status, const char *what);
 
 /* A list of str as a NULL-terminated array, freed with PyMem_Free; texts live as long as the list.
  * None gives NULL and true. `holes`: None is an element, NULL. */

@@ -95,14 +95,19 @@ bool hone_python_window(views *v, PyObject *object, const char *what, int dimens
     return true;
 }
 
-const char *hone_python_utf8(PyObject *text, const char *what)
+const char *hone_python_utf8(PyObject *text, hone_status status, const char *what)
 {
     Py_ssize_t size = 0;
     const char *utf8 = PyUnicode_AsUTF8AndSize(text, &size);
-    if (!utf8 || strlen(utf8) == (size_t)size)
+    if (utf8 && strlen(utf8) == (size_t)size)
         return utf8;
+    if (!utf8 && !PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
+        return NULL;
     hone_error error;
-    hone_fail(&error, HONE_BAD_ARGUMENT, what, "the text has a zero character");
+    PyErr_Clear();
+    hone_fail(&error, status, what, "%s%.80s%s", utf8 ? "the text that begins with \"" : "the text",
+              utf8 ? utf8 : " has half a pair of surrogates",
+              utf8 ? "\" has a zero character" : ", which is no character");
     hone_python_raise(&error);
     return NULL;
 }
@@ -130,7 +135,7 @@ bool hone_python_texts(PyObject *list, const char *what, bool holes, const char 
         if (!PyUnicode_Check(item))
             PyErr_Format(PyExc_TypeError, "%s[%zd]: a str is needed", what, i);
         else if (PyOS_snprintf(place, sizeof place, "%.64s[%lld]", what, (long long)i) > 0)
-            texts[i] = hone_python_utf8(item, place);
+            texts[i] = hone_python_utf8(item, HONE_BAD_DATA, place);
         if (PyErr_Occurred()) {
             PyMem_Free(texts);
             return false;

@@ -19,16 +19,14 @@ static hone_status set_key(hone_config *config, const char *key, PyObject *value
         return overflow ? hone_config_set_real(config, key, overflow * 0x1p63, error)
                         : hone_config_set_integer(config, key, number, error);
     }
-    Py_ssize_t size = 0;
-    const char *text = PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &size) : NULL;
     char path[96];
     PyOS_snprintf(path, sizeof path, "config.%.80s", key);
+    if (!PyUnicode_Check(value))
+        return hone_fail(error, HONE_BAD_CONFIG, path,
+                         "the value is no number, boolean, text or None");
+    const char *text = hone_python_utf8(value, HONE_BAD_CONFIG, path);
     if (!text)
-        return PyErr_Occurred() ? HONE_INTERNAL
-                                : hone_fail(error, HONE_BAD_CONFIG, path,
-                                            "the value is no number, boolean, text or None");
-    if (strlen(text) != (size_t)size)
-        return hone_fail(error, HONE_BAD_CONFIG, path, "the text has a zero character");
+        return HONE_INTERNAL;
     return hone_config_set_text(config, key, text, error);
 }
 
@@ -40,13 +38,8 @@ hone_config *hone_python_config(PyObject *dict)
     PyObject *key, *value;
     Py_ssize_t at = 0;
     while (!status && PyDict_Next(dict, &at, &key, &value)) {
-        Py_ssize_t size;
-        const char *name = PyUnicode_AsUTF8AndSize(key, &size);
-        if (name && strlen(name) != (size_t)size)
-            status = hone_fail(&error, HONE_BAD_CONFIG, "config",
-                               "the key that begins with %.80s has a zero character", name);
-        else
-            status = name ? set_key(config, name, value, &error) : HONE_INTERNAL;
+        const char *name = hone_python_utf8(key, HONE_BAD_CONFIG, "config");
+        status = name ? set_key(config, name, value, &error) : HONE_INTERNAL;
     }
     if (!status)
         return config;
@@ -147,7 +140,7 @@ static void set_option(parsed_options *p, const option *o, PyObject *value)
         *(bool *)to = PyObject_IsTrue(value) == 1;
         break;
     case TEXT:
-        *(const char **)to = hone_python_utf8(value, o->name);
+        *(const char **)to = hone_python_utf8(value, HONE_BAD_ARGUMENT, o->name);
         break;
     case SEED:
         p->split_seed = PyLong_AsUnsignedLongLong(value);

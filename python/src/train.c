@@ -1,7 +1,8 @@
 /* The call, and lists of calls. */
 #include "hone_python.h"
 
-/* (loss, json, model, path, end), or (status, message, path) of a trial that failed. */
+/* (loss, json, model, path, end, judged rows), or (status, message, path) of a trial that failed.
+ */
 static PyObject *result_of(const hone_result *r)
 {
     hone_error error;
@@ -13,8 +14,9 @@ static PyObject *result_of(const hone_result *r)
                           ? hone_python_new_model(hone_model_retain(hone_result_model(r)))
                           : Py_NewRef(Py_None);
     PyObject *file = path ? PyUnicode_DecodeFSDefault(path) : Py_NewRef(Py_None);
-    return Py_BuildValue("(dsNNi)", hone_result_loss(r), hone_result_json(r), model, file,
-                         (int)hone_result_end(r));
+    const double judged = hone_result_number(r, "judged_rows", -1);
+    return Py_BuildValue("(dsNNiL)", hone_result_loss(r), hone_result_json(r), model, file,
+                         (int)hone_result_end(r), judged > 0 ? (long long)judged : 0);
 }
 
 static listener listening(PyObject *log, long level, PyObject *progress, PyObject *judged)

@@ -1,6 +1,7 @@
 """Tables of all kinds: what is borrowed, what is converted, what is refused."""
 
 import gc
+import pathlib
 import pickle
 import resource
 
@@ -137,6 +138,18 @@ def test_pandas_polars_and_arrow_train_alike(make):
     assert hone.train({"model": "random_forest"}, {"X": make(x), "y": y}, 0) == loss
 
 
+def test_columns_of_nulls_and_sparse_columns_are_taken(rows):
+    X, y = rows
+    full = pandas.DataFrame({"a": X[:, 0], "b": np.where(X[:, 1] > 0, X[:, 1], 0)})
+    thin = full.astype({"b": pandas.SparseDtype("float64", 0.0)})
+    assert fingerprint(thin, y) == fingerprint(thin.astype(pandas.SparseDtype("float64", 0.0)), y) == fingerprint(full, y)
+    null = {"a": X[:, 0], "b": [None] * 200}
+    polar = {"X": polars.DataFrame(null), "y": y}
+    assert hone.train({"model": "knn"}, polar, 0) == hone.train({"model": "knn"}, {"X": pyarrow.table(null), "y": y}, 0)
+    model = hone.fit({"model": "knn"}, polar, 0).model
+    assert len(model.predict(polars.DataFrame(null))) == 200
+
+
 def test_labels_come_back_as_they_were(rows):
     X, y = rows
     for labels in (y, y - 1, y.astype("f4"), y > 0, np.array(["a", "b", "c"])[y], y.astype(str).astype(object),
@@ -172,7 +185,10 @@ BAD_DATA = [
     ({"X": [[1.0], [2.0]], "y": [0, 1], "sample_weight_val": [1]}, "X_val"),
     ({"X": [[1.0], [2.0]], "y": [0, 1], "feature_names": ["a\0b"]}, "feature_names[0]"),
     ({"X": [[1.0], [2.0]], "y": ["a", "b\0"]}, "y[1]"), ({"X": None, "y": [1]}, "'X'"),
-    ([[1.0]], "mapping"), (None, "mapping"), (np.ones((2, 2)), "mapping"),
+    *(({"X": [[1.0], [2.0]], "y": [0, 1], name: value}, name) for name, value in [
+        ("cache_bytes", "x"), ("cache_bytes", -1), ("cache_bytes", 1.5), ("cache_bytes", 10**30), ("categorical", 3),
+        ("categorical", "a"), ("flatten", "no"), ("feature_names", 3), ("feature_names", "a"), ("task", [1])]),
+    ({"X": [[1, 2], [3]], "y": [0, 1]}, "X: rows"), ([[1.0]], "mapping"), (None, "mapping"), (np.ones((2, 2)), "mapping"),
 ]
 
 
@@ -254,6 +270,23 @@ def test_a_dataset_reads_files(tmp_path):
     assert hone.train({"model": "random_forest"}, data, 0) == -1.0
     with pytest.raises(hone.FileError, match="absent"):
         hone.Dataset.read(tmp_path / "absent.csv")
+    for wrong in ({"weight": 3}, {"na": 3}, {"categorical": "ab"}, {"delimiter": ";;"}, {"header": "no"}, {"target": "a\0"}):
+        with pytest.raises(hone.ArgumentError, match=next(iter(wrong))):
+            hone.Dataset.read(file, **wrong)
+
+
+def test_a_shared_dataset_that_is_gone_or_damaged_is_said_to_be(rows, tmp_path):
+    data = hone.Dataset(*rows).share(tmp_path)
+    small, folder = pickle.dumps(data), data._folder
+    for file, text, wanted in (("0.npy", "junk", hone.CorruptError), ("dataset.json", "{", hone.CorruptError),
+                               ("dataset.json", "{}", hone.CorruptError), ("dataset.json", None, hone.MissingFileError)):
+        path = pathlib.Path(folder) / file
+        path.unlink() if text is None else path.write_text(text)
+        with pytest.raises(wanted, match="hone-dataset"):
+            pickle.loads(small)
+    for wrong, kind in ((3.5, hone.ArgumentError), ("/proc/none", hone.FileError)):
+        with pytest.raises(kind):
+            hone.Dataset(*rows).share(wrong)
 
 
 def test_a_dataset_of_a_file_pickles_as_its_path(tmp_path):

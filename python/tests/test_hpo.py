@@ -272,7 +272,7 @@ def test_folds_are_told_as_they_are_judged(rows):
 
     with pytest.raises(KeyError, match="1"):
         hone.train({"model": "knn"}, data, 0, validation="cv:4", judged=stop)
-    with pytest.raises(TypeError):
+    with pytest.raises(hone.ArgumentError, match="judged"):
         hone.train({"model": "knn"}, data, 0, judged=3)
 
 
@@ -321,6 +321,19 @@ def test_the_script_target_says_what_is_wrong(code, status, arguments, environme
     done = script(*arguments, **{"HONE_DATA": hone.Dataset(*rows).share(tmp_path / "data")._folder, **environment})
     assert (done.returncode, done.stdout) == (code, f"status={status}\n") and said in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_script_target_explains_itself():
+    done = subprocess.run([sys.executable, "-m", "hone.smac_target", "--help"], text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0 and "HONE_OPTIONS" in done.stdout and not done.stderr
+
+
+def test_a_target_refuses_wrong_options_before_any_trial(rows):
+    for options in ({"deadline": -1}, {"partial_cost": "x"}, {"strict": 3}, {"model_dir": 3}):
+        with pytest.raises(hone.ArgumentError, match=next(iter(options))):
+            hone.Target(hone.Dataset(*rows), **options)
+    with pytest.raises(hone.ArgumentError, match="budgets"):
+        hone.hpo.optuna_objective(hone.Dataset(*rows), budgets=3)
 
 
 def test_dicts_for_hyperopt_dehb_and_hpobench(rows):

@@ -1,5 +1,6 @@
 """Fitted models: predictions, files, pickles, what they tell."""
 
+import errno
 import os
 import pickle
 
@@ -134,3 +135,38 @@ def test_an_export_replaces_its_file_whole(rows, tmp_path, monkeypatch):
     assert link.is_symlink() and old.read_bytes() == data and old.stat().st_mode & 0o777 == 0o640
     hone.export_onnx(model, "/dev/null")
     assert os.path.exists("/dev/null") and not os.path.isfile("/dev/null")
+
+
+def test_wrong_arguments_of_models_and_files_are_named(rows, tmp_path):
+    model = hone.fit({"model": "svm"}, dict(zip("Xy", rows)), 0).model
+    for call, name in [
+            (lambda: hone.load(3), "path"), (lambda: hone.load(None), "path"), (lambda: hone.load("a\0"), "path"),
+            (lambda: hone.load("a", max_bytes=-1), "max_bytes"), (lambda: hone.inspect(3), "path"),
+            (lambda: hone.import_libsvm(3), "source"), (lambda: hone.import_libsvm(b"", columns="3"), "columns"),
+            (lambda: hone.export_onnx(model, 3.5), "path"), (lambda: hone.export_onnx(3), "model"),
+            (lambda: hone.Model.from_bytes("abc"), "data"), (lambda: model.save(3), "path"),
+            (lambda: model.save(tmp_path, sidecar="no"), "sidecar"), (lambda: model.output(3), "name"),
+            (lambda: model.output("a\0"), "name"), (lambda: model.output("\ud800"), "name"),
+            (lambda: model.predict(rows[0], n_threads=0), "n_threads"),
+            (lambda: model.predict(rows[0], n_threads="x"), "n_threads"),
+            (lambda: model.evaluate(dict(zip("Xy", rows)), 3), "metric"),
+            (lambda: hone.space_dict("classification", 3), "models"),
+            (lambda: hone.space_dict("classification", preprocessing="no"), "preprocessing")]:
+        with pytest.raises(hone.ArgumentError) as caught:
+            call()
+        assert caught.value.path == name
+
+
+def test_errors_of_files_are_those_of_the_system_too(rows, tmp_path):
+    model = hone.fit({"model": "svm"}, dict(zip("Xy", rows)), 0).model
+    absent = str(tmp_path / "none" / "m")
+    for call in (hone.load, hone.inspect, hone.import_libsvm, lambda path: hone.export_onnx(model, path)):
+        with pytest.raises(FileNotFoundError) as caught:
+            call(absent)
+        for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
+            assert isinstance(error, hone.FileError) and error.filename == error.path == absent
+            assert (error.errno, error.strerror) == (errno.ENOENT, os.strerror(errno.ENOENT)) and absent in str(error)
+    for call in (hone.load, hone.import_libsvm, lambda path: hone.export_onnx(model, path)):
+        with pytest.raises(hone.FileError) as caught:
+            call(str(tmp_path))
+        assert not isinstance(caught.value, FileNotFoundError) and caught.value.filename == str(tmp_path)

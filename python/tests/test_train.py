@@ -204,7 +204,96 @@ def test_a_memory_cap_is_a_memory_error(rows):
     assert isinstance(caught.value, hone.Error)
 
 
+class Getter:
+    """What some engines pass: nothing but `get`."""
+
+    def __init__(self, **known):
+        self.known = known
+
+    def get(self, key, default=None):
+        return self.known.get(key, default)
+
+
+def test_a_configuration_may_have_get_alone_and_seeds_any_list(rows):
+    data, plain = hone.Dataset(*rows), {"model": "knn", "knn:n_neighbors": 3, "prep:scale": "none"}
+    loss = hone.train(plain, data, 1)
+    assert hone.train(Getter(**plain), data, 1) == hone.train(Getter(model="knn", n_neighbors=3, **{
+        "prep:scale": "none"}), data, 1) == loss != hone.train({"model": "knn"}, data, 1)
+    results = hone.train_many([plain, plain], data, range(2))
+    assert [r.loss for r in results] == [hone.train(plain, data, s) for s in (0, 1)] and results[0].model is None
+    for seeds in ("12", None, 1.0):
+        with pytest.raises(hone.ArgumentError, match="seeds"):
+            hone.train_many([plain, plain], data, seeds)
+    with pytest.raises(hone.ArgumentError, match="cfgs"):
+        hone.train_many(plain, data, 0)
+
+
+@pytest.mark.parametrize("option", [
+    {"warm_from": 3}, {"isa": [1]}, {"verbose": "a"}, {"verbose": None}, {"progress": 3}, {"judged": 3}, {"strict": "a"},
+    {"refit": "no"}, {"warm_start": 1}, {"model_dir": 3}, {"model_dir": "a\0"}, {"instance": "\u00b2"}, {"fidelity": [1]}])
+def test_an_option_of_the_wrong_type_is_named(rows, option):
+    with pytest.raises(hone.ArgumentError, match=next(iter(option))):
+        hone.train({"model": "knn"}, hone.Dataset(*rows), 0, **option)
+
+
+@pytest.mark.parametrize("call", ["train", "fit", "cross_validate", "train_many", "estimate"])
+def test_an_unknown_option_is_told_by_the_call_that_has_none(rows, call):
+    cfg = [{"model": "knn"}] if call == "train_many" else {"model": "knn"}
+    with pytest.raises(TypeError, match=f"^{call}.*'budgets'"):
+        getattr(hone, call)(cfg, hone.Dataset(*rows), 0, budgets=1)
+    for name in {"fit": ["keep", "race", "keep_model"], "cross_validate": ["validation", "refit"]}.get(call, []):
+        with pytest.raises(TypeError, match=f"^{call}.*'{name}'"):
+            getattr(hone, call)(cfg, hone.Dataset(*rows), 0, **{name: True})
+
+
+def test_the_number_of_folds_is_named(rows):
+    for folds in (1, 3.0, "3", 10**12):
+        with pytest.raises(hone.ArgumentError, match="folds"):
+            hone.cross_validate({"model": "knn"}, hone.Dataset(*rows), 0, folds=folds)
+
+
+def test_halves_of_surrogates_are_errors_that_name_their_place(rows):
+    X, y = rows
+    bad = "\ud800"
+    with pytest.raises(hone.ConfigError, match="config"):
+        hone.train({"model": "knn", bad: 1}, hone.Dataset(X, y), 0)
+    with pytest.raises(hone.ConfigError, match="model"):
+        hone.train({"model": bad}, hone.Dataset(X, y), 0)
+    with pytest.raises(hone.DataError, match="feature_names"):
+        hone.Dataset(X, y, feature_names=[bad, "b", "c", "d"])
+    with pytest.raises(hone.DataError, match="y.1."):
+        hone.Dataset(X[:2], ["a", bad])
+
+
+def test_metrics_are_floats(rows):
+    X, _ = rows
+    found = hone.fit({"model": "knn"}, {"X": X, "y": X[:, 0] > 5}, 0, validation="none", metric="error")
+    assert {type(v) for v in found.metrics.values()} == {float}
+
+
+def test_a_partial_loss_is_told():
+    X = np.random.default_rng(0).normal(size=(4000, 20))
+    data, cfg = hone.Dataset(X, X[:, 0] > 0), {"model": "knn"}
+    whole = hone.fit(cfg, data, 0)
+    assert (whole.info["judged_rows"], whole.info["partial"]) == (1000, False)
+    found = hone.fit(cfg, data, 0, work_limit=10**4)
+    assert found.end == "work_limit" and found.info["partial"] and 0 < found.info["judged_rows"] < 1000
+    loss, info = hone.Target(data, info=True, work_limit=10**4)(cfg, 0)
+    assert (loss, info["judged_rows"], info["partial"]) == (found.loss, found.info["judged_rows"], True)
+    cost, info = hone.Target(data, info=True, partial_cost=1.0, work_limit=10**4)(cfg, 0)
+    assert cost == 1.0 and info["loss"] == loss
+    assert hone.Target(data, partial_cost=1.0, work_limit=10**4)(cfg, 0) == 1.0
+    assert hone.Target(data, partial_cost=1.0)(cfg, 0) == whole.loss
+    folds = hone.fit(cfg, data, 0, validation="cv:40", work_limit=10**6)
+    assert folds.info["partial"] and 100 <= folds.info["judged_rows"] < 4000
+    cut = hone.fit(cfg, data, 0, validation="cv:5", cutoff=-1.0)
+    assert cut.end == "cutoff" and not cut.info["partial"]
+
+
 def test_a_configuration_resolves_without_training():
     full = hone.resolve({"model": "svm", "knn:p": 3}, "classification")
     assert full["svm:C"] == 1 and "knn:p" not in full
+    for task in (None, [1], "x"):
+        with pytest.raises(hone.ArgumentError, match="task"):
+            hone.resolve({"model": "svm"}, task)
     assert {m["name"] for m in hone.reference()["models"]} >= set(MODELS)
