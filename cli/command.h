@@ -21,8 +21,9 @@ int space_command(const flags *f);
 int sample_command(const flags *f);
 int reference_command(const flags *f);
 
-/* Set by Ctrl-C. */
-extern int32_t interrupted;
+/* Set by Ctrl-C: trainings finish with the best so far; and by a second one: they are given up. */
+extern int32_t interrupted, abandoned;
+bool was_interrupted(void);
 
 /* Says `path: message` on stderr and gives the exit code of the status. */
 int failed(const hone_error *error);

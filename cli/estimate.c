@@ -14,6 +14,7 @@ int estimate_command(const flags *f)
     hone_estimated e = {.size = sizeof e};
     if (!options_of(f, &n, &options) || !number_of("--pilot", f->pilot, &pilot))
         return USAGE;
+    options.cancel = &interrupted, options.finish = NULL; /* a pilot cut short tells nothing */
     hone_status status = make_config(f, &config, &error);
     if (!status)
         status = read_table(f, true, NULL, task_of_config(f, config), &data, &error);

@@ -8,12 +8,18 @@
 
 #include "command.h"
 
-int32_t interrupted;
+int32_t interrupted, abandoned;
 
 static void on_interrupt(int number)
 {
     (void)number;
-    __atomic_store_n(&interrupted, 1, __ATOMIC_RELAXED);
+    if (__atomic_exchange_n(&interrupted, 1, __ATOMIC_RELAXED))
+        __atomic_store_n(&abandoned, 1, __ATOMIC_RELAXED);
+}
+
+bool was_interrupted(void)
+{
+    return __atomic_load_n(&interrupted, __ATOMIC_RELAXED) != 0;
 }
 
 int failed(const hone_error *error)
@@ -64,18 +70,19 @@ void on_log(void *context, int level, const char *line)
         fprintf(stderr, "%s%s\n", level == 1 ? "warning: " : "", line);
 }
 
-static bool was_interrupted(void *context, double fraction)
+static bool reading_silently(void *context, double fraction)
 {
     (void)context, (void)fraction;
-    return __atomic_load_n(&interrupted, __ATOMIC_RELAXED) != 0;
+    return was_interrupted();
 }
 
 static bool reading(void *context, double fraction)
 {
+    (void)context;
     fprintf(stderr, "\r%-12s %3.0f %%\033[K", "reading", fraction * 100);
     if (fraction >= 1)
         fprintf(stderr, "\r\033[K");
-    return was_interrupted(context, fraction);
+    return was_interrupted();
 }
 
 static hone_status one_character(const char *flag, const char *text, char *out, hone_error *error)
@@ -137,7 +144,7 @@ hone_status read_table(const flags *f, bool target, const hone_model *model, hon
                                  .no_header = f->no_header,
                                  .features = columns,
                                  .max_bytes = memory,
-                                 .poll = f->quiet || !isatty(2) ? was_interrupted : reading,
+                                 .poll = f->quiet || !isatty(2) ? reading_silently : reading,
                                  .valid_file = f->valid_data};
     options.dataset = (hone_dataset_options){
         .size = sizeof options.dataset, .log = on_log, .context = (void *)(uintptr_t)f};

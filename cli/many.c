@@ -170,6 +170,8 @@ int train_many_command(const flags *f)
         const int reported = report_all(&t);
         code = code ? code : reported;
     }
+    if (!status && was_interrupted())
+        code = INTERRUPTED;
     free_trials(&t);
     hone_dataset_free(data);
     return code;

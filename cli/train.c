@@ -126,7 +126,8 @@ bool options_of(const flags *f, numbers *n, hone_options *o)
 {
     *o = (hone_options){.size = sizeof *o,
                         .metric = f->metrics ? f->metric[f->metrics - 1] : NULL,
-                        .cancel = &interrupted,
+                        .cancel = &abandoned,
+                        .finish = &interrupted,
                         .log = on_log,
                         .context = (void *)(uintptr_t)f,
                         .strict = f->strict,
@@ -163,7 +164,7 @@ static int report(const flags *f, const hone_result *result)
         print_loss(hone_result_loss(result));
     if (!f->json && hone_result_model_path(result))
         fprintf(stderr, "model: %s\n", hone_result_model_path(result));
-    return hone_result_end(result) == HONE_END_CANCELLED ? INTERRUPTED : 0;
+    return was_interrupted() ? INTERRUPTED : 0;
 }
 
 int train_command(const flags *f)

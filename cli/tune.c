@@ -51,7 +51,7 @@ static int report(const flags *f, const hone_tuned *t, const hone_result *best)
     say_model(best);
     if (!f->json) {
         print_loss(t->loss);
-        return 0;
+        return was_interrupted() ? INTERRUPTED : 0;
     }
     printf("{\"search\":{\"trials\":%lld,\"resumed\":%lld,\"failed\":%lld,\"best\":%lld,\"loss\":",
            (long long)t->trials, (long long)t->resumed, (long long)t->failed, (long long)t->best);
@@ -59,7 +59,7 @@ static int report(const flags *f, const hone_tuned *t, const hone_result *best)
     fputs(",\"seconds\":", stdout);
     write_number(stdout, t->seconds);
     printf("},\"best\":%s}\n", hone_result_json(best));
-    return 0;
+    return was_interrupted() ? INTERRUPTED : 0;
 }
 
 int tune_command(const flags *f)
@@ -95,7 +95,7 @@ int tune_command(const flags *f)
     if (!status)
         status = hone_tune(data, n.seed, &options, &tuned, &best, &error);
     const int code = status ? failed(&error) : report(f, &tuned, best);
-    if (status == HONE_STOPPED && f->journal)
+    if (was_interrupted() && f->journal)
         fprintf(stderr, "the same command goes on from %s\n", f->journal);
     hone_result_free(best);
     hone_dataset_free(data);

@@ -81,6 +81,10 @@ typedef struct hone_options {
      * losses. True ends the training there as a cutoff does. On the calling thread; of single
      * trainings only. */
     bool (*judged)(void *context, int32_t done, int32_t folds, double loss);
+    /** Read atomically; any value but 0 ends the call as a deadline that passes then, with the best
+     * so far and HONE_END_CANCELLED. A list begins no further trial (their results are NULL), a
+     * search ends as after its `seconds`; both still train the model that they keep. */
+    const int32_t *finish;
 } hone_options;
 
 /** How a run ended. */

@@ -20,7 +20,8 @@ typedef struct hone_tune_options {
     int64_t trials;      /**< samples; 0: 100, at most 1,000,000 */
     double min_budget;   /**< halving: of the first rung at most; 0: 1/9 */
     int32_t eta;         /**< halving: one of `eta` goes on; 0: 3 */
-    double seconds;      /**< for the search, the last training excepted; 0: no limit */
+    double seconds;      /**< for the search, the last training excepted; 0: no limit. Before any
+                              trial has ended, the first is the best, as far as it comes in 1 s */
     const char *journal; /**< a file of JSON lines, one a trial; trials in it are not run again */
     const hone_space_options *space; /**< models; its task and dataset are not used */
     const hone_options *train; /**< of each trial, `deadline` and the caps too; its keep_model is

@@ -72,13 +72,16 @@ static hone_status call_jury(hone_fitting *f, jury *j, hone_error *error)
     return j->score ? HONE_OK : hone_no_memory(error);
 }
 
-/* Whether predictions have to end. */
-static bool out_of_time(const hone_training *t)
+/* Whether predictions have to end. To be asked to finish is a deadline that passes now. */
+static bool out_of_time(hone_training *t)
 {
     const hone_options *o = &t->options;
+    const int64_t now = hone_clock();
+    if (hone_is_set(o->finish) && (!t->deadline || t->deadline > now))
+        t->deadline = now;
     if (o->work_limit && atomic_load(&t->work) >= o->work_limit + o->work_limit / WORK_GRACE)
         return true;
-    return t->deadline && hone_clock() > t->deadline + GRACE;
+    return t->deadline && now > t->deadline + GRACE;
 }
 
 static hone_status predict_block(hone_fitting *f, const jury *j, const int64_t *at, int64_t count,
@@ -114,7 +117,7 @@ static hone_status predict_paced(hone_fitting *f, jury *j, hone_arena *scratch, 
         order[i] = i;
     hone_stream s = hone_stream_of(t->split_seed, ORDER_KEY, (uint64_t)m);
     hone_shuffle(&s, order, m);
-    int64_t block = t->deadline ? FIRST_BLOCK : WORK_BLOCK;
+    int64_t block = t->deadline || hone_is_set(t->options.finish) ? FIRST_BLOCK : WORK_BLOCK;
     for (int64_t at = 0; at < m && (at == 0 || !out_of_time(t));) {
         const int64_t count = block < m - at ? block : m - at, start = hone_clock();
         HONE_TRY(predict_block(f, j, order + at, count, scratch, error));
@@ -151,14 +154,28 @@ static hone_status predict_oob(hone_fitting *f, jury *j, hone_error *error)
     return j->done ? HONE_OK : hone_no_memory(error);
 }
 
+/* All rows by one call; HONE_STOPPED also when the caller asks to finish. */
+static hone_status predict_whole(hone_fitting *f, jury *j, hone_error *error)
+{
+    hone_run *run = &f->t->judging;
+    run->finish = f->t->options.finish, run->hurry = true;
+    const hone_status status = hone_fitted_predict(f->fitted, &j->x, run, j->door, j->score, error);
+    run->finish = NULL, run->hurry = false;
+    return status;
+}
+
 static hone_status predict(hone_fitting *f, jury *j, hone_error *error)
 {
     hone_training *t = f->t;
     if (t->validation == HONE_VALIDATE_OOB && !f->constant)
         return predict_oob(f, j, error);
     f->door.job.run = &t->judging;
-    if (!t->deadline && !t->run.work_limit)
-        return hone_fitted_predict(f->fitted, &j->x, &t->judging, j->door, j->score, error);
+    if (!t->deadline && !t->run.work_limit && !hone_is_set(t->options.finish)) {
+        const hone_status status = predict_whole(f, j, error);
+        if (status != HONE_STOPPED || !hone_is_set(t->options.finish))
+            return status;
+        atomic_store(&t->judge_stop, HONE_GO);
+    }
     hone_arena *scratch = hone_arena_open(&t->account);
     const hone_status status =
         scratch ? predict_paced(f, j, scratch, error) : hone_no_memory(error);

@@ -207,7 +207,8 @@ static void set_cutoff(const list *l, hone_options *o, double *cutoff)
 /* Whether the loss of a trial is over all the rows and folds that it was to be judged on. */
 static bool is_whole(const hone_result *r)
 {
-    return r && !r->status && r->folds == r->planned && hone_result_get(r, "partial", -1) == 0;
+    return r && !r->status && r->end != HONE_END_CANCELLED && r->folds == r->planned &&
+           hone_result_get(r, "partial", -1) == 0;
 }
 
 static void follow(list *l, const hone_result *r)
@@ -261,7 +262,7 @@ static hone_status run_serial(list *l, hone_error *error)
 {
     hone_options o = *l->options;
     o.progress = NULL, o.judged = NULL;
-    for (int64_t i = 0; i < l->n; i++) {
+    for (int64_t i = 0; i < l->n && !(i && hone_is_set(o.finish)); i++) {
         const int64_t trial = l->places[i].trial;
         double cutoff;
         set_cutoff(l, &o, &cutoff);
@@ -270,7 +271,7 @@ static hone_status run_serial(list *l, hone_error *error)
             return hone_no_memory(error);
         follow(l, r);
         tell(l, &(ending){.trial = trial}, i + 1);
-        if (was_cancelled(r))
+        if (was_cancelled(r) && !hone_is_set(o.finish))
             return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");
     }
     return HONE_OK;
@@ -284,7 +285,8 @@ static void *worker(void *context)
     hone_options o = *l->options;
     o.threads = 1, o.cancel = &l->cancel, o.poll = NULL, o.progress = NULL, o.judged = NULL;
     pthread_mutex_lock(&l->lock);
-    while (l->next < l->n && !l->no_memory && !__atomic_load_n(&l->cancel, __ATOMIC_RELAXED)) {
+    while (l->next < l->n && !l->no_memory && !hone_is_set(&l->cancel) &&
+           !(l->next && hone_is_set(o.finish))) {
         const place *at = &l->places[l->next++];
         double cutoff;
         set_cutoff(l, &o, &cutoff);
@@ -390,7 +392,7 @@ static int64_t best_of(const list *l)
     int64_t best = -1;
     for (int64_t i = 0; i < l->n; i++) {
         const hone_result *r = l->results[i], *b = best < 0 ? NULL : l->results[best];
-        if (r->status || (b && is_whole(b) && !is_whole(r)))
+        if (!r || r->status || (b && is_whole(b) && !is_whole(r)))
             continue;
         if (!b || is_whole(r) != is_whole(b) || r->loss < b->loss)
             best = i;
@@ -398,14 +400,17 @@ static int64_t best_of(const list *l)
     return best;
 }
 
-/* The one model that is kept: the best trial again, this time with all that a model needs. */
+/* The one model that is kept: the best trial again, this time with all that a model needs. One that
+ * the caller ended early gets the time that it had. */
 static hone_status keep_best(list *l, const hone_options *given, hone_error *error)
 {
     const int64_t best = best_of(l);
     if (best < 0 || (!given->model_dir && !given->keep_model))
         return HONE_OK;
     hone_options o = *given;
-    o.race = false, o.progress = NULL, o.judged = NULL;
+    o.race = false, o.progress = NULL, o.judged = NULL, o.finish = NULL;
+    if (was_cancelled(l->results[best]))
+        o.deadline = hone_result_number(l->results[best], "seconds", -1);
     hone_result *result;
     HONE_TRY(hone_training_call(l->configs[best], l->dataset, l->seeds ? l->seeds[best] : 0, &o, 1,
                                 false, &result, error));

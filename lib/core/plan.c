@@ -100,6 +100,7 @@ static hone_status make_run(hone_training *t, hone_error *error)
     t->run = (hone_run){.threads = hone_threads_of(o->threads),
                         .isa = isa,
                         .cancel = o->cancel,
+                        .finish = o->finish,
                         .deadline = o->deadline > 0 ? t->started + (int64_t)(o->deadline * 1e9) : 0,
                         .work_limit = o->work_limit,
                         .account = &t->account,
@@ -109,6 +110,7 @@ static hone_status make_run(hone_training *t, hone_error *error)
                         .listener = &t->listener};
     t->judging = t->run;
     t->judging.deadline = t->judging.work_limit = 0;
+    t->judging.finish = NULL;
     t->deadline = t->run.deadline;
     t->run.deadline -= (int64_t)(o->deadline * 1e9 * FOR_JUDGING);
     t->judging.stop = &t->judge_stop;

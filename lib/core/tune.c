@@ -334,8 +334,10 @@ static void stop(search *s)
 static void look_around(search *s)
 {
     const hone_options *o = &s->train;
-    if (o->cancel && __atomic_load_n(o->cancel, __ATOMIC_RELAXED))
+    if (hone_is_set(o->cancel))
         s->by_caller = true, stop(s);
+    if (hone_is_set(o->finish))
+        stop(s);
     if (s->options.seconds > 0 && (double)(hone_clock() - s->started) * 1e-9 >= s->options.seconds)
         stop(s);
 }
@@ -451,6 +453,9 @@ static hone_status sample(search *s, hone_error *error)
     return HONE_OK;
 }
 
+/* Seconds of the first trial, when the search ended before it had. */
+static const double LAST_RESORT = 1;
+
 static hone_status take_best(search *s, hone_error *error)
 {
     const int64_t best = s->incumbent;
@@ -460,9 +465,11 @@ static hone_status take_best(search *s, hone_error *error)
     }
     if (s->last.status)
         return hone_fail(error, s->last.status, s->last.path, "%s", s->last.message);
-    return hone_fail(error, HONE_STOPPED, "search",
-                     s->tuned.failed ? "every trial of the journal has failed"
-                                     : "the time ended before the first trial");
+    if (s->tuned.failed)
+        return hone_fail(error, HONE_STOPPED, "search", "every trial of the journal has failed");
+    if (!(s->train.deadline > 0 && s->train.deadline < LAST_RESORT))
+        s->train.deadline = LAST_RESORT;
+    return HONE_OK;
 }
 
 static hone_status run(search *s, hone_result **best, hone_error *error)
@@ -475,15 +482,19 @@ static hone_status run(search *s, hone_result **best, hone_error *error)
         s->train.model_dir = NULL;
     else
         s->trial.model_dir = NULL;
-    s->trial.cancel = &s->stop, s->trial.poll = poll, s->trial.context = s;
+    s->trial.finish = NULL, s->trial.cancel = &s->stop, s->trial.poll = poll, s->trial.context = s;
     s->trial.log = s->train.log ? pass_log : NULL;
     s->trial.progress = s->train.progress ? pass_progress : NULL, s->trial.judged = NULL;
     for (s->rung = 0; s->rung < s->rungs && !s->stop; s->rung++)
         HONE_TRY(run_rung(s, error));
     s->tuned.seconds = (double)(hone_clock() - s->started) * 1e-9;
     HONE_TRY(take_best(s, error));
-    s->train.race = false;
-    return hone_train_full(s->config[s->tuned.best], s->dataset, s->seed, &s->train, best, error);
+    s->train.race = false, s->train.finish = NULL;
+    HONE_TRY(
+        hone_train_full(s->config[s->tuned.best], s->dataset, s->seed, &s->train, best, error));
+    if (s->incumbent < 0)
+        s->tuned.loss = (*best)->loss;
+    return HONE_OK;
 }
 
 hone_status hone_tune(hone_dataset *dataset, uint64_t seed, const hone_tune_options *options,

@@ -42,16 +42,26 @@ static void poll_caller(const hone_run *run)
         atomic_store_explicit(run->stop, HONE_ABANDON, memory_order_relaxed);
 }
 
+bool hone_is_set(const int32_t *flag)
+{
+    return flag && __atomic_load_n(flag, __ATOMIC_RELAXED);
+}
+
+static bool is_late(const hone_run *run)
+{
+    return hone_is_set(run->finish) || (run->deadline && hone_clock() > run->deadline);
+}
+
 hone_stop hone_stopping(const hone_run *run)
 {
     int stop = atomic_load_explicit(run->stop, memory_order_relaxed);
     if (stop == HONE_ABANDON)
         return HONE_ABANDON;
-    if (run->cancel && __atomic_load_n(run->cancel, __ATOMIC_RELAXED)) {
+    if (hone_is_set(run->cancel) || (run->hurry && hone_is_set(run->finish))) {
         atomic_store_explicit(run->stop, HONE_ABANDON, memory_order_relaxed);
         return HONE_ABANDON;
     }
-    if (!stop && run->deadline && hone_clock() > run->deadline)
+    if (!stop && is_late(run))
         finish(run);
     if (omp_get_thread_num() == 0) /* the calling thread, in a team too: a block may take seconds */
         poll_caller(run);
@@ -254,8 +264,7 @@ static void note(outcome *o, int64_t block, hone_status status, const hone_error
 static bool ends(const hone_run *run)
 {
     const hone_stop stop = hone_stopping(run);
-    return stop == HONE_ABANDON ||
-           (stop == HONE_FINISH && run->whole && run->deadline && hone_clock() > run->deadline);
+    return stop == HONE_ABANDON || (stop == HONE_FINISH && run->whole && is_late(run));
 }
 
 static void work(const hone_run *run, outcome *o, int64_t blocks, hone_block body, void *context,

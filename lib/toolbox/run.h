@@ -19,8 +19,10 @@ struct hone_run {
     int threads;
     hone_isa isa;          /* resolved: never HONE_ISA_AUTO */
     const int32_t *cancel; /* the caller's, read atomically; NULL: none */
-    int64_t deadline;      /* nanoseconds of the monotonic clock; 0: none */
-    int64_t work_limit;    /* 0: none */
+    const int32_t *finish; /* the same, for HONE_FINISH; where `hurry` is set HONE_ABANDON too */
+    bool hurry;
+    int64_t deadline;   /* nanoseconds of the monotonic clock; 0: none */
+    int64_t work_limit; /* 0: none */
     hone_account *account;
     _Atomic int64_t *work;         /* operations so far */
     _Atomic int *stop;             /* hone_stop, sticky; the one mutable thing of a run */
@@ -40,6 +42,9 @@ typedef struct hone_simple_run {
     _Atomic int64_t work, polled;
 } hone_simple_run;
 const hone_run *hone_run_simple(hone_simple_run *storage, int threads);
+
+/* Whether a flag of the caller is there and set. */
+bool hone_is_set(const int32_t *flag);
 
 /* Nanoseconds of the monotonic clock. */
 int64_t hone_clock(void);

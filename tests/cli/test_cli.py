@@ -488,17 +488,55 @@ class BadInput(unittest.TestCase):
         os.close(writer)
         self.assertEqual((done.returncode, done.stderr), (5, b""))
 
-    def test_an_interrupt_stops_cleanly(self):
-        process = subprocess.Popen(
-            [HONE, "train", "--data", ADULT, "--target", "income", "--set", "model=random_forest",
-             "--set", "n_estimators=5000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        try:
-            process.communicate(timeout=3)
-            self.skipTest("the training was over too early to interrupt it")
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
-        self.assertEqual(process.returncode, 130)
+    def interrupted(self, *arguments, after):
+        """What a command prints that gets Ctrl-C after so many seconds, and the models it saves."""
+        with tempfile.TemporaryDirectory() as folder:
+            process = subprocess.Popen([HONE, *map(str, arguments), "--model-dir", folder, "--data", ADULT,
+                                        "--target", "income"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       text=True)
+            try:
+                process.communicate(timeout=after)
+                self.skipTest("it was over too early to interrupt it")
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGINT)
+            out, error = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 130, error)
+            models = os.listdir(folder)
+            for name in models:
+                done = run("evaluate", "--model", Path(folder) / name, "--data", ADULT, "--target", "income")
+                self.assertEqual(done.returncode, 0, done.stderr)
+            return out, models
+
+    def test_an_interrupt_gives_the_best_so_far(self):
+        slow = ["--set", "model=random_forest", "--set", "n_estimators=20000"]
+        for more in [], ["--validation", "cv:3"]:
+            out, models = self.interrupted("train", *slow, "--json", *more, after=2)
+            told = json.loads(out)
+            self.assertEqual((told["status"], len(models)), ("cancelled", 1))
+            self.assertTrue(-1 <= told["loss"] < -0.7, told["loss"])
+        out, models = self.interrupted("train", "--set", "model=knn", "--set", "n_neighbors=1000",
+                                       "--validation", "cv:50", after=2)
+        self.assertTrue(-1 <= float(out) < -0.7)
+        self.assertEqual(len(models), 1)
+
+    def test_an_interrupt_ends_a_search_with_its_best(self):
+        out, models = self.interrupted("tune", "--trials", 10000, "--models", "logistic_regression",
+                                       "--budget", 0.1, after=4)
+        self.assertTrue(-1 <= float(out) < -0.7)
+        self.assertEqual(len(models), 1)
+        with tempfile.TemporaryDirectory() as folder:
+            lines = Path(folder) / "c.jsonl"
+            lines.write_text('{"model": "logistic_regression"}\n'
+                             '{"model": "random_forest", "n_estimators": 20000}\n' * 2)
+            out, models = self.interrupted("train-many", "--configs", lines, after=4)
+        losses = [float(line) for line in out.splitlines()]
+        self.assertEqual((len(losses), len(models)), (4, 1))
+        self.assertTrue(any(loss < -0.7 for loss in losses), losses)
+
+    def test_a_search_whose_time_ends_within_the_first_trial_has_a_loss(self):
+        done = run("tune", "--data", ADULT, "--target", "income", "--models", "svm", "--time", "1ms")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(-1 <= float(done.stdout) <= 0)
 
 
 class RowsForAModel(unittest.TestCase):
