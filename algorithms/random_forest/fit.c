@@ -268,7 +268,7 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
     if (watched)
         HONE_TRY(forest_watch_open(&p, &loss, error));
     else if (params->early_stopping)
-        hone_log(job->run, HONE_WARNING, "early_stopping needs bootstrap: all trees are grown");
+        HONE_TRY(hone_adjust(job->run, "early_stopping", 0, error)); /* no row is out of a bag */
     const int64_t step = step_of(job, share, watched);
     for (int64_t first = 0; first < wanted && s->n_trees == first && !enough && room;
          first += step) {

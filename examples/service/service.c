@@ -52,13 +52,18 @@ typedef struct version {
     struct timespec time;
 } version;
 
-static bool newer(struct timespec a, struct timespec b)
+/* Of files of one time, the one with the later name. */
+static bool newer(const version *a, const version *b)
 {
-    return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+    if (a->time.tv_sec != b->time.tv_sec)
+        return a->time.tv_sec > b->time.tv_sec;
+    if (a->time.tv_nsec != b->time.tv_nsec)
+        return a->time.tv_nsec > b->time.tv_nsec;
+    return strcmp(a->path, b->path) > 0;
 }
 
-/* The newest model file; false: none. */
-static bool newest(const char *directory, version *found)
+/* The newest model file, or the newest that is older than `than`; false: none. */
+static bool newest(const char *directory, const version *than, version *found)
 {
     *found = (version){.time = {0}};
     DIR *d = opendir(directory);
@@ -71,7 +76,9 @@ static bool newest(const char *directory, version *found)
             stat(v.path, &info))
             continue;
         v.time = info.st_mtim;
-        if (!found->path[0] || newer(v.time, found->time))
+        if (than && !newer(than, &v))
+            continue;
+        if (!found->path[0] || newer(&v, found))
             *found = v;
     }
     if (d)
@@ -101,11 +108,24 @@ static bool take_over(const char *path)
 /* Each file is tried once, also when it is refused. */
 static version tried;
 
+/* The newest model that can be loaded. */
+static bool begin(const char *directory)
+{
+    version v, older;
+    bool more = newest(directory, NULL, &v);
+    tried = v;
+    while (more && !take_over(v.path)) {
+        more = newest(directory, &v, &older);
+        v = older;
+    }
+    return more;
+}
+
 static void *watch(void *directory)
 {
     for (version found;; usleep(20000)) {
-        if (!newest(directory, &found) ||
-            (!strcmp(found.path, tried.path) && !newer(found.time, tried.time)))
+        if (!newest(directory, NULL, &found) ||
+            (!strcmp(found.path, tried.path) && !newer(&found, &tried)))
             continue;
         take_over(found.path);
         tried = found;
@@ -267,7 +287,7 @@ int main(int count, char **words)
         fprintf(stderr, "usage: service DIRECTORY [THREADS]\n");
         return 2;
     }
-    if (!newest(words[1], &tried) || !take_over(tried.path)) {
+    if (!begin(words[1])) {
         fprintf(stderr, "service: no model to begin with in %s\n", words[1]);
         return 1;
     }

@@ -300,6 +300,9 @@ hone_status hone_config_parse(hone_config *config, const char *text, size_t leng
     hone_config *next = NULL;
     HONE_TRY(needs(config, "config", error));
     HONE_TRY(needs(text, "text", error));
+    if (length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
+        return hone_fail(error, HONE_BAD_CONFIG, "config",
+                         "begins with a byte order mark; JSON has none");
     hone_status status = hone_json_parse(text, length, NULL, "config", &tree, error);
     if (status == HONE_OK)
         status = hone_config_copy(config, &next, error);

@@ -62,7 +62,7 @@ hone_status hone_options_read(const hone_options *given, hone_options *o, hone_e
     if (!(o->budget >= 0 && o->budget <= 1))
         return refuse(error, "budget", "must lie in (0, 1]; 0 means 1");
     if (!(o->deadline >= 0 && o->deadline < 1e9))
-        return refuse(error, "deadline", "must be seconds above 0; 0 means none");
+        return refuse(error, "deadline", "must lie in (0, 1e9) seconds; 0 means none");
     if (o->memory_cap < 0)
         return refuse(error, "memory_cap", "must be bytes above 0; 0 means none");
     if (o->work_limit < 0)
@@ -73,6 +73,8 @@ hone_status hone_options_read(const hone_options *given, hone_options *o, hone_e
         return refuse(error, "keep", "not one of hone_keep");
     if (o->keep == HONE_KEEP_NONE)
         o->model_dir = NULL, o->keep_model = false;
+    if (o->model_dir && !*o->model_dir)
+        return refuse(error, "model_dir", "is an empty name");
     if (o->warm_start && o->warm_from)
         return refuse(error, "warm_start", "given, but warm_from says where to begin");
     HONE_TRY(check_validation(o, error));
@@ -125,18 +127,27 @@ bool hone_gives_probabilities(const hone_algorithm *a, const void *params, hone_
     return task == HONE_CLASSIFICATION && (!a->scores || a->scores(params) == HONE_PROBABILITY);
 }
 
-/* Turns the switch `name` of the module on, if it has one; `changed` tells whether it was off. */
-static hone_status switch_on(hone_training *t, const char *name, bool *changed, hone_error *error)
+static const hone_output *oob_output(const hone_algorithm *a)
+{
+    for (const hone_output *o = a->outputs; o && o->name; o++)
+        if (!strcmp(o->name, "oob_score"))
+            return o;
+    return NULL;
+}
+
+/* Sets the switch `name` of the module, if it has one; `changed` tells whether it was otherwise. */
+static hone_status set_switch(hone_training *t, const char *name, bool value, bool *changed,
+                              hone_error *error)
 {
     const hone_algorithm *a = t->resolved.algorithm;
     const hone_param *p = hone_param_find(a->params, name, t->dataset->task);
     if (!p || p->kind != HONE_BOOL)
         return HONE_OK;
-    bool *on = (bool *)(void *)((char *)t->resolved.params + p->offset);
-    if (*on)
+    bool *now = (bool *)(void *)((char *)t->resolved.params + p->offset);
+    if (*now == value)
         return HONE_OK;
-    *on = *changed = true;
-    return hone_adjust(&t->run, name, 1, error);
+    *now = value, *changed = true;
+    return hone_adjust(&t->run, name, value, error);
 }
 
 static hone_status satisfy_metric(hone_training *t, bool *changed, hone_error *error)
@@ -147,7 +158,7 @@ static hone_status satisfy_metric(hone_training *t, bool *changed, hone_error *e
     if (t->metric->needs != HONE_NEEDS_PROBABILITIES ||
         hone_gives_probabilities(a, t->resolved.params, task))
         return HONE_OK;
-    HONE_TRY(switch_on(t, "probability", changed, error)); /* of a module of margins */
+    HONE_TRY(set_switch(t, "probability", true, changed, error)); /* of a module of margins */
     if (!hone_gives_probabilities(a, t->resolved.params, task))
         return hone_fail(error, HONE_UNSUPPORTED, "options.metric",
                          "%s needs probabilities; %s gives margins", t->metric->name, a->name);
@@ -166,7 +177,9 @@ static hone_status resolve(hone_training *t, const hone_config *config, hone_err
     bool changed = false;
     HONE_TRY(satisfy_metric(t, &changed, error));
     if (o->validation == HONE_VALIDATE_OOB) /* without a bootstrap no row is out of a bag */
-        HONE_TRY(switch_on(t, "bootstrap", &changed, error));
+        HONE_TRY(set_switch(t, "bootstrap", true, &changed, error));
+    if (o->validation == HONE_VALIDATE_NONE && !oob_output(r->algorithm)) /* nothing to watch */
+        HONE_TRY(set_switch(t, "early_stopping", false, &changed, error));
     if (o->budget < 1) {
         const bool scaled =
             hone_params_scale(r->algorithm, r->params, d->task, o->budget, o->native_fidelity);
@@ -304,14 +317,6 @@ static hone_status take_foreign(hone_training *t, hone_error *error)
         f->label = label;
     }
     return HONE_OK;
-}
-
-static const hone_output *oob_output(const hone_algorithm *a)
-{
-    for (const hone_output *o = a->outputs; o && o->name; o++)
-        if (!strcmp(o->name, "oob_score"))
-            return o;
-    return NULL;
 }
 
 static hone_status choose_validation(hone_training *t, hone_error *error)

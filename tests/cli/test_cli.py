@@ -402,6 +402,24 @@ class BadInput(unittest.TestCase):
         self.refused(2, *train, "--threads", "513", says="--threads: must lie in 1 .. 512")
         self.refused(2, says="hone --help")
 
+    def test_early_stopping_without_rows_to_watch_is_adjusted(self):
+        train = ["train", "--data", ADULT, "--target", "income", "--budget", 0.1]
+        for more in (["--set", "model=logistic_regression", "--validation", "none"],
+                     [*FOREST, "--set", "bootstrap=false"]):
+            done = run(*train, *more, "--set", "early_stopping=true", "--json")
+            adjusted, = json.loads(done.stdout)["adjusted"]
+            self.assertTrue(adjusted.endswith(":early_stopping"))
+            self.refused(2, *train, *more, "--set", "early_stopping=true", "--strict", says=adjusted)
+
+    def test_odd_configurations_and_folders_are_named(self):
+        train = ["train", "--data", ADULT, "--target", "income", *FOREST]
+        self.refused(2, *train, "--model-dir", "", says="options.model_dir")
+        self.refused(2, *train, "--deadline", "1e300", says="(0, 1e9)")
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b'\xef\xbb\xbf{"model": "knn"}')
+            file.flush()
+            self.refused(2, *train[:5], "--config", file.name, says="byte order mark")
+
     def test_two_validations_are_refused(self):
         train = ["train", "--data", ADULT, "--target", "income", *FOREST, "--valid-data", ADULT]
         for mode in "cv:5", "none", "holdout:0.5", "oob":

@@ -85,6 +85,7 @@ def main():
         os.mkdir(live)
         one, two = open(first, "rb").read(), open(second, "rb").read()
         put(live, "a.hone", one)
+        put(live, "a2.hone", one[:-7])  # newer, but no model to begin with
         service = subprocess.Popen([os.path.join(place, "service"), live, "3"], env=env, text=True,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=open(os.path.join(place, "log"), "w"))
