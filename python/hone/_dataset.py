@@ -83,7 +83,10 @@ def _categorical(given: Any, names: Sequence[str | None] | None, cols: int | Non
 def _names(given: Any) -> list[str] | None:
     if given is None:
         return None
-    names = [str(n) for n in check_list(given, "feature_names", "texts")]
+    listed = check_list(given, "feature_names", "texts")
+    if None in listed:
+        raise DataError(f"column {listed.index(None)} has None for a name", "feature_names")
+    names = [str(n) for n in listed]
     if len(set(names)) < len(names):
         twice = next(n for n in names if names.count(n) > 1)
         raise DataError(f"two columns are called {twice!r}", "feature_names")

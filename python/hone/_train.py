@@ -93,9 +93,9 @@ def _validation(how: Any) -> dict[str, Any]:
         if word in ("cv", "folds") and number.isdigit() and 2 <= int(number) < 2**31:
             return {"validation": FOLDS, "folds": int(number)}
     elif not isinstance(how, (bool, int, float)):
-        rows = np.unique(np.asarray(how))
+        rows = np.asarray(how)
         if rows.dtype.kind in "iu" and rows.ndim == 1:
-            return {"validation": ROWS, "valid_rows": rows.astype(np.int64)}
+            return {"validation": ROWS, "valid_rows": np.unique(rows).astype(np.int64)}
     raise ArgumentError(f"auto, holdout:0.25, cv:5, oob, none or row numbers are needed, not {how!r}",
                         "validation")
 

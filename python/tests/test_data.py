@@ -187,7 +187,7 @@ BAD_DATA = [
     ({"X": [[1.0], [2.0]], "y": ["a", "b\0"]}, "y[1]"), ({"X": None, "y": [1]}, "'X'"),
     *(({"X": [[1.0], [2.0]], "y": [0, 1], name: value}, name) for name, value in [
         ("cache_bytes", "x"), ("cache_bytes", -1), ("cache_bytes", 1.5), ("cache_bytes", 10**30), ("categorical", 3),
-        ("categorical", "a"), ("flatten", "no"), ("feature_names", 3), ("feature_names", "a"), ("task", [1])]),
+        ("categorical", "a"), ("flatten", "no"), ("feature_names", 3), ("feature_names", "a"), ("feature_names", [None]), ("task", [1])]),
     ({"X": [[1, 2], [3]], "y": [0, 1]}, "X: rows"), ([[1.0]], "mapping"), (None, "mapping"), (np.ones((2, 2)), "mapping"),
 ]
 

@@ -217,6 +217,9 @@ def test_the_first_argument_by_position_where_scikit_learn_takes_it(iris):
 
 def test_bad_parameters_and_calls_are_named(iris):
     X, y = iris
+    for wrong in (0, 1.5, "x"):
+        with pytest.raises(hone.ArgumentError, match="n_jobs"):
+            hs.LogisticRegression(n_jobs=wrong).fit([[0.0], [1.0]], [0, 1])
     with pytest.raises(TypeError, match="'gama'"):
         hs.SVC(gama=1)
     with pytest.raises(hone.ConfigError, match="svm:C"):

@@ -72,7 +72,7 @@ def test_a_seed_of_the_wrong_type_is_named(rows, seed):
 @pytest.mark.parametrize("option", [{"budget": 0}, {"budget": 2}, {"budget": "1"}, {"validation": "cv:1"},
                                     {"validation": "holdout:2"}, {"validation": 7}, {"n_threads": 0},
                                     {"deadline": -1}, {"memory_cap": 0}, {"cutoff": math.nan}, {"split_seed": -1},
-                                    {"fidelity": "trees"}, {"isa": "sse"}, {"metric": 3}, {"metric": "error\0x"}, {"instance": "a"}])
+                                    {"fidelity": "trees"}, {"isa": "sse"}, {"metric": 3}, {"metric": "error\0x"}, {"validation": [[1, 2]]}, {"instance": "a"}])
 def test_a_wrong_option_is_named(rows, option):
     with pytest.raises(hone.ArgumentError, match=next(iter(option))):
         hone.train({"model": "knn"}, dict(zip("Xy", rows)), 0, **option)
