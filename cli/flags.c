@@ -44,7 +44,7 @@ static const flag FLAGS[] = {
     {"--categorical", "A,B", "columns whose numbers are levels", ROWS, TEXT, FLAG(categorical)},
     {"--drop", "A,B", "columns to leave out", ROWS, TEXT, FLAG(drop)},
     {"--na", "TOKENS", "missing cells besides empty ones; default,- adds - to those of no flag", ROWS, TEXT, FLAG(na)},
-    {"--delimiter", "C", "between the cells of a row", ROWS, TEXT, FLAG(delimiter)},
+    {"--delimiter", "C", "between the cells of a row, or tab (, but in .tsv a tab)", ROWS, TEXT, FLAG(delimiter)},
     {"--decimal", "C", "the decimal mark, . or , (.)", ROWS, TEXT, FLAG(decimal)},
     {"--no-header", NULL, "the first line is a row", ROWS, SWITCH, FLAG(no_header)},
     {"--task", "classification|regression", "otherwise from the target", ROWS, TEXT, FLAG(task)},

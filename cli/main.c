@@ -87,6 +87,8 @@ static bool reading(void *context, double fraction)
 
 static hone_status one_character(const char *flag, const char *text, char *out, hone_error *error)
 {
+    if (text && (!strcmp(text, "\\t") || !strcmp(text, "tab")))
+        text = "\t";
     if (text && strlen(text) != 1)
         return hone_fail(error, HONE_BAD_ARGUMENT, flag, "must be one character, got %s", text);
     *out = text ? *text : 0;

@@ -142,13 +142,13 @@ typedef struct hone_read_options {
                                   among them stands for NA, NaN, nan, null, NULL, None, ?, N/A, n/a,
                                   #N/A; NULL: these alone, or those of the training data */
     const char *labels;      /**< npy: a second file with the target */
-    char delimiter;          /**< csv; 0: ',' */
+    char delimiter;          /**< csv; 0: ',', in files named .tsv a tab */
     char decimal;            /**< csv; 0: '.' */
     bool no_header;          /**< csv; columns are x0, x1, ... */
     int zero_based;          /**< svmlight: 1: from zero, 2: from one; 0: from one unless an index 0
                                   occurs; predict and evaluate: as in the training data */
-    int64_t features;  /**< svmlight: columns; 0: the largest index seen; predict, evaluate and
-                                 validation rows: those of the training data */
+    int64_t features;  /**< svmlight: columns; 0: the largest index seen, 2^24 at most; predict,
+                          evaluate and  validation rows: those of the training data */
     int64_t max_bytes; /**< memory cap of the read, the dataset included; 0: none */
     bool (*poll)(void *context, double fraction); /**< true stops with HONE_STOPPED; progress */
     hone_dataset_options dataset; /**< its `names`, `categorical`, `weight` are not used; `size` may

@@ -264,7 +264,7 @@ static void close_csv(csv *c)
 static hone_status check_marks(csv *c, hone_error *error)
 {
     const hone_read_options *o = c->r->options;
-    c->delimiter = o->delimiter ? o->delimiter : ',';
+    c->delimiter = o->delimiter ? o->delimiter : hone_file_is_tsv(c->r->file) ? '\t' : ',';
     c->decimal = o->decimal ? o->decimal : '.';
     if (strchr("\"\n\r", c->delimiter) || (unsigned char)c->delimiter >= 0x80)
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.delimiter",

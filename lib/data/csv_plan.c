@@ -129,6 +129,20 @@ static hone_status read_names(csv *c, csv_chunk *k, hone_error *error)
     return k->status;
 }
 
+/* Above the header, as between rows. */
+static void skip_blank_lines(csv *c)
+{
+    hone_window *w = &c->window;
+    for (;;) {
+        const char *p = w->text + w->from;
+        const int64_t length = *p == '\n' ? 1 : *p == '\r' && p[1] == '\n' ? 2 : 0;
+        if (!length || w->from + length >= w->limit)
+            return;
+        w->from += length;
+        c->line++;
+    }
+}
+
 hone_status hone_csv_begin(csv *c, bool plan, hone_error *error)
 {
     c->window.from = c->window.limit = c->window.filled = 0;
@@ -136,6 +150,8 @@ hone_status hone_csv_begin(csv *c, bool plan, hone_error *error)
     c->line = 1;
     HONE_TRY(hone_window_fill(&c->window, error));
     HONE_TRY(marks(c, error));
+    if (!c->r->options->no_header)
+        skip_blank_lines(c);
     csv_chunk *k = &c->chunk[0];
     const char *next;
     int64_t cols;

@@ -106,6 +106,7 @@ typedef struct kinds {
     bool boolean, dates, zeros;
     int64_t numbers;          /* distinct */
     const hone_word *strange; /* first that is no number */
+    const hone_word *zero;    /* first number with a leading zero */
 } kinds;
 
 static hone_status look(const csv *c, const csv_column *column, kinds *k, hone_error *error)
@@ -132,6 +133,8 @@ static hone_status look(const csv *c, const csv_column *column, kinds *k, hone_e
         else if (!k->strange || w->line < k->strange->line)
             k->strange = w;
         k->zeros |= zeros;
+        if (zeros && (!k->zero || w->line < k->zero->line))
+            k->zero = w;
     }
     return HONE_OK;
 }
@@ -164,6 +167,21 @@ static hone_status refuse_words(const csv *c, int64_t j, const kinds *k, hone_er
     if (!k->zeros && k->strange && 20 * (given - numbers) <= given)
         return almost_numbers(c, j, k->strange->line, k->strange->column, d->text + k->strange->at,
                               given - numbers, given, error);
+    if (many && 2 * d->count > given && k->zero && !k->strange)
+        return hone_fail(error, HONE_BAD_DATA,
+                         hone_place(place, c->r->file, k->zero->line, k->zero->column),
+                         "\"%.*s\" has a leading zero, which makes column \"%.100s\" codes, but "
+                         "%lld of its %lld values differ; write it without, or --drop \"%.100s\"",
+                         CSV_TOKEN, d->text + k->zero->at, column->name, (long long)d->count,
+                         (long long)given, column->name);
+    double comma;
+    bool zeros;
+    if (many && 2 * d->count > given && c->decimal == '.' &&
+        hone_token_number(hone_dictionary_token(d, 0), ',', &comma, &zeros))
+        return hone_fail(error, HONE_BAD_DATA, place,
+                         "column \"%.100s\" holds words such as \"%.*s\"; if they are numbers "
+                         "with a decimal comma: --decimal ,",
+                         column->name, CSV_TOKEN, d->text);
     if (many && 2 * d->count > given)
         return hone_fail(error, HONE_BAD_DATA, place,
                          "column \"%.100s\" has %lld different words in %lld rows: %s \"%.100s\"",

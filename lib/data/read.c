@@ -83,6 +83,12 @@ static bool ends_with(const char *name, size_t length, const char *ending)
     return length > n && !memcmp(name + length - n, ending, n);
 }
 
+bool hone_file_is_tsv(const char *file)
+{
+    const size_t length = strlen(file);
+    return ends_with(file, length, ".tsv") || ends_with(file, length, ".tsv.gz");
+}
+
 static hone_status find_reader(hone_reading *r, reader *read, hone_error *error)
 {
     const hone_format asked = r->options->format;

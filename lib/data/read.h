@@ -30,6 +30,9 @@ enum { HONE_PLACE_SIZE = 96 };
  */
 const char *hone_place(char place[HONE_PLACE_SIZE], const char *file, int64_t line, int64_t column);
 
+/* Whether the name ends in .tsv or .tsv.gz. */
+bool hone_file_is_tsv(const char *file);
+
 /* Item `k` of the list; false behind the last. */
 bool hone_list_item(const char *list, int64_t k, const char **item, size_t *length);
 

@@ -11,7 +11,9 @@
 #include "data/token.h"
 #include "data/window.h"
 
-enum { HIGHEST = INT32_MAX - 1 };
+/* A few bytes may ask for so many columns, and memory with them; more must be said by the caller.
+ */
+enum { HIGHEST = INT32_MAX - 1, UNSAID = 1 << 24 };
 
 typedef struct entry {
     int64_t index; /* as it stands in the file */
@@ -138,6 +140,7 @@ static bool add_entry(block *b, int64_t index, double value)
 static bool pairs(block *b, const char *p)
 {
     int64_t last = -1;
+    const bool said = b->reader->r->options->features > 0;
     for (p = blanks(p); *p != '\n' && *p != '#'; p = blanks(p)) {
         const char *token = p;
         double value;
@@ -146,6 +149,10 @@ static bool pairs(block *b, const char *p)
             return refuse_token(b, token, "is not <index>:<value>");
         if (index > HIGHEST)
             return refuse_token(b, token, "has an index above 2147483646");
+        if (index > UNSAID && !said)
+            return refuse_token(b, token,
+                                "has an index above 16777216; if there are so many columns, say "
+                                "how many (--columns)");
         if (index <= last)
             return refuse_token(b, token,
                                 index == last ? "has the index of the pair before it"
@@ -426,7 +433,10 @@ static hone_status read_all(reader *s, hone_dataset **dataset, hone_error *error
     HONE_TRY(make_room(s, 0, 0, false, error));
     s->row_start[0] = 0;
     for (;;) {
+        const bool first = s->window.filled == 0;
         HONE_TRY(hone_window_fill(&s->window, error));
+        if (first && s->window.limit >= 3 && !memcmp(s->window.text, "\xEF\xBB\xBF", 3))
+            s->window.from = 3;
         if (s->window.limit == s->window.from)
             break;
         HONE_TRY(read_window(s, error));

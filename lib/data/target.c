@@ -20,6 +20,7 @@ enum { BLOCK = 1024 };
 /* What a numeric target says about itself. */
 typedef struct amounts {
     bool whole;
+    bool large; /* they would be whole, but some lie at 2^53 or beyond, where neighbours merge */
     double *value;
 } amounts;
 
@@ -30,7 +31,7 @@ static hone_status read_amounts(hone_draft *draft, const hone_vector *y, amounts
     a->value = HONE_RAW(draft->scratch, double, n, 1);
     if (!a->value)
         return hone_no_memory(error);
-    a->whole = true;
+    a->whole = a->large = true;
     for (int64_t first = 0; first < n; first += BLOCK)
         hone_vector_numbers(y, first, n - first < BLOCK ? n - first : BLOCK, a->value + first);
     for (int64_t i = 0; i < n; i++) {
@@ -42,9 +43,11 @@ static hone_status read_amounts(hone_draft *draft, const hone_vector *y, amounts
                                                 : "the target is infinite");
         }
         a->value[i] += 0.0; /* -0 is 0 */
-        a->whole &= a->value[i] == nearbyint(a->value[i]) && fabs(a->value[i]) <= 0x1p53;
+        a->whole &= a->value[i] == nearbyint(a->value[i]) && fabs(a->value[i]) < 0x1p53;
+        a->large &= a->value[i] == nearbyint(a->value[i]);
     }
     a->whole |= hone_dtype_whole(y->dtype);
+    a->large &= !a->whole;
     return HONE_OK;
 }
 
@@ -129,6 +132,11 @@ static hone_status numbers(hone_draft *draft, const hone_vector *y, hone_error *
     amounts a = {0};
     HONE_TRY(read_amounts(draft, y, &a, error));
     const hone_task asked = draft->options.task;
+    if (a.large && asked != HONE_REGRESSION)
+        return hone_fail(
+            error, HONE_BAD_DATA, "data.y",
+            "whole numbers of 2^53 and more are not told apart; set task to regression, or "
+            "give labels as text (a column of a file: --categorical)");
     if (asked == HONE_REGRESSION || (!asked && !a.whole))
         return regress(draft, &a, error);
     if (a.whole)

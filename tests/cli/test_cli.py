@@ -641,6 +641,49 @@ class RowsForAModel(unittest.TestCase):
         done = run("evaluate", "--model", model, "--data", amounts, "--target", "y", "--metric", "rmse")
         self.assertEqual(done.returncode, 0, done.stderr)
 
+    def test_an_index_that_a_file_cannot_mean_is_refused_at_its_line(self):
+        file = self.write("far.svm", "1 1:1", "0 2147483646:1")
+        done = run("train", "--data", file, "--set", "model=logistic_regression")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn('far.svm:2:3: "2147483646:1" has an index above 16777216', done.stderr)
+        wide = self.write("wide.svm", *(f"{i % 2} {i % 7 + 1}:1 1000000:2" for i in range(50)))
+        done = run("train", "--data", wide, "--set", "model=logistic_regression")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        marked = self.write("marked.svm", "\ufeff1 1:1", "0 2:1")
+        self.assertEqual(json.loads(run("describe", "--data", marked).stdout)["rows"], 2)
+
+    def test_tabs_are_asked_for_by_name_or_by_the_file_s(self):
+        rows = ["a\tb\ty", *(f"{i}\t{i}\t{'uv'[i % 2]}" for i in range(30))]
+        self.write("t.csv", *rows)
+        self.write("t.tsv", *rows)
+        asked = [["t.csv", "--delimiter", "\\t"], ["t.csv", "--delimiter", "tab"], ["t.csv", "--delimiter", "\t"],
+                 ["t.tsv"]]
+        prints = {run("describe", "--data", self.out / a[0], "--target", "y", *a[1:]).stdout for a in asked}
+        self.assertEqual(len(prints), 1)
+        self.assertIn('"rows":30', prints.pop().replace(" ", ""))
+
+    def test_blank_lines_above_the_header_are_skipped(self):
+        file = self.write("blank.csv", "", "\r", "a,y", "1,u", "x1,v", *["2,u"] * 60)
+        done = run("describe", "--data", file, "--target", "y")
+        self.assertIn('blank.csv:5:1: "x1" is not a number', done.stderr)
+
+    def test_whole_targets_beyond_2_53_are_kept_apart_or_refused(self):
+        file = self.write("long.csv", "a,y", *(f"{i},{9007199254740992 + i % 2}" for i in range(100)))
+        done = run("describe", "--data", file, "--target", "y")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("2^53 and more", done.stderr)
+        done = run("describe", "--data", file, "--target", "y", "--categorical", "y")
+        self.assertIn("9007199254740993", done.stdout)
+        self.assertEqual(run("describe", "--data", file, "--target", "y", "--task", "regression").returncode, 0)
+
+    def test_what_makes_numbers_words_is_named(self):
+        file = self.write("zero.csv", "p,y", *(f"{'007' if i == 50 else i + .5},{'uv'[i % 2]}" for i in range(3000)))
+        done = run("describe", "--data", file, "--target", "y")
+        self.assertIn('zero.csv:52:1: "007" has a leading zero', done.stderr)
+        file = self.write("semi.csv", "p;y", *(f"{i},5;{'uv'[i % 2]}" for i in range(3000)))
+        done = run("describe", "--data", file, "--target", "y", "--delimiter", ";")
+        self.assertIn("--decimal ,", done.stderr)
+
     def test_labels_that_the_model_does_not_know_are_counted(self):
         file = self.write("labels.csv", "n,w,code,y", "1,a,k1,yes", "1,a,k1,maybe", "1,b,k1,often")
         done = run("evaluate", "--model", self.model, "--data", file, "--target", "y")
