@@ -67,6 +67,7 @@ static const flag FLAGS[] = {
     {"--valid-data", "FILE", "validation rows of their own", RUNS | REPLAY, TEXT, FLAG(valid_data)},
     {"--metric", "NAME", "accuracy, rmse, ...; evaluate takes several", RUNS | EVALUATE, LIST_FLAG(metric, metrics, MOST_SETTINGS)},
     {"--budget", "F", "in (0, 1]: a cheaper, rougher training", RUNS, TEXT, FLAG(budget)},
+    {"--fidelity", "rows|native", "what a budget scales (trees of a forest, else rows); native: iterations or tol", RUNS, TEXT, FLAG(fidelity)},
     {"--deadline", "SECONDS", "stop with the best model so far (2, 500ms, 1m)", RUNS, TEXT, FLAG(deadline)},
     {"--memory", "BYTES", "that reading and each training may allocate, such as 2GiB (no limit)", RUNS, TEXT, FLAG(memory)},
     {"--work-limit", "N", "operations: a deadline that is the same everywhere", RUNS, TEXT, FLAG(work_limit)},

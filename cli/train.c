@@ -122,6 +122,15 @@ static bool keep_of(const char *text, hone_keep *keep)
     return !text || *keep;
 }
 
+static bool fidelity_of(const char *text, bool *native)
+{
+    *native = text && !strcmp(text, "native");
+    if (!text || *native || !strcmp(text, "rows"))
+        return true;
+    fprintf(stderr, "hone: --fidelity: must be rows or native, got %s\n", text);
+    return false;
+}
+
 bool options_of(const flags *f, numbers *n, hone_options *o)
 {
     *o = (hone_options){.size = sizeof *o,
@@ -141,6 +150,7 @@ bool options_of(const flags *f, numbers *n, hone_options *o)
                       unsigned_of("--split-seed", f->split_seed, &n->split_seed) &&
                       threads_of(f, &o->threads) && validation_of(f->validation, o) &&
                       keep_of(f->keep, &o->keep) && share_of("--budget", f->budget, &o->budget) &&
+                      fidelity_of(f->fidelity, &o->native_fidelity) &&
                       seconds_of("--deadline", f->deadline, &o->deadline) &&
                       bytes_of("--memory", f->memory, &o->memory_cap) &&
                       count_of("--work-limit", f->work_limit, &o->work_limit) &&

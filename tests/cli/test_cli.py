@@ -402,6 +402,13 @@ class BadInput(unittest.TestCase):
         self.refused(2, *train, "--threads", "513", says="--threads: must lie in 1 .. 512")
         self.refused(2, says="hone --help")
 
+    def test_a_budget_scales_rows_or_the_fidelity_of_the_model(self):
+        train = ["train", "--data", ADULT, "--target", "income", "--set", "model=logistic_regression",
+                 "--budget", 0.1, "--json"]
+        rows, native = (json.loads(run(*train, "--fidelity", word).stdout) for word in ("rows", "native"))
+        self.assertLess(10 * rows["trained_rows"], 1.1 * native["trained_rows"])
+        self.refused(2, *train, "--fidelity", "trees", says="--fidelity: must be rows or native")
+
     def test_early_stopping_without_rows_to_watch_is_adjusted(self):
         train = ["train", "--data", ADULT, "--target", "income", "--budget", 0.1]
         for more in (["--set", "model=logistic_regression", "--validation", "none"],
