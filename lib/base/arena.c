@@ -7,6 +7,7 @@
 #define _DEFAULT_SOURCE
 #include "base/arena.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -144,7 +145,7 @@ void *hone_arena_alloc_raw(hone_arena *arena, int64_t rows, int64_t cols, size_t
         return NULL;
     bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
     while (atomic_flag_test_and_set_explicit(&arena->busy, memory_order_acquire))
-        ;
+        sched_yield(); /* with more threads than cores its holder may be waiting for one */
     chunk *c = arena->chunks;
     if (!c || c->size - c->used < bytes)
         c = get(arena, bytes > CHUNK - ALIGN ? bytes : CHUNK - ALIGN);
