@@ -7,32 +7,50 @@
 
 #include <cblas.h>
 #include <lapacke.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { TILE = 128, MOST_WORK = 100000000, BLAS_BUFFER = 1 << 26 };
 
-/* OpenBLAS asks for a work buffer per concurrent caller and never returns when it gets none. So
- * before more callers than ever before, that many buffers are mapped and given back. */
-static hone_status make_room(int callers, hone_error *error)
+/* OpenBLAS never returns when it gets no work buffer. So one is mapped and given back first. */
+hone_status hone_linalg_ready(hone_error *error)
 {
     static _Atomic int proven = 0;
-    const int known = atomic_load(&proven);
-    if (callers <= known)
+    if (atomic_load(&proven))
         return HONE_OK;
-    const size_t bytes = (size_t)(callers - known) * BLAS_BUFFER;
-    void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+    void *room = mmap(NULL, BLAS_BUFFER, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room == MAP_FAILED)
         return hone_no_memory(error);
-    munmap(room, bytes);
-    atomic_store(&proven, callers);
+    munmap(room, BLAS_BUFFER);
+    atomic_store(&proven, 1);
     return HONE_OK;
 }
 
-hone_status hone_linalg_ready(const hone_run *run, hone_error *error)
+/* ---- one call at a time ---- */
+
+/* The serial OpenBLAS hands its work buffers out without a lock: two calls at once may share one
+ * and give wrong sums. The process that is inside; a child born while a thread of its parent was
+ * takes it over, as that thread is not in the child. */
+static _Atomic int inside = 0;
+
+static void enter(void)
 {
-    return make_room(hone_threads(run), error);
+    const int own = (int)getpid();
+    int seen = 0;
+    while (!atomic_compare_exchange_weak_explicit(&inside, &seen, own, memory_order_acquire,
+                                                  memory_order_relaxed))
+        if (seen == own) {
+            sched_yield();
+            seen = 0;
+        }
+}
+
+static void leave(void)
+{
+    atomic_store_explicit(&inside, 0, memory_order_release);
 }
 
 /* ---- Cholesky ---- */
@@ -53,9 +71,11 @@ static hone_status panel(void *context, int64_t b, hone_arena *scratch, hone_err
     (void)scratch, (void)error;
     const factor *f = context;
     const int64_t i = f->k + TILE * (b + 1);
+    enter();
     cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit,
                 (int)tile_rows(f, i), TILE, 1, f->a + f->k * f->n + f->k, (int)f->n,
                 f->a + i * f->n + f->k, (int)f->n);
+    leave();
     return HONE_OK;
 }
 
@@ -66,12 +86,17 @@ static hone_status update(void *context, int64_t b, hone_arena *scratch, hone_er
     const factor *f = context;
     const int64_t first = f->k + TILE, i = first + TILE * b, rows = tile_rows(f, i);
     const double *const left = f->a + i * f->n + f->k;
-    if (i > first)
+    if (i > first) {
+        enter();
         cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)(i - first), TILE, -1,
                     left, (int)f->n, f->a + first * f->n + f->k, (int)f->n, 1,
                     f->a + i * f->n + first, (int)f->n);
+        leave();
+    }
+    enter();
     cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, (int)rows, TILE, -1, left, (int)f->n, 1,
                 f->a + i * f->n + i, (int)f->n);
+    leave();
     return HONE_OK;
 }
 
@@ -82,12 +107,14 @@ hone_status hone_cholesky(const hone_run *run, double *a, int64_t n, int64_t *pi
     if (n > INT32_MAX / 2)
         return hone_fail(error, HONE_UNSUPPORTED, "cholesky", "order %lld is too large",
                          (long long)n);
-    HONE_TRY(hone_linalg_ready(run, error));
+    HONE_TRY(hone_linalg_ready(error));
     factor f = {a, n, 0};
     for (f.k = 0; f.k < n; f.k += TILE) {
         const int64_t rows = tile_rows(&f, f.k);
+        enter();
         const lapack_int bad = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)rows,
                                                    a + f.k * n + f.k, (lapack_int)n);
+        leave();
         if (bad) {
             *pivot = f.k + bad - 1;
             return HONE_OK;
@@ -105,10 +132,13 @@ hone_status hone_cholesky(const hone_run *run, double *a, int64_t n, int64_t *pi
 void hone_cholesky_solve(const double *l, int64_t n, double *b, int64_t m)
 {
     const int64_t most = MOST_WORK / (n * n + 1) + 1;
-    for (int64_t i = 0; i < m; i += most)
+    for (int64_t i = 0; i < m; i += most) {
+        enter();
         LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n,
                             (lapack_int)(m - i < most ? m - i : most), l, (lapack_int)n, b + i * n,
                             (lapack_int)n);
+        leave();
+    }
 }
 
 /* ---- products, in pieces along the long side ---- */
@@ -117,30 +147,39 @@ void hone_syrk(int64_t n, int64_t d, double alpha, const double *a, int64_t lda,
                int64_t ldc)
 {
     const int64_t most = MOST_WORK / (d * d + 1) + 1;
-    for (int64_t i = 0; i < n; i += most)
+    for (int64_t i = 0; i < n; i += most) {
+        enter();
         cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, (int)d,
                     (int)(n - i < most ? n - i : most), alpha, a + i * lda, (int)lda, 1, c,
                     (int)ldc);
+        leave();
+    }
 }
 
 void hone_syrk_f32(int64_t n, int64_t d, float alpha, const float *a, int64_t lda, float *c,
                    int64_t ldc)
 {
     const int64_t most = MOST_WORK / (d * d + 1) + 1;
-    for (int64_t i = 0; i < n; i += most)
+    for (int64_t i = 0; i < n; i += most) {
+        enter();
         cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (int)d,
                     (int)(n - i < most ? n - i : most), alpha, a + i * lda, (int)lda, 1, c,
                     (int)ldc);
+        leave();
+    }
 }
 
 void hone_gemm(int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda,
                const double *b, int64_t ldb, double beta, double *c, int64_t ldc)
 {
     const int64_t most = MOST_WORK / (n * k + 1) + 1;
-    for (int64_t i = 0; i < m; i += most)
+    for (int64_t i = 0; i < m; i += most) {
+        enter();
         cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)(m - i < most ? m - i : most),
                     (int)n, (int)k, alpha, a + i * lda, (int)lda, b, (int)ldb, beta, c + i * ldc,
                     (int)ldc);
+        leave();
+    }
 }
 
 /* ---- eigenvalues ---- */
@@ -148,7 +187,7 @@ void hone_gemm(int64_t m, int64_t n, int64_t k, double alpha, const double *a, i
 hone_status hone_eigen(double *a, int64_t n, double *values, double *v, hone_arena *scratch,
                        hone_error *error)
 {
-    HONE_TRY(make_room(1, error));
+    HONE_TRY(hone_linalg_ready(error));
     const int64_t room = 64 * n + 64;
     double *work = HONE_NEW(scratch, double, room, 1);
     lapack_int *whole = HONE_NEW(scratch, lapack_int, 10 * n + 10, 1);
@@ -157,9 +196,11 @@ hone_status hone_eigen(double *a, int64_t n, double *values, double *v, hone_are
         return hone_no_memory(error);
     lapack_int found = 0;
     const lapack_int order = (lapack_int)n;
+    enter();
     const lapack_int info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'V', 'A', 'U', order, a, order, 0,
                                                 0, 0, 0, 0, &found, values, v, order, support, work,
                                                 (lapack_int)room, whole, 10 * order + 10);
+    leave();
     if (info || found != order)
         return hone_fail(error, HONE_INTERNAL, "eigen", "LAPACK dsyevr failed with %d of order %d",
                          (int)info, (int)order);

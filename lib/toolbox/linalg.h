@@ -1,14 +1,14 @@
-/* Dense linear algebra in double: the only door to OpenBLAS and LAPACKE, single-threaded, in pieces
- * of at most 1e8 multiply-adds; hone_cholesky polls between them, callers of the products do.
- * Matrices are row-major. */
+/* Dense linear algebra in double: the only door to OpenBLAS and LAPACKE, one call at a time, in
+ * pieces of at most 1e8 multiply-adds; hone_cholesky polls between them, callers of the products
+ * do. Matrices are row-major. */
 #ifndef HONE_TOOLBOX_LINALG_H
 #define HONE_TOOLBOX_LINALG_H
 
 #include "hone/algorithm.h"
 
-/* Proves that OpenBLAS can get its work buffers for every thread of the run: NO_MEMORY instead of a
- * call that never returns. Once before the calls below; hone_cholesky and hone_eigen do it. */
-hone_status hone_linalg_ready(const hone_run *run, hone_error *error);
+/* Proves that OpenBLAS can get its work buffer: NO_MEMORY instead of a call that never returns.
+ * Once before the calls below; hone_cholesky and hone_eigen do it. */
+hone_status hone_linalg_ready(hone_error *error);
 
 /* a (n x n, lower triangle) = L L' in place, on 128-tiles with the run's threads. `pivot` gets the
  * first row that is not positive definite, or -1. HONE_STOPPED when abandoned. */

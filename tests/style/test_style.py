@@ -136,7 +136,8 @@ CHANGING = {
     "fail_after": "tests make the n-th allocation fail",
     "fail_sticky": "tests make the n-th allocation fail",
     "count": "tests count allocations",
-    "proven": "how many OpenBLAS buffers the process could map; atomic",
+    "proven": "whether the process could map a buffer of OpenBLAS; atomic",
+    "inside": "OpenBLAS is called by one thread at a time; atomic",
     "once": "the fork handler is installed once",
 }
 

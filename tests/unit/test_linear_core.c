@@ -8,7 +8,10 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+
 #include "core/trial.h"
+#include "toolbox/linalg.h"
 #include "toolbox/linear/columns.h"
 #include "toolbox/linear/pass.h"
 #include "toolbox/linear/sparse.h"
@@ -444,12 +447,62 @@ static void a_sample_is_the_mean_over_its_tiles(void **state)
     hone_arena_close(job.keep);
 }
 
+/* ---- factors at once ---- */
+
+enum { CALLERS = 8, FACTORS = 20000, ORDER = 15 };
+
+typedef struct caller {
+    const hone_run *run;
+    const double *a, *right;
+    int wrong;
+} caller;
+
+static void *factor(void *context)
+{
+    caller *c = context;
+    for (int k = 0; k < FACTORS; k++) {
+        double l[ORDER * ORDER];
+        int64_t pivot;
+        hone_error error;
+        memcpy(l, c->a, sizeof l);
+        c->wrong += hone_cholesky(c->run, l, ORDER, &pivot, &error) != HONE_OK || pivot >= 0 ||
+                    memcmp(l, c->right, sizeof l) != 0;
+    }
+    return NULL;
+}
+
+/* Threads of a host that train at the same time: OpenBLAS itself gives some of them wrong sums. */
+static void factors_at_once_are_those_alone(void **state)
+{
+    (void)state;
+    double a[ORDER * ORDER], right[ORDER * ORDER];
+    for (int i = 0; i < ORDER; i++)
+        for (int j = 0; j < ORDER; j++)
+            a[i * ORDER + j] = (i == j) * ORDER + 1.0 / (1 + i + j);
+    const hone_run run = {.threads = 1};
+    int64_t pivot;
+    hone_error error;
+    memcpy(right, a, sizeof a);
+    assert_int_equal(hone_cholesky(&run, right, ORDER, &pivot, &error), HONE_OK);
+    pthread_t thread[CALLERS];
+    caller c[CALLERS];
+    for (int k = 0; k < CALLERS; k++) {
+        c[k] = (caller){&run, a, right, 0};
+        assert_int_equal(pthread_create(&thread[k], NULL, factor, &c[k]), 0);
+    }
+    for (int k = 0; k < CALLERS; k++)
+        pthread_join(thread[k], NULL);
+    for (int k = 0; k < CALLERS; k++)
+        assert_int_equal(c[k].wrong, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kernel_agrees_with_plain_sums),
         cmocka_unit_test(a_sample_is_the_mean_over_its_tiles),
         cmocka_unit_test(derivatives_are_limits_of_differences),
+        cmocka_unit_test(factors_at_once_are_those_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
