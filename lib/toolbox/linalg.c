@@ -12,22 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { TILE = 128, MOST_WORK = 100000000, BLAS_BUFFER = 1 << 26 };
-
-/* OpenBLAS never returns when it gets no work buffer. So one is mapped and given back first. */
-hone_status hone_linalg_ready(hone_error *error)
-{
-    static _Atomic int proven = 0;
-    if (atomic_load(&proven))
-        return HONE_OK;
-    void *room = mmap(NULL, BLAS_BUFFER, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED)
-        return hone_no_memory(error);
-    munmap(room, BLAS_BUFFER);
-    atomic_store(&proven, 1);
-    return HONE_OK;
-}
+enum { TILE = 128, MOST_WORK = 100000000, BLAS_BUFFER = 1 << 27 };
 
 /* ---- one call at a time ---- */
 
@@ -51,6 +36,26 @@ static void enter(void)
 static void leave(void)
 {
     atomic_store_explicit(&inside, 0, memory_order_release);
+}
+
+/* OpenBLAS never returns when it gets no work buffer. So one is mapped and given back, and a call
+ * that needs it follows at once: it then keeps the buffer. */
+hone_status hone_linalg_ready(hone_error *error)
+{
+    static _Atomic int proven = 0;
+    if (atomic_load(&proven))
+        return HONE_OK;
+    enter();
+    void *room = mmap(NULL, BLAS_BUFFER, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room != MAP_FAILED) {
+        double one = 1;
+        munmap(room, BLAS_BUFFER);
+        LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', 1, &one, 1);
+        atomic_store(&proven, 1);
+    }
+    leave();
+    return room == MAP_FAILED ? hone_no_memory(error) : HONE_OK;
 }
 
 /* ---- Cholesky ---- */
