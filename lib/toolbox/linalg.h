@@ -10,7 +10,7 @@
  * Once before the calls below; hone_cholesky and hone_eigen do it. */
 hone_status hone_linalg_ready(hone_error *error);
 
-/* a (n x n, lower triangle) = L L' in place, on 128-tiles with the run's threads. `pivot` gets the
+/* a (n x n, lower triangle) = L L' in place, on 128-tiles. `pivot` gets the
  * first row that is not positive definite, or -1. HONE_STOPPED when abandoned. */
 hone_status hone_cholesky(const hone_run *run, double *a, int64_t n, int64_t *pivot,
                           hone_error *error);

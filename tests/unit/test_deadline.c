@@ -19,6 +19,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "example.h"
 #include "hone/hone.h"
 #include "toolbox/random.h"
 
@@ -30,20 +31,6 @@ static double patience = 1;
 static const char *only;
 
 /* ---- tables ---- */
-
-static hone_dataset *from_file(const char *name, const char *target, hone_task task)
-{
-    char file[512];
-    const hone_read_options options = {.size = sizeof options,
-                                       .target = target,
-                                       .dataset = {.size = sizeof options.dataset, .task = task}};
-    hone_dataset *d = NULL;
-    hone_error error;
-    snprintf(file, sizeof file, "%s/../../examples/data/%s.csv.gz", getenv("HONE_TEST_DATA"), name);
-    if (hone_dataset_read(file, &options, &d, &error))
-        fail_msg("%s: %s", error.path, error.message);
-    return d;
-}
 
 /* More columns than rows; `x` is the caller's to free. */
 static hone_dataset *wide(int64_t rows, int64_t cols, hone_task task, float **x)
@@ -173,7 +160,7 @@ static void a_training_ends_at_its_deadline(void **state)
         float *x = NULL;
         if ((t->is_long && !thorough) || (only && strcmp(only, t->name) != 0))
             continue;
-        hone_dataset *d = t->target ? from_file(t->name, t->target, t->task)
+        hone_dataset *d = t->target ? example_table(t->name, t->target, t->task)
                                     : wide(t->rows, t->cols, t->task, &x);
         measure(t->name, d);
         hone_dataset_free(d);

@@ -12,23 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "example.h"
 #include "hone/hone.h"
 
 static int samples = 14;
-
-static hone_dataset *table(const char *name, const char *target, hone_task task)
-{
-    char file[512];
-    const hone_read_options options = {.size = sizeof options,
-                                       .target = target,
-                                       .dataset = {.size = sizeof options.dataset, .task = task}};
-    hone_dataset *d = NULL;
-    hone_error error;
-    snprintf(file, sizeof file, "%s/../../examples/data/%s.csv.gz", getenv("HONE_TEST_DATA"), name);
-    if (hone_dataset_read(file, &options, &d, &error))
-        fail_msg("%s: %s", error.path, error.message);
-    return d;
-}
 
 /* What is varied besides the configuration. */
 static hone_options options_of(int i)
@@ -48,7 +35,7 @@ static hone_options options_of(int i)
  * at: the machine may be busy. */
 static void hold_over_the_space(const char *name, const char *target, hone_task task)
 {
-    hone_dataset *d = table(name, target, task);
+    hone_dataset *d = example_table(name, target, task);
     const hone_space_options space = {.size = sizeof space, .dataset = d};
     int likely = 0, whole = 0;
     for (int i = 0; i < samples; i++) {
@@ -87,7 +74,7 @@ static void no_training_takes_more_than_its_bound(void **state)
 static void a_bound_is_for_a_built_in_model_and_a_pilot_is_a_share(void **state)
 {
     (void)state;
-    hone_dataset *d = table("vehicle", "Class", HONE_CLASSIFICATION);
+    hone_dataset *d = example_table("vehicle", "Class", HONE_CLASSIFICATION);
     hone_config *c;
     hone_error error;
     hone_estimated e = {.size = sizeof e};
