@@ -206,7 +206,7 @@ hone_status knn_fit(const hone_fit_job *job, void *state, hone_error *error)
     const knn_params *params = job->params;
     HONE_TRY(knn_copy_rows(job, s, error));
     s->shares = !s->n_positions;
-    s->later = s->shares && job->siblings > 1 && job->valid_x.rows > 0;
+    s->later = s->shares && job->siblings > 1 && job->valid_x.rows > 0 && !job->by_parts;
     s->neighbors = params->n_neighbors;
     if (s->neighbors > s->n_rows) {
         s->neighbors = s->n_rows;

@@ -77,6 +77,27 @@ static hone_status leaf(const hone_output_job *job, double *out, hone_error *err
     return hone_for_blocks(job->run, (job->x.rows + BLOCK - 1) / BLOCK, leaf_block, &r, error);
 }
 
+static hone_status bag_of_tree(void *context, int64_t t, hone_arena *scratch, hone_error *error)
+{
+    const rows_job *r = context;
+    const forest_state *s = r->job->state;
+    const int64_t n = r->job->x.rows;
+    uint32_t *count = HONE_RAW(scratch, uint32_t, n, 1);
+    if (!count)
+        return hone_no_memory(error);
+    forest_bag(r->job->seed, t, n, forest_draws(r->job->params, n), count);
+    for (int64_t i = 0; i < n; i++)
+        r->out[i * s->n_trees + t] = count[i];
+    return HONE_OK;
+}
+
+static hone_status bag(const hone_output_job *job, double *out, hone_error *error)
+{
+    const forest_state *s = job->state;
+    rows_job r = {.job = job, .out = out};
+    return hone_for_blocks(job->run, s->n_trees, bag_of_tree, &r, error);
+}
+
 static hone_status draw_bag(void *context, int64_t b, hone_arena *scratch, hone_error *error)
 {
     (void)scratch, (void)error;
@@ -145,6 +166,8 @@ const hone_output forest_outputs[] = {
      .compute = forest_permutation_importances},
     {"leaf", "Number of the leaf that a row reaches in each tree.", .cols = TREES, .needs_x = true,
      .compute = leaf},
+    {"bag", "How often each tree drew a training row; its leaves answer for those rows.",
+     .cols = TREES, .needs_x = true, .needs_training = true, .compute = bag},
     {"tree_depth", "Longest path of each tree.", .rows = HONE_ONE, .cols = TREES,
      .compute = depths},
     {"tree_leaves", "Leaves of each tree.", .rows = HONE_ONE, .cols = TREES, .compute = leaves},

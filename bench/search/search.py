@@ -257,13 +257,49 @@ def measure(name, sample, limit):
             "best": [min(p[0] for p in pairs), min(p[1] for p in pairs)] if pairs else None}
 
 
+# ---- memory ----
+
+def bytes_of(field):
+    """Of this process: VmRSS now, VmHWM at most since it was reset."""
+    with open("/proc/self/status") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith(field))
+
+
+def measure_memory(limit):
+    """Eight trials of four models at once on a table that is borrowed."""
+    import hone
+
+    dice = np.random.default_rng(0)
+    small = dice.normal(size=(500, 5)).astype(np.float32)
+    cfgs = [{"model": "random_forest", "n_estimators": 20}, {"model": "random_forest", "splitter": "random"},
+            {"model": "logistic_regression"}, {"model": "logistic_regression", "penalty": "l1"},
+            {"model": "knn"}, {"model": "knn", "metric": "manhattan"},
+            {"model": "svm", "kernel": "linear"}, {"model": "svm"}]
+    hone.train_many(cfgs, hone.Dataset(small, (small[:, 0] > 0).astype(int)), 0, n_threads=len(cfgs))  # threads, buffers
+    before = bytes_of("VmRSS")
+    x = dice.standard_normal((300_000, 50), dtype=np.float32)
+    y = (x[:, :5].sum(axis=1) > dice.standard_normal(len(x), dtype=np.float32)).astype(np.int32)
+    data = hone.Dataset(x, y)
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    results = hone.train_many(cfgs, data, 0, n_threads=len(cfgs), deadline=limit)
+    grown, size = bytes_of("VmHWM") - before, x.nbytes + y.nbytes
+    own = sum(r.info["peak_bytes"] for r in results)
+    print(f"eight trials at once, {limit:g} s each: the process grew by {grown / 2**20:.0f} MiB, of which data "
+          f"{size / 2**20:.0f}; the trials' own peaks come to {own / 2**20:.0f} together: "
+          f"{max(0, grown - own) / size:.2f} times the data and the trials' own; ends {[r.end for r in results]}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sample", type=int, help="so many of the 200 configurations of each table")
     parser.add_argument("--data", choices=DATA, action="append", help="only this table; may be repeated")
+    parser.add_argument("--memory", action="store_true", help="only the memory of eight trials at once")
     parser.add_argument("--limit", type=float, help="seconds a trial may take (3600; 10 with --sample)")
     given = parser.parse_args()
     limit = given.limit or (10.0 if given.sample else 3600.0)
+    if given.memory:
+        measure_memory(given.limit or 10.0)
+        return
     out = ROOT / "bench" / "out"
     out.mkdir(exist_ok=True)
     for name in given.data or DATA:

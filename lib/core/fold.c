@@ -63,6 +63,7 @@ static hone_trial trial_of(const hone_fitting *f)
                         .valid = f->valid.row,
                         .n_valid = f->valid.count,
                         .siblings = t->siblings,
+                        .by_parts = hone_is_paced(t),
                         .warm_start = t->options.warm_start,
                         .seed = t->seed,
                         .run = run_of(f)};

@@ -24,6 +24,9 @@ typedef struct hone_fitting {
 /* Puts class shares or the mean in place of a model that a limit left without a state. */
 hone_status hone_fit_constant(hone_fitting *fitting, hone_error *error);
 
+/* Whether validation rows are predicted in blocks, since a limit may cut that short. */
+bool hone_is_paced(const hone_training *t);
+
 /* Predicts the validation rows and writes the metrics into row `fold` of the result. */
 hone_status hone_judge(hone_fitting *fitting, int32_t fold, hone_error *error);
 

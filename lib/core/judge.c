@@ -1,7 +1,8 @@
 /* Judging a fit: scores of the validation rows, and the metrics over them.
  *
  * Limits cut predictions short as well: rows are then taken in a seeded order, and the loss is that
- * of the rows done. Without a limit all rows are predicted by one call; the bits are the same.
+ * of the rows done. Without a limit, and when a deadline turns out to be far away, all rows are
+ * predicted by one call, which may share its work with other trials; the bits are the same.
  */
 #include <math.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 enum {
     GRACE = 30000000,       /* nanoseconds that predictions may go on after the deadline */
     PACE = 10000000,        /* nanoseconds that a block of predictions should take */
+    PROBE = 20000000,       /* and after which their speed is known */
     FIRST_BLOCK = 1,        /* rows, when a deadline is set: one may take long */
     WORK_BLOCK = 256,       /* rows, when only a work limit is: a fixed cut */
     WORK_GRACE = 4,         /* predictions may go on by a quarter of the work limit */
@@ -104,6 +106,37 @@ static hone_status predict_block(hone_fitting *f, const jury *j, const int64_t *
     return HONE_OK;
 }
 
+/* Whether half of the time that is left is enough for all rows at the speed of the first `at`. */
+static bool has_time(const hone_training *t, int64_t begun, int64_t at, int64_t rows)
+{
+    const int64_t now = hone_clock(), spent = now - begun;
+    return t->deadline && !t->options.work_limit && spent >= PROBE &&
+           (double)spent * (double)rows / (double)at < (double)(t->deadline - now) / 2;
+}
+
+/* All rows by one call, if it ends before the deadline: `done` is NULL then. Neither that nor a
+ * memory cap which has no room for it is a failure: the rows go on in blocks. */
+static hone_status predict_in_time(hone_fitting *f, jury *j, hone_arena *scratch, hone_error *error)
+{
+    hone_training *t = f->t;
+    hone_run *run = &t->judging;
+    const int64_t m = j->x.rows, c = j->judged.outputs;
+    double *score = HONE_RAW(scratch, double, m, c);
+    if (!score)
+        return HONE_OK;
+    run->deadline = t->deadline, run->finish = t->options.finish, run->whole = true;
+    const hone_status status = hone_fitted_predict(f->fitted, &j->x, run, j->door, score, error);
+    run->deadline = 0, run->finish = NULL, run->whole = false;
+    int late = HONE_FINISH;
+    const bool stopped = atomic_compare_exchange_strong(&t->judge_stop, &late, HONE_GO);
+    if (status == HONE_NO_MEMORY || (status == HONE_STOPPED && stopped))
+        return HONE_OK;
+    HONE_TRY(status);
+    memcpy(j->score, score, (size_t)(m * c) * sizeof *score);
+    j->done = NULL;
+    return HONE_OK;
+}
+
 /* Under a limit: blocks of rows in a seeded order, without what would predict all rows at once. */
 static hone_status predict_paced(hone_fitting *f, jury *j, hone_arena *scratch, hone_error *error)
 {
@@ -118,6 +151,8 @@ static hone_status predict_paced(hone_fitting *f, jury *j, hone_arena *scratch, 
     hone_stream s = hone_stream_of(t->split_seed, ORDER_KEY, (uint64_t)m);
     hone_shuffle(&s, order, m);
     int64_t block = t->deadline || hone_is_set(t->options.finish) ? FIRST_BLOCK : WORK_BLOCK;
+    const int64_t begun = hone_clock();
+    bool tried = false;
     for (int64_t at = 0; at < m && (at == 0 || !out_of_time(t));) {
         const int64_t count = block < m - at ? block : m - at, start = hone_clock();
         HONE_TRY(predict_block(f, j, order + at, count, scratch, error));
@@ -126,6 +161,13 @@ static hone_status predict_paced(hone_fitting *f, jury *j, hone_arena *scratch, 
         if (t->deadline && hone_clock() - start < PACE)
             block *= 2;
         hone_progress(&t->judging, (double)at / (double)m);
+        if (!tried && j->door && has_time(t, begun, at, m)) {
+            tried = true;
+            HONE_TRY(predict_in_time(f, j, scratch, error));
+            hone_arena_reset(scratch);
+            if (!j->done)
+                break;
+        }
     }
     return HONE_OK;
 }
@@ -164,13 +206,18 @@ static hone_status predict_whole(hone_fitting *f, jury *j, hone_error *error)
     return status;
 }
 
+bool hone_is_paced(const hone_training *t)
+{
+    return t->deadline || t->options.work_limit || hone_is_set(t->options.finish);
+}
+
 static hone_status predict(hone_fitting *f, jury *j, hone_error *error)
 {
     hone_training *t = f->t;
     if (t->validation == HONE_VALIDATE_OOB && !f->constant)
         return predict_oob(f, j, error);
     f->door.job.run = &t->judging;
-    if (!t->deadline && !t->run.work_limit && !hone_is_set(t->options.finish)) {
+    if (!hone_is_paced(t)) {
         const hone_status status = predict_whole(f, j, error);
         if (status != HONE_STOPPED || !hone_is_set(t->options.finish))
             return status;

@@ -21,7 +21,7 @@ from ._target import Target
 from ._train import Result, cross_validate, estimate, fit, train, train_many
 
 if TYPE_CHECKING:
-    from . import hpo, sklearn
+    from . import hpo, sklearn, smac
 
 __version__: str = _hone.version
 __all__ = ["ArgumentError", "ConfigError", "CorruptError", "DataError", "Dataset", "Error", "FileError",
@@ -42,7 +42,7 @@ def describe(dataset: Any) -> dict[str, Any]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("sklearn", "hpo"):
+    if name in ("hpo", "sklearn", "smac"):
         import importlib
 
         return importlib.import_module(f"hone.{name}")

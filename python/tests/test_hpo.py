@@ -45,6 +45,11 @@ def test_smac_gives_budgets(tmp_path):
     assert "trials 20 {'SUCCESS'}, budgets [0.111, 0.333, 1.0]" in example("smac_multifidelity", tmp_path)
 
 
+def test_smac_takes_our_forest_as_its_surrogate(tmp_path):
+    said = example("smac_surrogate", tmp_path)
+    assert said.startswith("trials 14 {'SUCCESS'}") and float(said.split()[-1]) < -0.7
+
+
 def test_smac_on_two_workers_of_dask_loses_no_trial(tmp_path):
     pytest.importorskip("dask.distributed")
     assert example("smac_dask", tmp_path).startswith("trials 14 {'SUCCESS'}")

@@ -1,8 +1,8 @@
 """A whole search as a user runs it: killed twice, resumed, replayed.
 
-    test_search.py HONE [--long]
+    test_search.py HONE [--long [TRIALS]]
 
-With --long it is 1,000 trials on adult, 2 s and 2 GiB a trial; else a few on its first rows.
+With --long it is 1,000 trials (or so many) on adult, 2 s and 2 GiB a trial; else a few on its first rows.
 """
 import gzip
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 HONE = str(Path(sys.argv[1]).resolve())
 LONG = "--long" in sys.argv
 ADULT = Path(__file__).resolve().parents[2] / "examples" / "data" / "adult.csv.gz"
-TRIALS, ROWS, DEADLINE = (1000, None, "2s") if LONG else (24, 1000, "5s")
+TRIALS, ROWS, DEADLINE = (int((sys.argv[3:] or [1000])[0]), None, "2s") if LONG else (24, 1000, "5s")
 
 
 def run(words):

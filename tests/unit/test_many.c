@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -143,11 +144,62 @@ static void a_race_ends_hopeless_trials_and_finds_the_same_best(void **state)
     hone_dataset_free(d);
 }
 
+/* Neighbours of a family are searched once, under a deadline too: a list without one finds all that
+ * it needs, and gives the same bits. */
+static void a_family_of_neighbours_under_a_far_deadline_shares_one_search(void **state)
+{
+    (void)state;
+    enum { ROWS = 10000, COLS = 128, TRIALS = 6 };
+    float *x = malloc((size_t)ROWS * COLS * sizeof *x);
+    int32_t *label = malloc(ROWS * sizeof *label);
+    assert_true(x && label);
+    hone_stream s = hone_stream_of(3, 0, 0);
+    for (int64_t i = 0; i < ROWS; i++) {
+        label[i] = (int32_t)(i % 2);
+        for (int j = 0; j < COLS; j++)
+            x[i * COLS + j] = (float)hone_uniform(&s) + (j < 10 && i % 2 ? 0.3F : 0);
+    }
+    hone_dataset_options options = {.size = sizeof options, .task = HONE_CLASSIFICATION};
+    hone_dataset *d = NULL;
+    assert_int_equal(hone_dataset_dense(x, HONE_F32, ROWS, COLS, COLS, 1,
+                                        (hone_vector){label, HONE_I32, 1, NULL, 0}, &options, &d,
+                                        NULL),
+                     HONE_OK);
+    const hone_config *configs[TRIALS];
+    for (int i = 0; i < TRIALS; i++) {
+        char json[96];
+        snprintf(json, sizeof json,
+                 "{\"model\": \"knn\", \"n_neighbors\": %d, \"weights\": \"%s\"}", 1 + 3 * (i / 2),
+                 i % 2 ? "uniform" : "distance");
+        configs[i] = config(json);
+    }
+    hone_result *under[TRIALS], *without[TRIALS];
+    hone_options o = {.size = sizeof o, .threads = 2, .deadline = 1000};
+    hone_cache_stats first = {.size = sizeof first}, second = {.size = sizeof second};
+    assert_int_equal(hone_train_many(configs, NULL, TRIALS, d, &o, NULL, under, NULL), HONE_OK);
+    hone_dataset_cache_stats(d, &first);
+    o.deadline = 0;
+    assert_int_equal(hone_train_many(configs, NULL, TRIALS, d, &o, NULL, without, NULL), HONE_OK);
+    hone_dataset_cache_stats(d, &second);
+    assert_int_equal(first.misses, second.misses);
+    for (int i = 0; i < TRIALS; i++) {
+        assert_int_equal(hone_result_end(under[i]), HONE_END_OK);
+        assert_true(hone_result_loss(under[i]) == hone_result_loss(without[i]));
+        hone_result_free(under[i]);
+        hone_result_free(without[i]);
+        hone_config_free((hone_config *)(uintptr_t)configs[i]);
+    }
+    hone_dataset_free(d);
+    free(label);
+    free(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_keeps_the_best_model_all_or_none),
         cmocka_unit_test(a_race_ends_hopeless_trials_and_finds_the_same_best),
+        cmocka_unit_test(a_family_of_neighbours_under_a_far_deadline_shares_one_search),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
