@@ -42,9 +42,10 @@ def _differences(task, pairs):
 
 
 def undecided(task, pairs):
-    """Not worse on the mean, but too few seeds to say so."""
+    """Too few seeds to say on which side of the margin the mean lies."""
     differences = _differences(task, pairs)
-    return stats.lower_bound(differences) < -MARGIN[task] <= np.mean(differences)
+    upper = -stats.lower_bound([-d for d in differences])
+    return stats.lower_bound(differences) < -MARGIN[task] <= upper
 
 
 def verdict(task, pairs):

@@ -49,8 +49,8 @@ def draw_accuracy(rows):
     def draw(plt):
         figure, axes = plt.subplots(figsize=(7, 4))
         for row in rows:
-            ratio, gain = row["fit"][0], row["our_score"] - row["their_score"]
-            if row["their_score"] >= 0:
+            if "fit" in row and row["their_score"] >= 0:
+                ratio, gain = row["fit"][0], row["our_score"] - row["their_score"]
                 axes.plot([ratio], [100 * gain], "o", color=SIDES[1])
                 axes.annotate(f"{label(row)} / {row['peer']}", (ratio, 100 * gain), fontsize=6)
         axes.axvline(1, color=LINE, linewidth=1)

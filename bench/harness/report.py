@@ -16,10 +16,10 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 62rem; margin: 0 auto; padding: 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem } .soft { color: var(--soft) }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100% }
-th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap }
-th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left }
-td.text { text-align: left; white-space: normal; min-width: 16rem } .win { color: var(--win) } .lose { color: var(--lose) }
-pre { overflow-x: auto; font-size: .8rem } img { max-width: 100%; height: auto; background: white; border-radius: 6px }
+th, td { text-align: right; padding: .3rem .4rem; border-bottom: 1px solid var(--line); white-space: nowrap }
+th:first-child, td:first-child { text-align: left } td small { display: block; opacity: .7 }
+td.text { text-align: left; white-space: normal; min-width: 12rem } .win { color: var(--win) } .lose { color: var(--lose) }
+pre { overflow-x: auto; font-size: .8rem } img { width: 100%; min-width: 34rem; height: auto; background: white; border-radius: 6px }
 """
 
 
@@ -73,7 +73,8 @@ def cells(row):
             parts.append("<td></td>")
             continue
         kind = "win" if row[metric][1] > 1 else "lose" if row[metric][2] < 1 else ""
-        parts.append(f'<td class="{kind}">{ratio_text(row[metric])}</td>')
+        middle, low, high = row[metric]
+        parts.append(f'<td class="{kind}">{middle:.2f}<small>{low:.2f} to {high:.2f}</small></td>')
     return "".join(parts) + scores
 
 
@@ -82,23 +83,25 @@ def table_of(header, rows):
     return f'<div class="scroll"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
 
 
+def named(row, who):
+    return f"<td>{html.escape(runs.label(row))}<small>{html.escape(who)}</small></td>"
+
+
 def ratio_table(rows):
-    header = ("case", "peer", *pictures.TITLES.values(), "Hone's score", "peer's score")
-    return table_of(header, [f"<tr><td>{html.escape(runs.label(row))}</td>"
-                             f"<td>{html.escape(row['peer'])}</td>{cells(row)}</tr>" for row in rows])
+    header = ("case and peer", *pictures.TITLES.values(), "Hone's score", "peer's score")
+    return table_of(header, [f"<tr>{named(row, row['peer'])}{cells(row)}</tr>" for row in rows])
 
 
 def size_table(rows):
     """Memory, cold start and size of the model: not judged, but told."""
     def line(row, side, name):
         block = row[side]
-        size = "" if block["bytes"] is None else f"{block['bytes'] / 2**20:.2f}"
-        return (f"<tr><td>{html.escape(runs.label(row))}</td><td>{html.escape(name)}</td>"
-                f"<td>{block['cold']:.3g}</td><td>{block['peak_mib']:.0f}</td><td>{size}</td></tr>")
+        size = f"{block['bytes'] / 2**20:.2f}" if block.get("bytes") else ""
+        return (f"<tr>{named(row, name)}<td>{block['cold']:.3g}</td><td>{block['peak_mib']:.0f}</td><td>{size}</td></tr>")
 
     parts = [line(row, side, name) for row in rows
              for side, name in (("ours", "hone"), ("theirs", row["peer"]))]
-    return table_of(("case", "library", "first fit, s", "memory, MiB", "model, MiB"), parts)
+    return table_of(("case and library", "first fit, s", "memory, MiB", "model, MiB"), parts)
 
 
 def kernel_table(kernels):
@@ -117,7 +120,7 @@ def printed(folder):
 
 
 def figures(draws, folder):
-    return "".join(f"<p>{pictures.picture(draw, folder / (name + '.png'))}</p>"
+    return "".join(f'<div class="scroll">{pictures.picture(draw, folder / (name + ".png"))}</div>'
                    for name, draw in draws.items())
 
 

@@ -30,6 +30,7 @@ def test_a_worse_score_has_no_ratio_and_an_equal_one_has():
 def test_noise_asks_for_more_seeds_instead_of_a_verdict():
     ours, theirs = [0.80, 0.83, 0.79], [0.81, 0.80, 0.80]
     assert gate.undecided("classification", pairs(ours, theirs))
+    assert gate.undecided("classification", pairs([0.80, 0.79, 0.82], [0.80, 0.81, 0.81]))
     assert not gate.undecided("classification", pairs([0.7] * 3, [0.8] * 3))
 
 
@@ -59,6 +60,12 @@ def test_a_case_runs_end_to_end_and_its_row_is_shown(bench):
     assert all(row[m][0] > 0 for m in runs.METRICS)
     assert row["ours"]["peer"] == "hone" and "small" in runs.show(row)
     assert (pathlib.Path(bench.out) / "lines.jsonl").stat().st_size > 0
+
+
+def test_a_page_shows_a_peer_that_only_predicts(bench, tmp_path):
+    row, = bench.rows(CASE, ["scikit-learn"], 1)
+    del row["fit"], row["theirs"]["bytes"]
+    assert "small" in report.page([row], [], [], tmp_path)
 
 
 def test_a_peer_that_cannot_run_is_reported(bench):
