@@ -5,7 +5,8 @@
 
 enum {
     WINDOW = 1 << 16, /* rows that are put in order together */
-    DROPS = 1024      /* rows of a block that finds their leaves */
+    DROPS = 1024,     /* rows of a block that finds their leaves */
+    LISTED = 1 << 19  /* neighbours of a block, at most, but for its first row */
 };
 
 typedef struct batch {
@@ -15,6 +16,7 @@ typedef struct batch {
     int64_t first, count; /* the window */
     int32_t *leaf;        /* of each of its rows; NULL: they stay in order */
     int64_t *query;       /* its rows, in the order of their leaves */
+    int64_t some;         /* of a block that searches */
 } batch;
 
 static hone_status drop_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
@@ -55,8 +57,8 @@ static hone_status search_block(void *context, int64_t block, hone_arena *scratc
                                 hone_error *error)
 {
     const batch *b = context;
-    const int64_t k = b->s->k, first = block * QUERIES, left = b->count - first;
-    const int64_t count = left < QUERIES ? left : QUERIES;
+    const int64_t k = b->s->k, first = block * b->some, left = b->count - first;
+    const int64_t count = left < b->some ? left : b->some;
     int64_t query[QUERIES];
     int32_t *row = HONE_RAW(scratch, int32_t, count, k);
     double *rank = HONE_RAW(scratch, double, count, k);
@@ -74,7 +76,9 @@ hone_status knn_search_all(const knn_search *s, knn_take take, void *context, ho
                            hone_error *error)
 {
     const int64_t rows = s->x->rows, most = rows < WINDOW ? rows : WINDOW;
+    const int64_t fit = LISTED / s->k;
     batch b = {.s = s, .take = take, .context = context};
+    b.some = fit < 1 ? 1 : fit < QUERIES ? fit : QUERIES;
     if (s->points->tree.leaves && rows > TILE) {
         b.leaf = HONE_RAW(scratch, int32_t, most, 1);
         b.query = HONE_RAW(scratch, int64_t, most, 1);
@@ -85,8 +89,7 @@ hone_status knn_search_all(const knn_search *s, knn_take take, void *context, ho
         b.count = rows - b.first < WINDOW ? rows - b.first : WINDOW;
         if (b.leaf)
             HONE_TRY(order(&b, scratch, error));
-        HONE_TRY(
-            hone_for_blocks(s->run, (b.count + QUERIES - 1) / QUERIES, search_block, &b, error));
+        HONE_TRY(hone_for_blocks(s->run, (b.count + b.some - 1) / b.some, search_block, &b, error));
     }
     return HONE_OK;
 }

@@ -44,7 +44,7 @@ static double unit_of(double largest, int metric)
         (metric != MINKOWSKI && largest >= 0x1p-20 && largest <= STORED_MOST / 4))
         return 1;
     frexp(largest, &exponent);
-    return ldexp(1, exponent < -900 ? -900 : exponent > 1000 ? 1000 : exponent);
+    return fmin(ldexp(1, exponent < -900 ? -900 : exponent > 1023 ? 1023 : exponent), UNIT_MOST);
 }
 
 /* ---- one row ---- */

@@ -16,6 +16,11 @@ static int64_t source(const knn_state *s, int64_t i)
     return s->n_positions ? s->position[i] : i;
 }
 
+static bool is_exact(double v)
+{
+    return isnan(v) || (fabs(v) <= FLT_MAX && (double)(float)v == v);
+}
+
 static int64_t end_of(const knn_state *s, int64_t block)
 {
     return (block + 1) * ROWS < s->n_rows ? (block + 1) * ROWS : s->n_rows;
@@ -33,9 +38,8 @@ static hone_status copy_narrow(void *context, int64_t block, hone_arena *scratch
     for (int64_t i = block * ROWS; i < end_of(c->s, block); i++) {
         const double *row = hone_row_f64(&c->job->x, source(c->s, i), buffer);
         for (int64_t k = 0; k < d; k++) {
-            const float v = fabs(row[k]) <= FLT_MAX ? (float)row[k] : isnan(row[k]) ? NAN : 0;
-            c->s->narrow[i * d + k] = v;
-            c->inexact[block] |= (double)v != row[k] && !isnan(v);
+            c->inexact[block] |= !is_exact(row[k]);
+            c->s->narrow[i * d + k] = is_exact(row[k]) ? (float)row[k] : 0;
         }
     }
     return HONE_OK;
@@ -50,6 +54,62 @@ static hone_status copy_wide(void *context, int64_t block, hone_arena *scratch, 
         hone_rows_f64(&c->job->x, source(c->s, i), 1, c->s->wide + i * d, d);
     return HONE_OK;
 }
+
+/* ---- rows that stay where they are ---- */
+
+typedef struct survey {
+    const hone_matrix *x;
+    bool *inexact; /* by block */
+} survey;
+
+static hone_status survey_block(void *context, int64_t block, hone_arena *scratch,
+                                hone_error *error)
+{
+    const survey *y = context;
+    const int64_t d = y->x->cols, next = (block + 1) * ROWS;
+    double *buffer = HONE_RAW(scratch, double, d, 1);
+    if (!buffer)
+        return hone_no_memory(error);
+    for (int64_t i = block * ROWS; i < next && i < y->x->rows; i++) {
+        const double *row = hone_row_f64(y->x, i, buffer);
+        for (int64_t k = 0; k < d; k++)
+            y->inexact[block] |= !is_exact(row[k]);
+    }
+    return HONE_OK;
+}
+
+/* Whether float32 holds all values of the training rows: once for all trials on them. */
+static hone_status survey_rows(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
+                               hone_error *error)
+{
+    (void)key;
+    const int64_t blocks = (job->x.rows + ROWS - 1) / ROWS;
+    survey y = {&job->x, HONE_NEW(job->scratch, bool, blocks, 1)};
+    if (!y.inexact)
+        return hone_no_memory(error);
+    HONE_TRY(hone_for_blocks(job->run, blocks, survey_block, &y, error));
+    bool *exact = object;
+    *exact = true;
+    for (int64_t b = 0; b < blocks; b++)
+        *exact &= !y.inexact[b];
+    return HONE_OK;
+}
+
+static const hone_recipe EXACT = {"knn.exact/1", HONE_OF_ROWS, sizeof(bool), survey_rows};
+
+/* Counts as those of a copy. */
+static hone_status borrow_rows(const hone_fit_job *job, knn_state *s, hone_error *error)
+{
+    static const int64_t no_key[HONE_KEY] = {0};
+    const void *exact;
+    HONE_TRY(hone_derive(job->shared, &EXACT, no_key, &exact, error));
+    s->n_narrow = *(const bool *)exact ? s->n_rows : 0;
+    s->n_wide = s->n_rows - s->n_narrow;
+    s->given = job->x;
+    return HONE_OK;
+}
+
+/* ---- copies ---- */
 
 static hone_status copy_dense(const hone_fit_job *job, knn_state *s, hone_error *error)
 {
@@ -101,7 +161,7 @@ static hone_status copy_sparse(const hone_fit_job *job, knn_state *s, hone_error
     s->sparse_start[s->n_rows] = s->n_entries = next;
     bool exact = true;
     for (int64_t t = 0; t < next; t++)
-        exact &= fabs(value[t]) <= FLT_MAX && (double)(float)value[t] == value[t];
+        exact &= is_exact(value[t]);
     s->n_thin = exact ? next : 0;
     s->n_thick = next - s->n_thin;
     s->sparse_thin = HONE_RAW(job->keep, float, s->n_thin, 1);
@@ -179,6 +239,10 @@ static hone_status copy_answers(const hone_fit_job *job, knn_state *s, hone_erro
 {
     s->n_labels = job->label ? s->n_rows : 0;
     s->n_targets = s->n_rows - s->n_labels;
+    if (s->later) {
+        s->label = (int32_t *)job->label, s->target = (double *)job->target;
+        return copy_weights(job, s, error);
+    }
     s->label = HONE_RAW(job->keep, int32_t, s->n_labels, 1);
     s->target = HONE_RAW(job->keep, double, s->n_targets, 1);
     if (!s->label || !s->target)
@@ -190,23 +254,29 @@ static hone_status copy_answers(const hone_fit_job *job, knn_state *s, hone_erro
     return copy_weights(job, s, error);
 }
 
-hone_status knn_copy_rows(const hone_fit_job *job, knn_state *s, hone_error *error)
+static hone_status copy_rows(const hone_fit_job *job, knn_state *s, hone_error *error)
 {
     const bool sparse = job->x.layout == HONE_CSR;
-    HONE_TRY(choose_rows(job, s, error));
     s->sparse_start = HONE_NEW(job->keep, int64_t, sparse ? s->n_rows + 1 : 1, 1);
     if (!s->sparse_start)
         return hone_no_memory(error);
     return sparse ? copy_sparse(job, s, error) : copy_dense(job, s, error);
 }
 
+hone_status knn_copy_rows(const hone_fit_job *job, knn_state *s, hone_error *error)
+{
+    HONE_TRY(choose_rows(job, s, error));
+    return copy_rows(job, s, error);
+}
+
 hone_status knn_fit(const hone_fit_job *job, void *state, hone_error *error)
 {
     knn_state *s = state;
     const knn_params *params = job->params;
-    HONE_TRY(knn_copy_rows(job, s, error));
+    HONE_TRY(choose_rows(job, s, error));
     s->shares = !s->n_positions;
-    s->later = s->shares && job->siblings > 1 && job->valid_x.rows > 0 && !job->by_parts;
+    s->later = s->shares && job->passing && job->x.layout != HONE_CSR;
+    HONE_TRY(s->later ? borrow_rows(job, s, error) : copy_rows(job, s, error));
     s->neighbors = params->n_neighbors;
     if (s->neighbors > s->n_rows) {
         s->neighbors = s->n_rows;

@@ -9,6 +9,7 @@
 #include "hone/algorithm.h"
 #include "hone/derived.h"
 #include "toolbox/isa.h"
+#include "toolbox/power.h"
 #include "toolbox/rows.h"
 
 /* ---- hyperparameters ---- */
@@ -45,8 +46,9 @@ typedef struct knn_state {
     int64_t *position;       /* row of the fit; n_positions = 0: row i is row i */
 
     bool shares; /* derived: a fit of all given rows, whose lists other trials may use */
-    bool later;  /* derived: points are made when predicting, if at all: siblings share lists */
-    const struct knn_points *points; /* derived */
+    bool later;  /* derived: the rows are in `given` yet, to be copied when lists are not enough */
+    hone_matrix given;
+    const struct knn_points *points; /* derived; NULL: later */
 } knn_state;
 
 /* ---- exact distances (exact.c) ---- */
@@ -94,10 +96,14 @@ double knn_value(const knn_state *state, int64_t d, int64_t i, int64_t k);
 enum { LANES = 16, TILE = 12 };
 enum { KNN_LIST_MOST = 1024 }; /* neighbours of a list; longer ones are not shared */
 
-/* Stored values are at most this, those of a query at most QUERY_MOST: else it is ranked plainly.
- */
+/* Stored values are at most this, those of a query at most QUERY_MOST (of minkowski, whose stored
+ * values are at most 3, POWER_QUERY_MOST): else it is ranked plainly. */
 #define STORED_MOST 0x1p50
 #define QUERY_MOST 0x1p52
+#define POWER_QUERY_MOST 4
+
+/* The largest unit: values far above it are not brought near 1. */
+#define UNIT_MOST 0x1p1000
 
 /* A kd-tree over panels (tree.c). Node 1 is the root, 2 i and 2 i + 1 are below i, leaf l is node
  * leaves + l and has the panels [leaf[l], leaf[l + 1]). No value that a point stands for lies
@@ -115,7 +121,7 @@ typedef struct knn_tree {
  *
  *     value - e <= scale * rank - base <= value + 2 slack + e
  *
- * with e and base of the query and scale of the metric. */
+ * with e and base of the query and scale of the metric. Of minkowski it is the root of the rank. */
 typedef struct knn_points {
     knn_rule rule;
     bool filtered; /* false: there are no panels, rows are ranked plainly */
@@ -124,7 +130,8 @@ typedef struct knn_points {
     float *x, *start, *slack;
     int32_t *id; /* training row of a point */
     knn_tree tree;
-    bool walks; /* to the panels that a walk down the tree leads to, not past all */
+    bool walks;             /* to the panels that a walk down the tree leads to, not past all */
+    hone_power power, root; /* minkowski: of a gap, of a sum */
 } knn_points;
 
 /* A query as the kernel takes it: where it lies, and its part of the bracket. */
@@ -148,7 +155,8 @@ hone_status knn_points_make(const knn_state *state, const knn_params *params,
                             knn_points *points, hone_error *error);
 /* Those of the state, or ones made in `scratch` where it has none. */
 hone_status knn_points_of(const knn_state *state, const knn_params *params, const hone_shape *shape,
-                          hone_arena *scratch, const knn_points **points, hone_error *error);
+                          const hone_run *run, hone_arena *scratch, const knn_points **points,
+                          hone_error *error);
 hone_status knn_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
                         hone_error *error);
 
@@ -213,8 +221,9 @@ typedef struct knn_search {
 hone_status knn_search_block(const knn_search *search, const int64_t *query, int64_t count,
                              int32_t *row, double *rank, hone_arena *scratch, hone_error *error);
 
-/* Takes the k neighbours of row `query` of x; called from blocks, once a row. */
-typedef void (*knn_take)(void *context, int64_t query, const int32_t *row, const double *rank);
+/* Takes the k neighbours of row `query` of x, and may change them; called from blocks, once a row.
+ */
+typedef void (*knn_take)(void *context, int64_t query, int32_t *row, double *rank);
 
 /* Neighbours of all rows of x, in any order (batch.c). */
 hone_status knn_search_all(const knn_search *search, knn_take take, void *context,
@@ -226,8 +235,7 @@ typedef struct knn_lists {
     int64_t queries, k;
     int64_t *query; /* row of the table */
     int32_t *row;   /* queries x k */
-    double *rank;
-    knn_rule rule; /* without rows: for knn_root */
+    double *root;   /* of their ranks */
 } knn_lists;
 
 /* NULL: none for these rows, to be searched. */
@@ -235,7 +243,7 @@ hone_status knn_lists_find(const hone_predict_job *job, const knn_lists **lists,
 
 /* ---- the module ---- */
 
-/* Copies the rows of positive weight into an empty state. */
+/* Copies the rows of positive weight of a job into an empty state. */
 hone_status knn_copy_rows(const hone_fit_job *job, knn_state *state, hone_error *error);
 
 extern const hone_output knn_outputs[];

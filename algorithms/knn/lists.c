@@ -1,7 +1,8 @@
 /* Lists of neighbours that trials share: those of all validation rows of a split among its training
  * rows, by one search for each metric. A list for K neighbours begins with that for fewer, so that
- * it serves every n_neighbors <= K and every weighting with the bits of a search of its own. K is a
- * power of two: n m d operations once, 12 K m bytes, for n training and m validation rows.
+ * it serves every n_neighbors <= K and every weighting with the bits of a search of its own. Few
+ * values of K are in use: n m d operations once, 12 K m bytes, for n training and m validation
+ * rows.
  */
 #include "knn.h"
 
@@ -26,11 +27,18 @@ static double double_of(int64_t bits)
 
 /* ---- build ---- */
 
-static void list(void *context, int64_t query, const int32_t *row, const double *rank)
+typedef struct listing {
+    const knn_lists *lists;
+    const knn_rule *rule;
+} listing;
+
+static void list(void *context, int64_t query, int32_t *row, double *rank)
 {
-    const knn_lists *l = context;
-    memcpy(l->row + query * l->k, row, (size_t)l->k * sizeof *row);
-    memcpy(l->rank + query * l->k, rank, (size_t)l->k * sizeof *rank);
+    const listing *to = context;
+    const int64_t k = to->lists->k;
+    memcpy(to->lists->row + query * k, row, (size_t)k * sizeof *row);
+    for (int64_t j = 0; j < k; j++)
+        to->lists->root[query * k + j] = knn_root(to->rule, rank[j]);
 }
 
 /* key: K, metric, bits of p. */
@@ -48,22 +56,30 @@ static hone_status build(const hone_fit_job *job, const int64_t key[HONE_KEY], v
     l->k = key[0] < s.n_rows ? key[0] : s.n_rows;
     const hone_shape shape = {.features = job->x.cols, .levels = job->x.levels};
     HONE_TRY(knn_points_make(&s, &params, &shape, l->k, job->scratch, &points, error));
-    l->rule = points.rule;
-    l->rule.s = NULL, l->rule.norm = l->rule.low = l->rule.range = NULL, l->rule.levels = NULL;
     l->query = HONE_RAW(job->keep, int64_t, l->queries, 1);
     l->row = HONE_RAW(job->keep, int32_t, l->queries, l->k);
-    l->rank = HONE_RAW(job->keep, double, l->queries, l->k);
-    if (!l->query || !l->row || !l->rank)
+    l->root = HONE_RAW(job->keep, double, l->queries, l->k);
+    if (!l->query || !l->row || !l->root)
         return hone_no_memory(error);
     for (int64_t i = 0; i < l->queries; i++)
         l->query[i] = hone_row_id(&job->valid_x, i);
     const knn_search search = {.points = &points, .x = &job->valid_x, .run = job->run, .k = l->k};
-    return knn_search_all(&search, list, l, job->scratch, error);
+    listing to = {l, &points.rule};
+    return knn_search_all(&search, list, &to, job->scratch, error);
 }
 
-static const hone_recipe LISTS = {"knn.lists/1", HONE_OF_SPLIT, sizeof(knn_lists), build};
+static const hone_recipe LISTS = {"knn.lists/2", HONE_OF_SPLIT, sizeof(knn_lists), build};
 
 /* ---- find ---- */
+
+/* The next larger of the sizes of lists: four from one power of two to the next. */
+static int64_t next_size(int64_t k)
+{
+    int64_t octave = LEAST;
+    while (2 * octave <= k)
+        octave *= 2;
+    return k + octave / 4;
+}
 
 static bool same_rows(const knn_lists *l, const hone_matrix *x)
 {
@@ -84,10 +100,10 @@ hone_status knn_lists_find(const hone_predict_job *job, const knn_lists **lists,
     if (params->metric == MINKOWSKI)
         key[2] = bits_of(params->p);
     while (key[0] < s->neighbors)
-        key[0] *= 2;
+        key[0] = next_size(key[0]);
     const int64_t asked = key[0];
     while (key[0] <= KNN_LIST_MOST && !hone_derive_ready(job->shared, &LISTS, key))
-        key[0] *= 2;
+        key[0] = next_size(key[0]);
     if (key[0] > KNN_LIST_MOST)
         key[0] = asked;
     const int64_t a_query = key[0] * (int64_t)(sizeof(double) + sizeof(int32_t)) + 8;

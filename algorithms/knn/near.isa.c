@@ -10,7 +10,7 @@
 #include <immintrin.h>
 #endif
 
-enum { INNER, GAPS, LARGEST, DIFFERENT, PLACES };
+enum { INNER, GAPS, LARGEST, DIFFERENT, PLACES, POWERS };
 
 /* Sums stay in registers only where every index of theirs is a constant. */
 #if defined(__clang__)
@@ -23,6 +23,7 @@ enum { INNER, GAPS, LARGEST, DIFFERENT, PLACES };
 
 #define ROWS TILE
 typedef __m512 vector;
+typedef int32_t integer __attribute__((vector_size(64)));
 enum { PARTS = 1, WIDTH = 16 };
 
 static inline vector load(const float *p)
@@ -60,10 +61,15 @@ static inline vector over(vector a, vector b)
     return _mm512_div_ps(a, b);
 }
 
+static inline vector apart(vector q, vector x)
+{
+    return _mm512_abs_ps(_mm512_sub_ps(q, x));
+}
+
 /* |q - x|, at most 1; NaN where either is. */
 static inline vector gap_of(vector q, vector x)
 {
-    return _mm512_min_ps(every(1), _mm512_abs_ps(_mm512_sub_ps(q, x)));
+    return _mm512_min_ps(every(1), apart(q, x));
 }
 
 /* `v` where `gap` is a number, else 0. */
@@ -78,7 +84,7 @@ static inline vector step(int kind, vector q, vector x, vector sum)
         return _mm512_fmadd_ps(q, x, sum);
     if (kind == DIFFERENT)
         return _mm512_mask_add_ps(sum, _mm512_cmp_ps_mask(q, x, _CMP_NEQ_OQ), sum, every(1));
-    const vector gap = _mm512_abs_ps(_mm512_sub_ps(q, x));
+    const vector gap = apart(q, x);
     return kind == GAPS ? _mm512_add_ps(sum, gap) : _mm512_max_ps(sum, gap);
 }
 
@@ -98,6 +104,7 @@ static inline unsigned bits(within w)
 
 #define ROWS 6
 typedef __m256 vector;
+typedef int32_t integer __attribute__((vector_size(32)));
 enum { PARTS = 2, WIDTH = 8 };
 
 static inline vector load(const float *p)
@@ -135,9 +142,14 @@ static inline vector over(vector a, vector b)
     return _mm256_div_ps(a, b);
 }
 
+static inline vector apart(vector q, vector x)
+{
+    return _mm256_andnot_ps(every(-0.0f), _mm256_sub_ps(q, x));
+}
+
 static inline vector gap_of(vector q, vector x)
 {
-    return _mm256_min_ps(every(1), _mm256_andnot_ps(every(-0.0f), _mm256_sub_ps(q, x)));
+    return _mm256_min_ps(every(1), apart(q, x));
 }
 
 static inline vector where_number(vector gap, vector v)
@@ -151,7 +163,7 @@ static inline vector step(int kind, vector q, vector x, vector sum)
         return _mm256_fmadd_ps(q, x, sum);
     if (kind == DIFFERENT)
         return _mm256_add_ps(sum, _mm256_and_ps(_mm256_cmp_ps(q, x, _CMP_NEQ_OQ), every(1)));
-    const vector gap = _mm256_andnot_ps(every(-0.0f), _mm256_sub_ps(q, x));
+    const vector gap = apart(q, x);
     return kind == GAPS ? _mm256_add_ps(sum, gap) : _mm256_max_ps(sum, gap);
 }
 
@@ -171,6 +183,7 @@ static inline unsigned bits(within w)
 
 #define ROWS 4
 typedef float vector;
+typedef int32_t integer;
 enum { PARTS = 16, WIDTH = 1 };
 
 static inline vector load(const float *p)
@@ -208,9 +221,14 @@ static inline vector over(vector a, vector b)
     return a / b;
 }
 
+static inline vector apart(vector q, vector x)
+{
+    return __builtin_fabsf(q - x);
+}
+
 static inline vector gap_of(vector q, vector x)
 {
-    const vector gap = __builtin_fabsf(q - x);
+    const vector gap = apart(q, x);
     return gap > 1 ? 1 : gap;
 }
 
@@ -225,7 +243,7 @@ static inline vector step(int kind, vector q, vector x, vector sum)
         return sum + q * x;
     if (kind == DIFFERENT)
         return sum + (float)(q != x);
-    const vector gap = __builtin_fabsf(q - x);
+    const vector gap = apart(q, x);
     return kind == GAPS ? sum + gap : sum > gap ? sum : gap;
 }
 
@@ -243,28 +261,34 @@ static inline unsigned bits(within w)
 
 #endif
 
+#include "toolbox/power.inc.h"
+
 /* Another column of a sum; of PLACES the columns that are there are counted. */
-static inline __attribute__((always_inline)) void take(int kind, vector q, vector x, vector *sum,
-                                                       vector *count)
+static inline __attribute__((always_inline)) void take(int kind, const knn_points *p, vector q,
+                                                       vector x, vector *sum, vector *count)
 {
-    if (kind != PLACES) {
+    if (kind == POWERS) {
+        *sum = plus(*sum, hone_raised(apart(q, x), &p->power));
+    } else if (kind == PLACES) {
+        const vector gap = gap_of(q, x);
+        *sum = plus(*sum, where_number(gap, gap));
+        *count = plus(*count, where_number(gap, every(1)));
+    } else {
         *sum = step(kind, q, x, *sum);
-        return;
     }
-    const vector gap = gap_of(q, x);
-    *sum = plus(*sum, where_number(gap, gap));
-    *count = plus(*count, where_number(gap, every(1)));
 }
 
 static inline bool starts_late(int kind)
 {
-    return kind == LARGEST || kind == PLACES;
+    return kind == LARGEST || kind == PLACES || kind == POWERS;
 }
 
 /* The value of a sum whose start is not in it yet; a mean of no columns is 1. */
-static inline __attribute__((always_inline)) vector value_of(int kind, vector sum, vector count,
-                                                             vector start)
+static inline __attribute__((always_inline)) vector value_of(int kind, const knn_points *p,
+                                                             vector sum, vector count, vector start)
 {
+    if (kind == POWERS)
+        sum = hone_raised(sum, &p->root);
     if (kind == PLACES) {
         const vector none = larger(minus(every(1), count), every(0));
         sum = over(plus(sum, none), plus(count, none));
@@ -288,9 +312,11 @@ static __attribute__((noinline)) void keep(knn_tile *t, int i, const float *valu
 }
 
 /* ROWS queries from row `r` against a panel; `panel` is its number. */
-static inline __attribute__((always_inline)) void
-part(int kind, int64_t d, const float *x, const float *start, int64_t panel, knn_tile *t, int r)
+static inline __attribute__((always_inline)) void part(int kind, const knn_points *p,
+                                                       const float *x, const float *start,
+                                                       int64_t panel, knn_tile *t, int r)
 {
+    const int64_t d = p->rule.d;
     vector sum[ROWS][PARTS], count[ROWS][PARTS];
     UNROLLED
     for (int i = 0; i < ROWS; i++)
@@ -310,7 +336,7 @@ part(int kind, int64_t d, const float *x, const float *start, int64_t panel, knn
             const vector query = every(q[i]);
             UNROLLED
             for (int j = 0; j < PARTS; j++)
-                take(kind, query, point[j], &sum[i][j], &count[i][j]);
+                take(kind, p, query, point[j], &sum[i][j], &count[i][j]);
         }
     }
     unsigned any = 0, mask[ROWS];
@@ -319,7 +345,7 @@ part(int kind, int64_t d, const float *x, const float *start, int64_t panel, knn
         mask[i] = 0;
         UNROLLED
         for (int j = 0; j < PARTS; j++) {
-            sum[i][j] = value_of(kind, sum[i][j], count[i][j], load(start + j * WIDTH));
+            sum[i][j] = value_of(kind, p, sum[i][j], count[i][j], load(start + j * WIDTH));
             mask[i] |= bits(passing(sum[i][j], t->bound[r + i])) << (j * WIDTH);
         }
         any |= mask[i];
@@ -341,8 +367,9 @@ part(int kind, int64_t d, const float *x, const float *start, int64_t panel, knn
 enum { TOGETHER = 4 };
 
 static inline __attribute__((always_inline)) void
-alone(int kind, int64_t d, const float *x, const float *start, int64_t panel, knn_tile *t)
+alone(int kind, const knn_points *p, const float *x, const float *start, int64_t panel, knn_tile *t)
 {
+    const int64_t d = p->rule.d;
     vector sum[TOGETHER][PARTS], count[TOGETHER][PARTS];
     UNROLLED
     for (int i = 0; i < TOGETHER; i++)
@@ -357,14 +384,16 @@ alone(int kind, int64_t d, const float *x, const float *start, int64_t panel, kn
         for (int i = 0; i < TOGETHER; i++)
             UNROLLED
         for (int j = 0; j < PARTS; j++)
-            take(kind, query, load(x + (i * d + k) * LANES + j * WIDTH), &sum[i][j], &count[i][j]);
+            take(kind, p, query, load(x + (i * d + k) * LANES + j * WIDTH), &sum[i][j],
+                 &count[i][j]);
     }
     UNROLLED
     for (int i = 0; i < TOGETHER; i++) {
         unsigned mask = 0;
         UNROLLED
         for (int j = 0; j < PARTS; j++) {
-            sum[i][j] = value_of(kind, sum[i][j], count[i][j], load(start + i * LANES + j * WIDTH));
+            sum[i][j] =
+                value_of(kind, p, sum[i][j], count[i][j], load(start + i * LANES + j * WIDTH));
             mask |= bits(passing(sum[i][j], t->bound[0])) << (j * WIDTH);
         }
         if (mask) {
@@ -385,10 +414,10 @@ alone(int kind, int64_t d, const float *x, const float *start, int64_t panel, kn
         int64_t done = 0;                                                                          \
         for (; t->rows == 1 && done + TOGETHER <= count && t->most + TOGETHER * LANES <= t->room;  \
              done += TOGETHER)                                                                     \
-            alone(kind, d, x + done * d * LANES, start + done * LANES, first + done, t);           \
+            alone(kind, p, x + done * d * LANES, start + done * LANES, first + done, t);           \
         for (; done < count && t->most + LANES <= t->room; done++)                                 \
             for (int r = 0; r < t->rows; r += ROWS)                                                \
-                part(kind, d, x + done * d * LANES, start + done * LANES, first + done, t, r);     \
+                part(kind, p, x + done * d * LANES, start + done * LANES, first + done, t, r);     \
         return done;                                                                               \
     }
 MEET(meet_inner, INNER)
@@ -396,6 +425,7 @@ MEET(meet_gaps, GAPS)
 MEET(meet_largest, LARGEST)
 MEET(meet_different, DIFFERENT)
 MEET(meet_places, PLACES)
+MEET(meet_powers, POWERS)
 
 int64_t HONE_KERNEL(knn_near)(const knn_points *p, int64_t first, int64_t count, knn_tile *t)
 {
@@ -408,6 +438,8 @@ int64_t HONE_KERNEL(knn_near)(const knn_points *p, int64_t first, int64_t count,
         return meet_different(p, first, count, t);
     case GOWER:
         return meet_places(p, first, count, t);
+    case MINKOWSKI:
+        return meet_powers(p, first, count, t);
     default:
         return meet_inner(p, first, count, t);
     }

@@ -7,7 +7,7 @@ typedef struct telling {
     double *out; /* rows x k */
 } telling;
 
-static void tell_rows(void *context, int64_t query, const int32_t *row, const double *rank)
+static void tell_rows(void *context, int64_t query, int32_t *row, double *rank)
 {
     (void)rank;
     const telling *t = context;
@@ -16,7 +16,7 @@ static void tell_rows(void *context, int64_t query, const int32_t *row, const do
             (double)(t->s->n_positions ? t->s->position[row[j]] : row[j]);
 }
 
-static void tell_distances(void *context, int64_t query, const int32_t *row, const double *rank)
+static void tell_distances(void *context, int64_t query, int32_t *row, double *rank)
 {
     (void)row;
     const telling *t = context;
@@ -29,7 +29,8 @@ static hone_status tell(const hone_output_job *job, knn_take take, double *out, 
     const knn_state *s = job->state;
     telling t = {.s = s, .out = out};
     t.search = (knn_search){.x = &job->x, .run = job->run, .k = s->neighbors};
-    HONE_TRY(knn_points_of(s, job->params, &job->shape, job->scratch, &t.search.points, error));
+    HONE_TRY(knn_points_of(s, job->params, &job->shape, job->run, job->scratch, &t.search.points,
+                           error));
     return knn_search_all(&t.search, take, &t, job->scratch, error);
 }
 

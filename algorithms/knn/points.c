@@ -6,11 +6,21 @@
  * (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1.) Products too small
  * for float add at most FLOOR a dimension. The gaps that gower averages are at most 1, and so is
  * the magnitude that their errors are proportional to.
+ *
+ * Minkowski: a gap that is off by a share of itself and of what was stored, and powers that are off
+ * by a share of theirs, are a vector of gaps that is off by a vector whose p-norm is at most
+ * (d + 24) u (|q| + |x|), where |.| is the p-norm; the root of the sum is off by no more
+ * (Minkowski's inequality). Powers stand 2^LIFT higher, so that small ones are not lost, and those
+ * that are add what `power_floor` says.
  */
 #include "knn.h"
 
 #define FLOOR 0x1p-90
 #define HALF_ULP 0x1p-24
+
+/* 7^20 times 2^LIFT, for gaps between what may be stored and asked, added up over the most
+ * dimensions, is a float. */
+enum { LIFT = 32 };
 
 /* Sums of more dimensions have no useful bound. */
 enum { MOST_DIMENSIONS = 1 << 18 };
@@ -30,24 +40,35 @@ static double unit_error(const knn_rule *r)
         return 12 * HALF_ULP;
     case GOWER:
         return (double)(r->d + 12) * HALF_ULP;
+    case MINKOWSKI:
+        return (double)(r->d + 24) * HALF_ULP;
     default:
         return 0;
     }
 }
 
-/* The magnitude that errors are proportional to, of a stored row: step between values. */
+/* A power below 2^-125 counts as at most 2^-124: the p-norm of that in every dimension. */
+static double power_floor(const knn_rule *r)
+{
+    return r->metric == MINKOWSKI ? pow((double)(r->d + 1) * ldexp(1, -124 - LIFT), 1 / r->p) : 0;
+}
+
+/* The magnitude that errors are proportional to, of a stored row: step between values. A p-norm is
+ * at most the Euclidean one, times d^(1/p - 1/2) where p < 2 (Hoelder). */
 static double magnitude(const knn_rule *r, const float *x, int64_t step)
 {
     double sum = 0;
     for (int64_t k = 0; k < r->d; k++) {
         const double v = (double)x[k * step];
-        if (r->metric == EUCLIDEAN)
+        if (r->metric == EUCLIDEAN || r->metric == MINKOWSKI)
             sum += v * v;
         else if (r->metric == MANHATTAN)
             sum += fabs(v);
         else if (r->metric == CHEBYSHEV)
             sum = fabs(v) > sum ? fabs(v) : sum;
     }
+    if (r->metric == MINKOWSKI)
+        return sqrt(sum) * pow((double)r->d, fmax(0, 1 / r->p - 0.5));
     return r->metric == COSINE || r->metric == GOWER ? 1 : sum;
 }
 
@@ -128,10 +149,12 @@ static void fill_point(const knn_points *p, int64_t t, int64_t row)
         p->start[t] = down((cosine ? 2 : r->metric == EUCLIDEAN ? m : 0) - (double)p->slack[t]);
 }
 
-/* Metrics that have a kernel. Equality can be told from float values only where they are exact. */
+/* Metrics that have a kernel. Equality can be told from float values only where they are exact, and
+ * powers are kept only of values that a unit can bring near 1. */
 static bool has_panels(const knn_rule *r)
 {
-    if (r->s->n_sparse || r->d > MOST_DIMENSIONS || r->metric == MINKOWSKI)
+    if (r->s->n_sparse || r->d > MOST_DIMENSIONS ||
+        (r->metric == MINKOWSKI && r->unit >= UNIT_MOST))
         return false;
     for (int64_t k = 0; r->levels && k < r->d; k++)
         if (r->levels[k] > MOST_LEVELS)
@@ -148,6 +171,8 @@ hone_status knn_points_make(const knn_state *s, const knn_params *params, const 
     p->filtered = has_panels(&p->rule);
     if (!p->filtered)
         return HONE_OK;
+    p->power = hone_power_of(p->rule.p, 0, LIFT);
+    p->root = hone_power_of(1 / p->rule.p, LIFT, 0);
     p->panels = (s->n_rows + LANES - 1) / LANES;
     const int64_t lanes = p->panels * LANES;
     p->centre = HONE_NEW(keep, double, d, 2);
@@ -182,10 +207,19 @@ static hone_status make_new(const knn_state *s, const knn_params *params, const 
 }
 
 hone_status knn_points_of(const knn_state *s, const knn_params *params, const hone_shape *shape,
-                          hone_arena *scratch, const knn_points **points, hone_error *error)
+                          const hone_run *run, hone_arena *scratch, const knn_points **points,
+                          hone_error *error)
 {
     *points = s->points;
-    return s->points ? HONE_OK : make_new(s, params, shape, scratch, points, error);
+    if (s->points)
+        return HONE_OK;
+    knn_state *own = HONE_NEW(scratch, knn_state, 1, 1);
+    if (!own)
+        return hone_no_memory(error);
+    const hone_fit_job given = {.x = s->given, .run = run, .keep = scratch, .scratch = scratch};
+    HONE_TRY(knn_copy_rows(&given, own, error));
+    own->neighbors = s->neighbors;
+    return make_new(own, params, shape, scratch, points, error);
 }
 
 hone_status knn_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
@@ -204,17 +238,18 @@ knn_spot knn_spot_of(const knn_points *p, const knn_query *query, float *q)
     const knn_rule *r = &p->rule;
     const bool cosine = r->metric == COSINE;
     const double scale = query->norm > 0 ? 1 / sqrt(query->norm) : 0;
+    const double most = r->metric == MINKOWSKI ? POWER_QUERY_MOST : QUERY_MOST;
     knn_spot spot = {0};
     for (int64_t k = 0; k < r->d; k++) {
         const double v = place_of(p, k, query->value[k], scale);
-        const float f = (float)(v > QUERY_MOST ? QUERY_MOST : v < -QUERY_MOST ? -QUERY_MOST : v);
-        spot.plain |= (r->metric != GOWER && !(fabs(v) <= QUERY_MOST)) ||
-                      (r->metric == HAMMING && (double)f != v);
+        const float f = (float)(v > most ? most : v < -most ? -most : v);
+        spot.plain |=
+            (r->metric != GOWER && !(fabs(v) <= most)) || (r->metric == HAMMING && (double)f != v);
         q[k * TILE] = f;
     }
     const double m = magnitude(r, q, TILE);
     if (r->metric != HAMMING)
-        spot.e = up(unit_error(r) * m + FLOOR * (double)r->d);
+        spot.e = up(unit_error(r) * m + FLOOR * (double)r->d + power_floor(r));
     spot.base = r->metric == EUCLIDEAN ? m : 0;
     for (int64_t k = 0; k < r->d && (cosine || r->metric == EUCLIDEAN); k++)
         q[k * TILE] *= -2;
@@ -224,5 +259,6 @@ knn_spot knn_spot_of(const knn_points *p, const knn_query *query, float *q)
 float knn_bound_of(const knn_points *p, const knn_spot *spot, double rank)
 {
     const double scale = p->rule.metric == COSINE ? 2 : 1;
-    return up(scale * rank - spot->base + (double)spot->e);
+    const double value = p->rule.metric == MINKOWSKI ? knn_root(&p->rule, rank) : scale * rank;
+    return up(value - spot->base + (double)spot->e);
 }

@@ -8,34 +8,32 @@ typedef struct prediction {
 
 /* ---- votes ---- */
 
-/* Vote j of k neighbours: by distance over the nearest one's, so that none is too large; rows at
- * distance 0 vote alone. */
-static double vote_of(const knn_params *params, const knn_rule *rule, const double *rank, int64_t j,
-                      double nearest)
+/* Vote j of k neighbours at distances `root`: by distance over the nearest one's, so that none is
+ * too large; rows at distance 0 vote alone. */
+static double vote_of(const knn_params *params, const double *root, int64_t j)
 {
     if (params->weights == VOTE_UNIFORM)
         return 1;
-    if (nearest == 0)
-        return rank[j] == 0;
-    const double share = nearest / knn_root(rule, rank[j]);
+    if (root[0] == 0)
+        return root[j] == 0;
+    const double share = root[0] / root[j];
     return params->weights == VOTE_DISTANCE ? share : pow(share, params->power);
 }
 
-static void score_row(const hone_predict_job *job, const knn_rule *rule, const int32_t *row,
-                      const double *rank, double *score)
+static void score_row(const hone_predict_job *job, const int32_t *row, const double *root,
+                      double *score)
 {
     const knn_state *s = job->state;
     const knn_params *params = job->params;
     const int64_t k = s->neighbors, c = job->shape.outputs;
-    const double nearest = params->weights == VOTE_UNIFORM ? 0 : knn_root(rule, rank[0]);
     double largest = 0, sum = 0, mean = 0;
     for (int64_t j = 0; s->n_weights && j < k; j++)
-        if (vote_of(params, rule, rank, j, nearest) > 0)
+        if (vote_of(params, root, j) > 0)
             largest = fmax(largest, s->weight[row[j]]);
     for (int64_t i = 0; s->n_labels && i < c; i++)
         score[i] = 0;
     for (int64_t j = 0; j < k; j++) {
-        double vote = vote_of(params, rule, rank, j, nearest);
+        double vote = vote_of(params, root, j);
         if (s->n_weights && vote > 0)
             vote *= s->weight[row[j]] / largest;
         sum += vote;
@@ -50,11 +48,12 @@ static void score_row(const hone_predict_job *job, const knn_rule *rule, const i
         score[0] = mean / sum;
 }
 
-static void vote(void *context, int64_t query, const int32_t *row, const double *rank)
+static void vote(void *context, int64_t query, int32_t *row, double *rank)
 {
     const prediction *p = context;
-    score_row(p->job, &p->search.points->rule, row, rank,
-              p->job->score + query * p->job->shape.outputs);
+    for (int64_t j = 0; j < p->search.k; j++)
+        rank[j] = knn_root(&p->search.points->rule, rank[j]);
+    score_row(p->job, row, rank, p->job->score + query * p->job->shape.outputs);
 }
 
 /* ---- votes of lists ---- */
@@ -73,7 +72,7 @@ static hone_status tally_block(void *context, int64_t block, hone_arena *scratch
     const knn_lists *l = t->lists;
     const int64_t end = (block + 1) * VOTERS < l->queries ? (block + 1) * VOTERS : l->queries;
     for (int64_t i = block * VOTERS; i < end; i++)
-        score_row(t->job, &l->rule, l->row + i * l->k, l->rank + i * l->k,
+        score_row(t->job, l->row + i * l->k, l->root + i * l->k,
                   t->job->score + i * t->job->shape.outputs);
     return HONE_OK;
 }
@@ -87,6 +86,7 @@ hone_status knn_predict(const hone_predict_job *job, hone_error *error)
         return hone_for_blocks(job->run, (t.lists->queries + VOTERS - 1) / VOTERS, tally_block, &t,
                                error);
     prediction p = {job, {.x = &job->x, .run = job->run, .k = s->neighbors}};
-    HONE_TRY(knn_points_of(s, job->params, &job->shape, job->scratch, &p.search.points, error));
+    HONE_TRY(knn_points_of(s, job->params, &job->shape, job->run, job->scratch, &p.search.points,
+                           error));
     return knn_search_all(&p.search, vote, &p, job->scratch, error);
 }

@@ -240,8 +240,9 @@ typedef struct hone_fit_job {
     /** State of an earlier fit of the same module and shape to start from; NULL: cold. */
     const void *warm_params, *warm_state;
     bool warm_same_rows; /**< that fit had these rows, labels and weights, in this order */
-    bool by_parts; /**< a limit is set: validation rows may be predicted part by part, each call
-                      with `shared` = NULL */
+    /** Nobody keeps the model: all it is for is one prediction of the validation rows. Until then
+     * it may point into x, label, target and weight instead of copying them. */
+    bool passing;
 } hone_fit_job;
 
 /** Everything that predict may look at, and where its answer goes. */

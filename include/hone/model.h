@@ -114,7 +114,7 @@ typedef enum hone_what {
 /** Predicts the rows of a dataset. Columns are matched by name when the dataset has names, else by
  * position; types are checked; an unknown level is treated as the model's preprocessing defines.
  *
- * @param out  m values, or m x outputs row-major; written on success only
+ * @param out  m values, or m x outputs row-major; after a failure it may be written in part
  * @return HONE_BAD_DATA (path: data.<column>), HONE_UNSUPPORTED, HONE_NO_MEMORY, HONE_STOPPED
  *
  * Threads: safe for one model from any number of threads, without a lock.

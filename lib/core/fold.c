@@ -45,6 +45,12 @@ static const hone_run *run_of(const hone_fitting *f)
     return f->constant ? &f->t->judging : &f->t->run;
 }
 
+/* Under limits rows are judged by many calls. */
+static bool is_passing(const hone_fitting *f)
+{
+    return !f->kept && f->t->validation != HONE_VALIDATE_OOB && !hone_is_paced(f->t);
+}
+
 static hone_trial trial_of(const hone_fitting *f)
 {
     const hone_training *t = f->t;
@@ -63,7 +69,7 @@ static hone_trial trial_of(const hone_fitting *f)
                         .valid = f->valid.row,
                         .n_valid = f->valid.count,
                         .siblings = t->siblings,
-                        .by_parts = hone_is_paced(t),
+                        .passing = is_passing(f),
                         .warm_start = t->options.warm_start,
                         .seed = t->seed,
                         .run = run_of(f)};
@@ -267,6 +273,7 @@ hone_status hone_fold_run(hone_training *t, int32_t fold, hone_candidate *keep, 
     hone_fitting f;
     HONE_TRY(open_fit(t, &f, error));
     f.train = t->split[fold].train, f.valid = t->split[fold].valid;
+    f.kept = keep != NULL;
     const hone_status status = fit_and_judge(&f, fold, keep, error);
     join_stops(t);
     end_fit(&f);
@@ -278,6 +285,7 @@ hone_status hone_fold_refit(hone_training *t, hone_candidate *keep, hone_error *
     hone_fitting f;
     HONE_TRY(open_fit(t, &f, error));
     f.train = t->all;
+    f.kept = true;
     hone_training_stage(t, "refit", t->folds, 0, 1);
     hone_status status = fit(&f, error);
     if (!status && hone_stopping(&t->run) != HONE_GO)

@@ -18,6 +18,7 @@ typedef struct hone_fitting {
     bool door_open;
     hone_prepared prepared;
     hone_fitted *fitted;
+    bool kept; /* by the call, as its model */
     bool constant;
 } hone_fitting;
 

@@ -278,9 +278,11 @@ static bool keep_done(hone_fitting *f, jury *j)
     return true;
 }
 
-static hone_status measure(hone_fitting *f, const jury *j, int32_t fold, hone_error *error)
+static hone_status measure(hone_fitting *f, jury *j, int32_t fold, hone_error *error)
 {
     hone_training *t = f->t;
+    if (!hone_judged_say(&j->judged, f->arena))
+        return hone_no_memory(error);
     const bool probabilities =
         hone_gives_probabilities(f->algorithm, f->fitted->params, t->dataset->task);
     for (const hone_metric *m = hone_metrics; m->name; m++) {

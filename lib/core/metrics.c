@@ -19,6 +19,17 @@ int32_t hone_argmax(const double *score, int64_t outputs)
     return best;
 }
 
+bool hone_judged_say(hone_judged *j, hone_arena *arena)
+{
+    if (!j->label)
+        return true;
+    int32_t *said = HONE_RAW(arena, int32_t, j->rows, 1);
+    for (int64_t i = 0; said && i < j->rows; i++)
+        said[i] = hone_argmax(j->score + i * j->outputs, j->outputs);
+    j->said = said;
+    return said != NULL;
+}
+
 static double weight_of(const hone_judged *j, int64_t i)
 {
     return j->weight ? j->weight[i] : 1;
@@ -52,7 +63,7 @@ static double mean_of(const hone_judged *j, row_term term, double worst, bool *u
 
 static double hit(const hone_judged *j, int64_t i)
 {
-    return hone_argmax(j->score + i * j->outputs, j->outputs) == j->label[i];
+    return j->said[i] == j->label[i];
 }
 
 static double accuracy(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
@@ -83,7 +94,7 @@ static bool count_classes(const hone_judged *j, hone_arena *scratch, tally *t)
         return false;
     for (int64_t i = 0; i < j->rows; i++) {
         const double w = weight_of(j, i);
-        const int32_t said = hone_argmax(j->score + i * j->outputs, j->outputs);
+        const int32_t said = j->said[i];
         const int64_t truth = j->label[i] < 0 ? j->outputs : j->label[i];
         t->truth[truth] += w;
         t->said[said] += w;
@@ -174,18 +185,29 @@ static double log_loss(const hone_judged *j, hone_arena *scratch, bool *undefine
     return mean_of(j, surprise, -log(1e-15), undefined);
 }
 
+/* Scores of classes [k, k + count), class by class. */
+static void columns(const hone_judged *j, int64_t k, int64_t count, double *values)
+{
+    for (int64_t i = 0; i < j->rows; i++)
+        for (int64_t c = 0; c < count; c++)
+            values[c * j->rows + i] = j->score[i * j->outputs + k + c];
+}
+
 static double roc_auc(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
 {
-    double *values = HONE_RAW(scratch, double, j->rows, 1);
-    int64_t *order = HONE_RAW(scratch, int64_t, j->rows, 3);
+    enum { TOGETHER = 8 }; /* classes: a line of memory */
+    const int64_t first = j->outputs == 2, n = j->rows;
+    double *values = HONE_RAW(scratch, double, n, TOGETHER);
+    int64_t *order = HONE_RAW(scratch, int64_t, n, 3);
     if ((*no_memory = !values || !order))
         return 0.5;
     double sum = 0, curves = 0;
-    for (int64_t k = j->outputs == 2 ? 1 : 0; k < j->outputs; k++) {
-        for (int64_t i = 0; i < j->rows; i++)
-            values[i] = j->score[i * j->outputs + k];
-        sum += hone_rank_area(values, j->label, (int32_t)k, j->weight, j->rows, order, undefined);
-        curves++;
+    for (int64_t k = first; k < j->outputs; k++, curves++) {
+        const int64_t at = (k - first) % TOGETHER, left = j->outputs - k;
+        if (at == 0)
+            columns(j, k, left < TOGETHER ? left : TOGETHER, values);
+        sum +=
+            hone_rank_area(values + at * n, j->label, (int32_t)k, j->weight, n, order, undefined);
     }
     return curves > 0 ? sum / curves : 0.5;
 }

@@ -18,7 +18,11 @@ typedef struct hone_judged {
     const int32_t *label; /* classification; -1: a class that the model does not know */
     const double *target; /* regression */
     const double *weight; /* or NULL */
+    const int32_t *said;  /* classification: the class with the largest score */
 } hone_judged;
+
+/* Fills `said` from the scores, in `arena`; false: no memory. */
+bool hone_judged_say(hone_judged *judged, hone_arena *arena);
 
 typedef struct hone_metric {
     const char *name;

@@ -258,13 +258,14 @@ hone_status hone_model_transform(const hone_model *m, const hone_matrix *table, 
     return hone_pipeline_apply(&m->pipeline, &x, run, arena, out, error);
 }
 
-/* Prepared rows of a chunk take 32 MiB at most: a function of the model alone, as bits must be. */
+/* Prepared rows of a chunk and their scores take 32 MiB at most: a function of the model alone, as
+ * bits must be. */
 int64_t hone_model_chunk(const hone_model *m)
 {
     enum { BYTES = 1 << 25, LEAST = 1024, MOST = 1 << 16 };
-    const int64_t stored = m->pipeline.shape[m->pipeline.steps].stored;
+    const int64_t cells = m->pipeline.shape[m->pipeline.steps].stored + m->fitted->shape.outputs;
     int64_t rows = MOST;
-    while (rows > LEAST && rows * stored > BYTES / (int64_t)sizeof(double))
+    while (rows > LEAST && rows * cells > BYTES / (int64_t)sizeof(double))
         rows /= 2;
     return rows;
 }

@@ -69,38 +69,39 @@ void hone_model_convert(const hone_model *m, hone_what what, const double *score
 
 /* ---- tables ---- */
 
-/* Labels need the scores of one chunk of rows at a time; all else is the scores themselves. */
-static hone_status answer(const hone_model *m, const hone_matrix *table, hone_what what,
-                          const hone_run *run, hone_arena *arena, double *out, hone_error *error)
+/* Rows [first, first + count). Labels need scores; all else is the scores themselves. `raw`: what
+ * the caller's array holds was not looked at. */
+static hone_status answer_part(const hone_model *m, const hone_matrix *table, bool raw,
+                               int64_t first, int64_t count, hone_what what, const hone_run *run,
+                               hone_arena *scratch, double *out, hone_error *error)
 {
+    hone_matrix part = hone_matrix_slice(table, first, count);
+    if (raw)
+        HONE_TRY(hone_model_admit(m, &part, first, scratch, error));
     if (what != HONE_LABELS || m->task == HONE_REGRESSION)
-        return hone_model_scores(m, table, run, out, error);
-    const int64_t chunk = hone_model_chunk(m);
-    double *score = HONE_RAW(arena, double, chunk < table->rows ? chunk : table->rows,
-                             m->fitted->shape.outputs);
+        return hone_model_scores(m, &part, run, out, error);
+    double *score = HONE_RAW(scratch, double, count, m->fitted->shape.outputs);
     if (!score)
         return hone_no_memory(error);
-    for (int64_t i = 0; i < table->rows; i += chunk) {
-        const int64_t count = i + chunk < table->rows ? chunk : table->rows - i;
-        const hone_matrix part = hone_matrix_slice(table, i, count);
-        HONE_TRY(hone_model_scores(m, &part, run, score, error));
-        hone_model_convert(m, what, score, count, out + i);
-    }
+    HONE_TRY(hone_model_scores(m, &part, run, score, error));
+    hone_model_convert(m, what, score, count, out);
     return HONE_OK;
 }
 
-/* Into memory of the call first: the caller's is written on success only. */
-static hone_status answer_table(const hone_model *m, const hone_matrix *table, hone_what what,
-                                const hone_run *run, hone_arena *arena, double *out,
-                                hone_error *error)
+/* Chunk by chunk: the memory does not grow with the number of rows. */
+static hone_status answer(const hone_model *m, const hone_matrix *table, bool raw, hone_what what,
+                          const hone_run *run, double *out, hone_error *error)
 {
-    const int64_t width = hone_model_width(m, what);
-    double *result = HONE_RAW(arena, double, table->rows, width);
-    if (!result)
-        return hone_no_memory(error);
-    HONE_TRY(answer(m, table, what, run, arena, result, error));
-    memcpy(out, result, (size_t)(table->rows * width) * sizeof *out);
-    return HONE_OK;
+    const int64_t chunk = hone_model_chunk(m), width = hone_model_width(m, what);
+    hone_arena *scratch = hone_arena_open(run->account);
+    hone_status status = scratch ? HONE_OK : hone_no_memory(error);
+    for (int64_t i = 0; i < table->rows && !status; i += chunk) {
+        const int64_t count = i + chunk < table->rows ? chunk : table->rows - i;
+        status = answer_part(m, table, raw, i, count, what, run, scratch, out + i * width, error);
+        hone_arena_reset(scratch);
+    }
+    hone_arena_close(scratch);
+    return status;
 }
 
 hone_status hone_model_predict(const hone_model *m, const hone_dataset *dataset, hone_what what,
@@ -117,7 +118,7 @@ hone_status hone_model_predict(const hone_model *m, const hone_dataset *dataset,
     hone_matrix table;
     hone_status status = hone_dataset_align(dataset, &m->schema, arena, &table, error);
     if (!status)
-        status = answer_table(m, &table, what, run, arena, out, error);
+        status = answer(m, &table, false, what, run, out, error);
     hone_arena_close(arena);
     return status;
 }
@@ -197,21 +198,14 @@ hone_status hone_model_predict_dense(const hone_model *m, const void *x, hone_dt
     HONE_TRY(check_array(m, x, dtype, rows, cols, error));
     hone_predict_call call;
     const hone_run *run = hone_predict_run(&call, options, rows);
-    hone_arena *arena = hone_arena_open(run->account);
-    if (!arena)
-        return hone_no_memory(error);
-    hone_matrix table = {.values = x,
-                         .dtype = dtype,
-                         .rows = rows,
-                         .cols = cols,
-                         .stored_cols = cols,
-                         .row_stride = row_stride,
-                         .col_stride = col_stride};
-    hone_status status = hone_model_admit(m, &table, 0, arena, error);
-    if (!status)
-        status = answer_table(m, &table, what, run, arena, out, error);
-    hone_arena_close(arena);
-    return status;
+    const hone_matrix table = {.values = x,
+                               .dtype = dtype,
+                               .rows = rows,
+                               .cols = cols,
+                               .stored_cols = cols,
+                               .row_stride = row_stride,
+                               .col_stride = col_stride};
+    return answer(m, &table, true, what, run, out, error);
 }
 
 /* ---- evaluation ---- */
@@ -235,8 +229,8 @@ static hone_status judge(const hone_model *m, const hone_dataset *d, const hone_
     hone_matrix table;
     HONE_TRY(hone_dataset_align(d, &m->schema, arena, &table, error));
     HONE_TRY(hone_model_scores(m, &table, run, score, error));
-    *judged = (hone_judged){rows, c, score, label, target, d->weight};
-    return HONE_OK;
+    *judged = (hone_judged){rows, c, score, label, target, d->weight, NULL};
+    return hone_judged_say(judged, arena) ? HONE_OK : hone_no_memory(error);
 }
 
 static hone_status find_metrics(const hone_model *m, const char *const *names, hone_error *error)

@@ -1,6 +1,7 @@
 #include "core/ranks.h"
 
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "core/prep/columns.h"
@@ -54,51 +55,62 @@ static int64_t *radix_sort(const uint64_t *key, int64_t *from, int64_t *to, int6
     return from;
 }
 
-/* Sorts `order` by value, equal values by row. Rows of the least value, most of them where a class
- * has no vote, are only set apart. Room for 3 n elements: the answer is in the first n. */
-static void sort_order(const double *values, int64_t *order, int64_t n)
+static int64_t *sort_keys(const uint64_t *key, int64_t *from, int64_t *to, int64_t n)
 {
-    uint64_t *const key = (uint64_t *)order + 2 * n;
-    uint64_t least = UINT64_MAX;
-    for (int64_t i = 0; i < n; i++) {
-        key[i] = key_of(values[i]);
-        least = key[i] < least ? key[i] : least;
-    }
-    int64_t equal = 0, others = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (key[i] == least)
-            order[equal++] = i;
-        else
-            order[n + others++] = i;
-    }
-    int64_t *const to = order + equal;
-    const int64_t *sorted = (others < FEW ? merge_sort : radix_sort)(key, order + n, to, others);
-    if (sorted != to)
-        memcpy(to, sorted, (size_t)others * sizeof *to);
+    return (n < FEW ? merge_sort : radix_sort)(key, from, to, n);
 }
 
+/* Rows by value, equal values by row, in `order`, which has room for 3 n elements. */
+static const int64_t *sort_rows(const double *values, int64_t *order, int64_t n)
+{
+    uint64_t *const key = (uint64_t *)order + 2 * n;
+    for (int64_t i = 0; i < n; i++) {
+        key[i] = key_of(values[i]);
+        order[i] = i;
+    }
+    return sort_keys(key, order, order + n, n);
+}
+
+/* Weight below a value: of the rest, of class k; and of pairs in order. */
+typedef struct area {
+    double rest, own, pairs;
+} area;
+
+static void step(area *a, const double side[2])
+{
+    a->pairs += side[true] * (a->rest + side[false] / 2);
+    a->rest += side[false];
+    a->own += side[true];
+}
+
+/* Rows of the least value, most of them where a class has no vote, need no order. */
 double hone_rank_area(const double *values, const int32_t *label, int32_t k, const double *weight,
                       int64_t n, int64_t *order, bool *undefined)
 {
-    sort_order(values, order, n);
-    double below = 0, inside = 0, area = 0; /* weight of the rest so far, of class k, pairs */
-    for (int64_t i = 0; i < n;) {
-        double rest = 0, own = 0;
-        const double v = values[order[i]];
-        do {
-            const double w = weight ? weight[order[i]] : 1;
-            if (label[order[i]] == k)
-                own += w;
-            else
-                rest += w;
-            i++;
-        } while (i < n && values[order[i]] == v);
-        area += own * (below + rest / 2);
-        below += rest;
-        inside += own;
+    area a = {0};
+    uint64_t *const key = (uint64_t *)order + 2 * n;
+    double least = INFINITY, side[2] = {0}; /* of equal values: the rest, class k */
+    int64_t others = 0;
+    for (int64_t i = 0; i < n; i++)
+        least = values[i] < least ? values[i] : least;
+    for (int64_t i = 0; i < n; i++) {
+        if (values[i] == least) {
+            side[label[i] == k] += weight ? weight[i] : 1;
+        } else {
+            key[i] = key_of(values[i]);
+            order[others++] = i;
+        }
     }
-    if (below > 0 && inside > 0)
-        return area / (below * inside);
+    step(&a, side);
+    const int64_t *sorted = sort_keys(key, order, order + n, others);
+    for (int64_t i = 0; i < others; step(&a, side)) {
+        side[false] = side[true] = 0;
+        const double v = values[sorted[i]];
+        for (; i < others && values[sorted[i]] == v; i++)
+            side[label[sorted[i]] == k] += weight ? weight[sorted[i]] : 1;
+    }
+    if (a.rest > 0 && a.own > 0)
+        return a.pairs / (a.rest * a.own);
     *undefined = true;
     return 0.5;
 }
@@ -115,7 +127,7 @@ double hone_weighted_median(double *values, const double *weight, int64_t n, int
 {
     if (!weight && n > 0)
         return plain_median(values, n);
-    sort_order(values, order, n);
+    const int64_t *sorted = sort_rows(values, order, n);
     double mass = 0;
     for (int64_t i = 0; i < n; i++)
         mass += weight ? weight[i] : 1;
@@ -126,17 +138,17 @@ double hone_weighted_median(double *values, const double *weight, int64_t n, int
     double low = 0, seen = 0;
     bool found = false;
     for (int64_t i = 0; i < n; i++) {
-        const double w = weight ? weight[order[i]] : 1;
+        const double w = weight ? weight[sorted[i]] : 1;
         seen += w;
         if (!found && w > 0 && seen >= mass / 2) {
-            low = values[order[i]];
+            low = values[sorted[i]];
             found = true;
             if (seen > mass / 2)
                 return low;
             continue;
         }
         if (found && w > 0)
-            return (low + values[order[i]]) / 2;
+            return (low + values[sorted[i]]) / 2;
     }
     return low;
 }

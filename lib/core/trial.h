@@ -24,7 +24,7 @@ typedef struct hone_trial {
     const int32_t *other_label;
     const double *other_target, *other_weight;
     int64_t siblings; /* 0 means 1 */
-    bool by_parts;    /* see hone_fit_job */
+    bool passing;     /* predicts while the door is open, then nobody keeps it */
     uint64_t seed;
     const hone_run *run; /* its account pays */
     const void *warm_params, *warm_state;

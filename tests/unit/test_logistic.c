@@ -153,6 +153,39 @@ static void a_fold_is_a_warm_start_for_all_rows(void **state)
     }
 }
 
+/* Columns that tell the class: without a penalty there is no optimum, and the fit ends when all
+ * rows are on their sides and nothing is left to gain. Where one row is on the wrong side it goes
+ * on. */
+static void separated_classes_end_the_fit_without_a_penalty(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t n, d, c;
+    } cases[] = {{600, 8, 2}, {60, 150, 2}, {400, 12, 5}, {300, 33, 12}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+        for (int crossed = 0; crossed < 2; crossed++) {
+            logistic_params p = world_params();
+            p.penalty = PENALTY_NONE, p.max_iter = 1000;
+            world_make(&W, cases[k].n, cases[k].d, cases[k].c, 1, k + 1);
+            for (int64_t i = 0; i < W.n; i++)
+                for (int64_t c = 0; c < W.c && c < W.d; c++)
+                    W.x[i * W.d + c] += W.label[i] == c ? 40 : 0;
+            if (crossed) { /* two equal rows of two classes */
+                memcpy(W.x + W.d, W.x, (size_t)W.d * sizeof *W.x);
+                W.label[0] = 0, W.label[1] = 1;
+            }
+            hone_fitted *f = world_fit(&W, NULL, &p, false, 1, 0);
+            const logistic_state *s = state_of(f);
+            assert_true(s->converged);
+            assert_true(s->iterations < 40);
+            if (crossed)
+                assert_true(s->objective > 1.9 * log(2) / (double)W.n);
+            else
+                assert_true(s->objective <= p.tol * log(2));
+            hone_fitted_free(f);
+        }
+}
+
 /* More steps never end higher; a model of few steps says that it has not converged. */
 static void max_iter_bounds_the_steps(void **state)
 {
@@ -324,6 +357,7 @@ int main(void)
         cmocka_unit_test(the_gradient_is_that_of_the_coefficients),
         cmocka_unit_test(a_warm_start_ends_where_a_cold_one_does_in_fewer_steps),
         cmocka_unit_test(a_fold_is_a_warm_start_for_all_rows),
+        cmocka_unit_test(separated_classes_end_the_fit_without_a_penalty),
         cmocka_unit_test(max_iter_bounds_the_steps),
         cmocka_unit_test(a_work_limit_ends_with_the_coefficients_at_hand),
         cmocka_unit_test(early_stopping_keeps_the_best_step_on_other_rows),

@@ -53,9 +53,10 @@ static double value_of(const char *name, hone_task task, const hone_judged *judg
     const hone_metric *metric = NULL;
     assert_int_equal(hone_metric_find(name, task, &metric, NULL), HONE_OK);
     hone_arena *scratch = hone_arena_open(NULL);
-    bool no_memory = false;
+    hone_judged whole = *judged;
+    bool no_memory = !hone_judged_say(&whole, scratch);
     *undefined = false;
-    const double value = metric->value(judged, scratch, undefined, &no_memory);
+    const double value = metric->value(&whole, scratch, undefined, &no_memory);
     assert_false(no_memory);
     hone_arena_close(scratch);
     return value;
@@ -76,14 +77,14 @@ static void classification_metrics_are_those_of_scikit_learn(void **state)
 {
     (void)state;
     compare(CLASSES, sizeof CLASSES / sizeof *CLASSES, HONE_CLASSIFICATION,
-            (hone_judged){N, 3, P, Y, NULL, NULL});
+            (hone_judged){N, 3, P, Y, NULL, NULL, NULL});
 }
 
 static void regression_metrics_are_those_of_scikit_learn(void **state)
 {
     (void)state;
     compare(AMOUNTS, sizeof AMOUNTS / sizeof *AMOUNTS, HONE_REGRESSION,
-            (hone_judged){N, 1, Q, NULL, T, NULL});
+            (hone_judged){N, 1, Q, NULL, T, NULL, NULL});
 }
 
 /* One class among the rows, a constant target, a target of zero, values whose squares overflow. */
@@ -94,18 +95,18 @@ static void a_metric_that_is_not_defined_is_finite_and_says_so(void **state)
     const double p[] = {0.9, 0.1, 0.2, 0.8}, constant[] = {2, 2}, zero[] = {0, 0}, q[] = {1, 3},
                  huge[] = {1e300, -1e300};
     bool undefined;
-    const hone_judged classes = {2, 2, p, one, NULL, NULL};
+    const hone_judged classes = {2, 2, p, one, NULL, NULL, NULL};
     assert_near(value_of("roc_auc", HONE_CLASSIFICATION, &classes, &undefined), 0.5, 0);
     assert_true(undefined);
-    const hone_judged same = {2, 1, q, NULL, constant, NULL};
+    const hone_judged same = {2, 1, q, NULL, constant, NULL, NULL};
     assert_near(value_of("r2", HONE_REGRESSION, &same, &undefined), 0, 0);
     assert_true(undefined);
-    const hone_judged nothing = {2, 1, q, NULL, zero, NULL};
+    const hone_judged nothing = {2, 1, q, NULL, zero, NULL, NULL};
     assert_true(isfinite(value_of("mape", HONE_REGRESSION, &nothing, &undefined)));
     assert_true(undefined);
     for (const hone_metric *m = hone_metrics; m->name; m++)
         if (m->task == HONE_REGRESSION) {
-            const hone_judged wide = {2, 1, huge, NULL, q, NULL};
+            const hone_judged wide = {2, 1, huge, NULL, q, NULL, NULL};
             assert_true(isfinite(value_of(m->name, HONE_REGRESSION, &wide, &undefined)));
         }
 }
@@ -116,7 +117,7 @@ static void a_class_that_the_model_does_not_know_counts_as_wrong(void **state)
     const int32_t label[] = {0, -1};
     const double p[] = {0.9, 0.1, 0.2, 0.8};
     bool undefined;
-    const hone_judged judged = {2, 2, p, label, NULL, NULL};
+    const hone_judged judged = {2, 2, p, label, NULL, NULL, NULL};
     assert_near(value_of("accuracy", HONE_CLASSIFICATION, &judged, &undefined), 0.5, 0);
     assert_near(value_of("balanced_accuracy", HONE_CLASSIFICATION, &judged, &undefined), 0.5, 0);
     assert_true(value_of("log_loss", HONE_CLASSIFICATION, &judged, &undefined) > 17);

@@ -260,7 +260,8 @@ hone_status hone_conjugate(hone_solver *s, hone_error *error)
         s->fit->gradient = hone_solver_gradient(s, s->v, t.g);
         s->fit->gap = foreseen;
         /* A step that is this small is taken, and ends the fit. */
-        const bool last = foreseen <= 0.1 * tol * t.F || t.F <= DBL_MIN;
+        const bool last =
+            foreseen <= 0.1 * tol * t.F || t.F <= DBL_MIN || hone_solver_separates(s, t.F);
         const bool serve = last || t.products < t.least + WORTH_NEW_FACTORS;
         bool moved;
         HONE_TRY(advance(&t, foreseen, serve ? HONE_SLOPE : HONE_WITHIN_OUTPUTS, &moved, error));

@@ -36,6 +36,19 @@ double hone_solver_gradient(const hone_solver *s, const double *v, const double 
     return most;
 }
 
+bool hone_solver_separates(const hone_solver *s, double F)
+{
+    const hone_linear *p = s->problem;
+    const double border = log(2);
+    if (p->l1 > 0 || p->l2 > 0 || F > p->tol * border ||
+        (p->loss != HONE_LOGISTIC && p->loss != HONE_SOFTMAX))
+        return false;
+    double lightest = INFINITY;
+    for (int64_t i = 0; i < s->rows.x.rows; i++)
+        lightest = fmin(lightest, s->rows.weight[i]);
+    return F < lightest * border / 2; /* half: F is a sum of floats */
+}
+
 /* What is left of a coordinate under a penalty that was cut is far too large in the column's own
  * units, where the optimum is nearer to 0 than any change of the objective can tell. */
 static void drop_cut(const hone_solver *s)

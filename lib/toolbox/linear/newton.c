@@ -410,7 +410,7 @@ static bool prepare(newton *t, hone_arena *scratch)
 static bool ends_here(const newton *t, double foreseen)
 {
     const double enough = 0.1 * t->s->problem->tol * t->F;
-    return t->F <= DBL_MIN ||
+    return t->F <= DBL_MIN || hone_solver_separates(t->s, t->F) ||
            (foreseen <= enough &&
             (t->model != OLD || t->ratio * foreseen <= fmax(1e-3 * enough, 1e-11 * t->F)));
 }

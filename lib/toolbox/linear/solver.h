@@ -25,6 +25,11 @@ double hone_solver_gradient(const hone_solver *s, const double *v, const double 
 /* Counts an iteration. True when the fit has to end: told to finish, or enough. */
 bool hone_solver_ends(hone_solver *s);
 
+/* Whether F, at most tol in log 2, proves that no optimum is finite: without a penalty and below
+ * the loss of the lightest row on the border, every row is on the side of its class, and longer
+ * coefficients only bring the objective nearer to 0. */
+bool hone_solver_separates(const hone_solver *s, double F);
+
 /* Newton's method with the whole Hessian in memory. */
 hone_status hone_newton(hone_solver *s, hone_error *error);
 /* Newton's method with conjugate gradients; no l1 penalty. */
