@@ -31,9 +31,27 @@ static void class_factors(const problem *p, const uint32_t *count, double *facto
         factor[k] = factor[k] > 0 ? all / (kinds * factor[k]) : 0;
 }
 
-/* Rows of the bag with their draws x weight. */
-static void fill(const problem *p, const uint32_t *count, const double *factor, tree_bag *b)
+/* Rows of the bag with their draws x weight, as votes. False: a weight is too large for one. */
+static bool fill_votes(const problem *p, const uint32_t *count, tree_bag *b)
 {
+    int64_t m = 0;
+    for (int64_t i = 0; i < p->rows; i++) {
+        const double w = count[i] * p->weight[i];
+        if (w > WORD_WEIGHT)
+            return false;
+        b->row[m] = (uint32_t)i;
+        b->vote[m] = (uint32_t)w << 16 | (p->job->label[i] ? (uint32_t)w : 0);
+        m += w > 0;
+        b->weight += w;
+    }
+    b->m = m;
+    return true;
+}
+
+/* Rows of the bag with their draws x weight. */
+static void fill_cells(const problem *p, const uint32_t *count, const double *factor, tree_bag *b)
+{
+    b->m = 0, b->weight = 0;
     for (int64_t i = 0; i < p->rows; i++) {
         double w = count[i], v = 0;
         if (factor) {
@@ -53,28 +71,43 @@ static void fill(const problem *p, const uint32_t *count, const double *factor, 
     }
 }
 
+static hone_status fill(const problem *p, const uint32_t *count, hone_arena *arena, tree_bag *b,
+                        hone_error *error)
+{
+    const int64_t n = p->rows;
+    if (p->kind == MOMENT && p->classes && !p->raw_weight) {
+        b->vote = HONE_RAW(arena, uint32_t, n, 1);
+        if (!b->vote)
+            return hone_no_memory(error);
+        if (fill_votes(p, count, b))
+            return HONE_OK;
+        b->vote = NULL;
+    }
+    double *factor = p->raw_weight ? HONE_NEW(arena, double, p->classes, 1) : NULL;
+    b->cell = HONE_RAW(arena, double, n, 2);
+    if (!b->cell || (p->raw_weight && !factor))
+        return hone_no_memory(error);
+    if (factor)
+        class_factors(p, count, factor);
+    fill_cells(p, count, factor, b);
+    return HONE_OK;
+}
+
 hone_status forest_fill_bag(const problem *p, int64_t number, hone_arena *arena, tree_bag *out,
                             hone_error *error)
 {
     const int64_t n = p->rows;
     *out = (tree_bag){.row = HONE_RAW(arena, uint32_t, n, 1),
-                      .cell = HONE_RAW(arena, double, n, 2),
                       .label = HONE_RAW(arena, int32_t, forest_counts(p) ? n : 1, 1)};
     uint32_t *count = HONE_RAW(arena, uint32_t, n, 1);
-    double *factor = p->raw_weight ? HONE_NEW(arena, double, p->classes, 1) : NULL;
-    if (!out->row || !out->cell || !out->label || !count || (p->raw_weight && !factor))
+    if (!out->row || !out->label || !count)
         return hone_no_memory(error);
     forest_bag(p->job->seed, number, n, p->draws, count);
-    if (factor)
-        class_factors(p, count, factor);
-    fill(p, count, factor, out);
+    HONE_TRY(fill(p, count, arena, out, error));
     if (out->m)
         return HONE_OK;
     forest_bag(0, 0, n, 0, count); /* no weight in the bag: all rows */
-    if (factor)
-        class_factors(p, count, factor);
-    fill(p, count, factor, out);
-    return HONE_OK;
+    return fill(p, count, arena, out, error);
 }
 
 segment forest_root(const problem *p, int64_t number, const tree_bag *rows)
@@ -86,8 +119,15 @@ segment forest_root(const problem *p, int64_t number, const tree_bag *rows)
 void forest_sum_rows(const problem *p, const tree_bag *b, int64_t first, int64_t count,
                      double *stat)
 {
-    const double *cell = b->cell + 2 * first;
     memset(stat, 0, (size_t)p->width * sizeof *stat);
+    if (b->vote) {
+        uint64_t weight = 0, moment = 0;
+        for (int64_t i = first; i < first + count; i++)
+            weight += b->vote[i] >> 16, moment += b->vote[i] & WORD_WEIGHT;
+        stat[0] = (double)weight, stat[1] = (double)moment;
+        return;
+    }
+    const double *cell = b->cell + 2 * first;
     if (forest_counts(p)) {
         for (int64_t i = 0; i < count; i++)
             stat[1 + b->label[first + i]] += cell[2 * i];

@@ -4,12 +4,17 @@
  */
 #include "grow.h"
 
-enum { SPARSE = 3 /* values of a feature that is often constant: looked at before it is sorted */ };
+enum {
+    FEW_BINS = 8,
+    SPARSE = 3 /* values of a feature that is often constant: looked at before it is sorted */
+};
 enum { CHUNK = 32, PATIENCE = 8 /* cells of a histogram that are worth sorting a row */ };
+enum { LOOKED_AT = 4096 /* rows of a node in which binary features may well be constant */ };
 
 static const double EXACT_SQUARES = 0x1p26; /* weights below: their squares add up exactly */
 
-typedef enum way { CONSTANT, ALONE, SORTED, BINNED, COUNTED, WAYS } way;
+/* NARROW: like BINNED, apart from features with more bins. */
+typedef enum way { CONSTANT, ALONE, SORTED, BINNED, NARROW, COUNTED, WAYS } way;
 
 hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error)
 {
@@ -20,6 +25,8 @@ hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error)
     s->sorted = HONE_PICK(isa, forest_lanes_sorted);
     s->binned = HONE_PICK(isa, forest_lanes_binned);
     s->counted = HONE_PICK(isa, forest_lanes_counted);
+    s->votes_sorted = HONE_PICK(isa, forest_votes_sorted);
+    s->votes_binned = HONE_PICK(isa, forest_votes_binned);
     *v = (lanes){.classes = p->classes,
                  .stride = p->kind == COUNTS ? (p->classes + 7) / 8 * 8 : 0,
                  .min_rows = (double)p->min_leaf,
@@ -37,8 +44,10 @@ hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error)
     v->by_class = HONE_RAW(scratch, int32_t, bins, v->stride + 1);
     v->left = HONE_RAW(scratch, int32_t, v->stride + 1, 1);
     v->in = HONE_RAW(scratch, int32_t, bins, 1);
+    v->tally = HONE_RAW(scratch, uint32_t, bins, LANES);
+    v->guess = HONE_RAW(scratch, float, bins, LANES);
     return v->key && v->a && v->b && v->c && v->barred && v->pairs && v->packed && v->count &&
-                   v->total && v->by_class && v->left && v->in
+                   v->total && v->by_class && v->left && v->in && v->tally && v->guess
                ? HONE_OK
                : hone_no_memory(error);
 }
@@ -46,9 +55,11 @@ hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error)
 static void load_lanes(search *s)
 {
     lanes *v = &s->lanes;
-    v->row = s->row, v->m = s->m, v->cell = s->cell;
+    const double least = ceil(s->min_leaf_weight);
+    v->row = s->row, v->m = s->m, v->vote = s->vote;
     v->weight = s->total[0];
     v->min_weight = s->min_leaf_weight;
+    v->least = least < 1 ? 1 : least < WORD_WEIGHT ? (int32_t)least : WORD_WEIGHT;
     if (s->p->kind != COUNTS) {
         v->moment = s->total[1];
         v->pack = s->p->classes && s->total[0] < 0x1p32;
@@ -71,7 +82,7 @@ static way way_of(const search *s, const feature_codes *f)
     if (f->levels || f->missing || p->params->splitter == SPLIT_RANDOM)
         return ALONE;
     if (p->kind == MOMENT && f->bins && (!small || (exact && 2 * f->bins <= s->m)))
-        return BINNED;
+        return f->bins > FEW_BINS ? BINNED : NARROW;
     const bool squares = p->kind == COUNTS && s->total[0] < EXACT_SQUARES;
     if (squares && f->bins && (!small || (exact && f->bins * p->classes <= PATIENCE * s->m)))
         return COUNTED;
@@ -100,13 +111,29 @@ typedef struct trial {
     uint32_t cut, above;
 } trial;
 
+typedef void kernel(lanes *);
+
+static kernel *kernel_for(search *s, way how)
+{
+    if (s->vote && how == SORTED && s->total[0] <= KEY_WEIGHT)
+        return s->votes_sorted;
+    const bool binned = how == BINNED || how == NARROW;
+    if (s->vote && binned && s->total[0] <= WORD_WEIGHT && s->p->min_leaf <= 1)
+        return s->votes_binned;
+    forest_make_cells(s);
+    s->lanes.cell = s->cell;
+    return how == SORTED ? s->sorted : binned ? s->binned : s->counted;
+}
+
 static void run_lanes(search *s, trial *const in[], int n, way how)
 {
     const panel *x = s->p->panel;
     lanes *v = &s->lanes;
+    kernel *const run = kernel_for(s, how);
     v->bins = 2;
     v->width = n > 4 ? LANES : 4;
-    for (int l = 0; l < v->width; l++) {
+    v->used = n;
+    for (int l = 0; l < LANES; l++) {
         const int32_t j = in[l < n ? l : 0]->feature;
         const feature_codes *f = &x->feature[j];
         const bool fine = how == SORTED && f->fine >= 0;
@@ -114,17 +141,11 @@ static void run_lanes(search *s, trial *const in[], int n, way how)
         v->fine[l] = fine ? x->fine + f->fine : NULL;
         v->bins = f->bins > v->bins ? f->bins : v->bins;
     }
-    (how == SORTED ? s->sorted : how == BINNED ? s->binned : s->counted)(v);
+    run(v);
     for (int l = 0; l < n; l++) {
-        const int64_t at = v->at[l];
-        in[l]->found = at >= 0;
-        in[l]->varies = in[l]->found || (how == SORTED && v->varies[l]);
-        in[l]->score = v->score[l];
-        in[l]->cut = (uint32_t)at, in[l]->above = (uint32_t)v->next[l];
-        if (how == SORTED && in[l]->found) {
-            const int32_t *key = v->key + at * v->width + l;
-            in[l]->cut = (uint32_t)key[0] >> 8, in[l]->above = (uint32_t)key[v->width] >> 8;
-        }
+        trial *t = in[l];
+        t->found = v->at[l] >= 0, t->varies = v->varies[l];
+        t->score = v->score[l], t->cut = v->cut[l], t->above = v->above[l];
     }
 }
 
@@ -157,7 +178,7 @@ static void take(const search *s, const trial *t, split *best)
 
 /* ---- two rows ---- */
 
-static bool parts_pairs(const search *s)
+bool forest_parts_pairs(const search *s)
 {
     const problem *p = s->p;
     return s->m == 2 && p->params->splitter == SPLIT_BEST &&
@@ -182,6 +203,7 @@ static bool try_pair(search *s, const uint32_t *feature, int64_t count, split *b
             continue;
         if (f->levels || f->missing)
             return forest_try_feature(s, j, best);
+        forest_make_cells(s);
         const bool heavy = s->cell[0] >= s->min_leaf_weight && s->cell[2] >= s->min_leaf_weight;
         *best = (split){.found = heavy && s->p->min_leaf <= 1,
                         .feature = j,
@@ -192,24 +214,48 @@ static bool try_pair(search *s, const uint32_t *feature, int64_t count, split *b
     return false;
 }
 
+void forest_look_at_node(search *s)
+{
+    const panel *x = s->p->panel;
+    s->knows_same =
+        !forest_parts_pairs(s) && s->m <= LOOKED_AT && x->words && x->words <= s->p->features;
+    for (int64_t k = 0; k < x->words && s->knows_same; k++) {
+        uint64_t some = 0, all = UINT64_MAX;
+        for (int64_t i = 0; i < s->m; i++) {
+            const uint64_t bits = x->bits[s->row[i] * x->words + k];
+            some |= bits, all &= bits;
+        }
+        s->same[k] = x->binary[k] & ~(some ^ all);
+    }
+}
+
+static bool is_same(const search *s, uint32_t j)
+{
+    return s->knows_same && s->same[j / 64] >> (j % 64) & 1;
+}
+
 bool forest_try_features(search *s, const uint32_t *feature, int64_t count, split *best)
 {
-    if (parts_pairs(s))
+    if (forest_parts_pairs(s))
         return try_pair(s, feature, count, best);
+    if (count == 1 && is_same(s, *feature))
+        return false;
     trial t[CHUNK];
-    bool varies = false;
+    bool varies = false; /* asked for where constant features are drawn again */
+    const bool redraws = s->p->params->constant_features == CONSTANT_REDRAW;
     for (int64_t first = 0; first < count; first += CHUNK) {
         const int64_t n = count - first < CHUNK ? count - first : CHUNK;
         int64_t of[WAYS] = {0};
         for (int64_t k = 0; k < n; k++) {
             const int32_t j = (int32_t)feature[first + k];
-            way how = way_of(s, &s->p->panel->feature[j]);
+            way how =
+                is_same(s, feature[first + k]) ? CONSTANT : way_of(s, &s->p->panel->feature[j]);
             if (how == SORTED && s->p->panel->feature[j].bins <= SPARSE && is_constant(s, j))
                 how = CONSTANT;
             t[k] = (trial){.feature = j, .how = how};
             of[how]++;
         }
-        if (of[SORTED] + of[BINNED] + of[COUNTED])
+        if (of[CONSTANT] + of[ALONE] < n)
             load_lanes(s);
         for (way how = SORTED; how < WAYS; how++)
             if (of[how])
@@ -219,7 +265,7 @@ bool forest_try_features(search *s, const uint32_t *feature, int64_t count, spli
                 varies |= forest_try_feature(s, t[k].feature, best);
             else
                 take(s, &t[k], best);
-        for (int64_t k = 0; k < n && !varies; k++)
+        for (int64_t k = 0; k < n && !varies && redraws; k++)
             varies = t[k].varies || (t[k].how >= BINNED && !is_constant(s, t[k].feature));
     }
     return varies;

@@ -22,8 +22,8 @@ static double widest(const hone_shape *shape)
 /* Ranks of the whole table, codes of the training rows, and what making them takes. */
 static double codes_bytes(double all, double n, double d, double threads)
 {
-    return all * d * 12 + n * d * 19 + all * d * 8 + all * 8 * fmin(d, 32) + n * 3 * fmin(d, 32) +
-           threads * (all * 48 + 0x1p20) + d * 4096;
+    return all * d * 12 + n * d * 19 + n * (d / 8 + 8) + all * d * 8 + all * 8 * fmin(d, 32) +
+           n * 3 * fmin(d, 32) + threads * (all * 48 + 0x1p20) + d * 4096;
 }
 
 /* Working memory of a block that grows and cuts a tree of `leaves`. */
@@ -56,8 +56,10 @@ int64_t forest_bound(const hone_fit_job *job)
     const double words = widest(&job->shape) / 32 + 2;
     const double trees = (double)p->n_estimators;
     const double rows = all * (64 + 16 * classes); /* weights, moments, bags, probabilities */
+    const double ends = (double)job->valid_x.rows * (trees + CHUNK + 1) * 4 + trees * leaves * 16 +
+                        CHUNK * tree_bytes(n, d, classes, leaves, words);
     return hone_bytes_of(1.1 * (codes_bytes(all, n, d, threads) + rows +
                                 threads * block_bytes(n, d, classes, leaves, words) +
-                                trees * tree_bytes(n, d, classes, leaves, words)) +
+                                trees * tree_bytes(n, d, classes, leaves, words) + ends) +
                          (32 + threads) * HONE_CHUNK_BYTES);
 }

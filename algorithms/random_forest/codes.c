@@ -52,71 +52,28 @@ static uint32_t key_of_float(float v)
     return bits >> 31 ? ~bits : bits | UINT32_C(1) << 31;
 }
 
-typedef struct item {
-    uint64_t key;
-    uint64_t row;
-} item;
-
-/* Sorts by the digits `key` of `type` from bit `first` on, the least significant first; digits that
- * all share are skipped. */
-#define RADIX_SORT(name, type, key, first)                                                         \
-    static type *name(type *a, type *b, int64_t n, uint32_t *bucket)                               \
-    {                                                                                              \
-        for (int shift = first; shift < 64; shift += DIGIT) {                                      \
-            memset(bucket, 0, BUCKETS * sizeof *bucket);                                           \
-            for (int64_t i = 0; i < n; i++)                                                        \
-                bucket[a[i] key >> shift & (BUCKETS - 1)]++;                                       \
-            if (n && bucket[a[0] key >> shift & (BUCKETS - 1)] == (uint32_t)n)                     \
-                continue;                                                                          \
-            uint32_t at = 0;                                                                       \
-            for (int k = 0; k < BUCKETS; k++) {                                                    \
-                const uint32_t size = bucket[k];                                                   \
-                bucket[k] = at;                                                                    \
-                at += size;                                                                        \
-            }                                                                                      \
-            for (int64_t i = 0; i < n; i++)                                                        \
-                b[bucket[a[i] key >> shift & (BUCKETS - 1)]++] = a[i];                             \
-            type *t = a;                                                                           \
-            a = b, b = t;                                                                          \
-        }                                                                                          \
-        return a;                                                                                  \
+/* Sorts by the upper halves of the words, the least significant digit first; digits that all share
+ * are skipped. Gives where they end up. */
+static uint64_t *sort_words(uint64_t *a, uint64_t *b, int64_t n, uint32_t *bucket)
+{
+    for (int shift = 32; shift < 64; shift += DIGIT) {
+        memset(bucket, 0, BUCKETS * sizeof *bucket);
+        for (int64_t i = 0; i < n; i++)
+            bucket[a[i] >> shift & (BUCKETS - 1)]++;
+        if (n && bucket[a[0] >> shift & (BUCKETS - 1)] == (uint32_t)n)
+            continue;
+        uint32_t at = 0;
+        for (int k = 0; k < BUCKETS; k++) {
+            const uint32_t size = bucket[k];
+            bucket[k] = at;
+            at += size;
+        }
+        for (int64_t i = 0; i < n; i++)
+            b[bucket[a[i] >> shift & (BUCKETS - 1)]++] = a[i];
+        uint64_t *t = a;
+        a = b, b = t;
     }
-
-RADIX_SORT(sort_items, item, .key, 0)
-RADIX_SORT(sort_words, uint64_t, , 32)
-
-/* The rows that miss no value, by value. Gives their number, or -1: no memory. */
-static int64_t order_doubles(const double *v, int64_t n, uint32_t *order, hone_arena *scratch)
-{
-    item *a = HONE_RAW(scratch, item, n, 1), *b = HONE_RAW(scratch, item, n, 1);
-    uint32_t *bucket = HONE_RAW(scratch, uint32_t, BUCKETS, 1);
-    if (!a || !b || !bucket)
-        return -1;
-    int64_t present = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (!isnan(v[i]))
-            a[present++] = (item){key_of(v[i]), (uint64_t)i};
-    a = sort_items(a, b, present, bucket);
-    for (int64_t i = 0; i < present; i++)
-        order[i] = (uint32_t)a[i].row;
-    return present;
-}
-
-/* The same for values that are floats: key and row share a word. */
-static int64_t order_floats(const double *v, int64_t n, uint32_t *order, hone_arena *scratch)
-{
-    uint64_t *a = HONE_RAW(scratch, uint64_t, n, 1), *b = HONE_RAW(scratch, uint64_t, n, 1);
-    uint32_t *bucket = HONE_RAW(scratch, uint32_t, BUCKETS, 1);
-    if (!a || !b || !bucket)
-        return -1;
-    int64_t present = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (!isnan(v[i]))
-            a[present++] = (uint64_t)key_of_float((float)v[i]) << 32 | (uint64_t)i;
-    a = sort_words(a, b, present, bucket);
-    for (int64_t i = 0; i < present; i++)
-        order[i] = (uint32_t)a[i];
-    return present;
+    return a;
 }
 
 static bool all_floats(const double *v, int64_t n)
@@ -125,6 +82,32 @@ static bool all_floats(const double *v, int64_t n)
     for (int64_t i = 0; i < n; i++)
         other |= (double)(float)v[i] != v[i] && !isnan(v[i]);
     return !other;
+}
+
+/* The rows that miss no value, by value; half a key and a row share a word. Gives their number, or
+ * -1: no memory. */
+static int64_t order_rows(const double *v, int64_t n, uint32_t *order, hone_arena *scratch)
+{
+    uint64_t *a = HONE_RAW(scratch, uint64_t, n, 1), *b = HONE_RAW(scratch, uint64_t, n, 1);
+    uint32_t *bucket = HONE_RAW(scratch, uint32_t, BUCKETS, 1);
+    if (!a || !b || !bucket)
+        return -1;
+    const bool floats = all_floats(v, n);
+    int64_t present = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (!isnan(v[i]))
+            order[present++] = (uint32_t)i;
+    for (int half = floats ? 1 : 0; half < 2; half++) {
+        for (int64_t i = 0; i < present; i++) {
+            const double x = v[order[i]];
+            const uint64_t key = floats ? key_of_float((float)x) : key_of(x) >> 32 * half;
+            a[i] = key << 32 | order[i];
+        }
+        const uint64_t *sorted = sort_words(a, b, present, bucket);
+        for (int64_t i = 0; i < present; i++)
+            order[i] = (uint32_t)sorted[i];
+    }
+    return present;
 }
 
 /* A group of columns, copied out of the rows so that each can be sorted. */
@@ -177,7 +160,7 @@ static hone_status rank_column(void *context, int64_t b, hone_arena *scratch, ho
     double *value = HONE_RAW(scratch, double, n, 1);
     if (!order || !value)
         return hone_no_memory(error);
-    const int64_t present = (all_floats(v, n) ? order_floats : order_doubles)(v, n, order, scratch);
+    const int64_t present = order_rows(v, n, order, scratch);
     if (present < 0)
         return hone_no_memory(error);
     memset(rank, 0xff, (size_t)n * sizeof *rank); /* RANK_MISSING */
@@ -234,6 +217,7 @@ typedef struct packing {
     recoding *how;
     uint8_t *coarse;
     uint16_t *fine;
+    uint64_t *bits;
     /* a group of columns on its way into the rows */
     int64_t first, columns;
     uint16_t *code; /* columns x rows */
@@ -333,6 +317,11 @@ static hone_status recode(void *context, int64_t j, hone_arena *scratch, hone_er
     return HONE_OK;
 }
 
+static bool is_binary(const feature_codes *f)
+{
+    return !f->levels && !f->missing && f->codes <= 2 && f->bins == f->codes;
+}
+
 /* The codes of a column, one after the other: its tables stay in near memory. */
 static hone_status code_column(void *context, int64_t b, hone_arena *scratch, hone_error *error)
 {
@@ -367,6 +356,9 @@ static hone_status pack_rows(void *context, int64_t b, hone_arena *scratch, hone
             const int32_t fine = o->feature[p->first + k].fine;
             for (int64_t i = at; i < next; i++)
                 p->coarse[i * o->coarse_stride + p->first + k] = bin[i];
+            const int64_t j = p->first + k;
+            for (int64_t i = at; i < next && is_binary(&o->feature[j]); i++)
+                p->bits[i * o->words + j / 64] |= (uint64_t)bin[i] << (j % 64);
             for (int64_t i = at; i < next && fine >= 0; i++)
                 p->fine[i * o->fine_stride + fine] = code[i];
         }
@@ -387,6 +379,24 @@ static hone_status pack_panel(packing *p, hone_error *error)
         HONE_TRY(hone_for_blocks(job->run, p->columns, code_column, p, error));
         HONE_TRY(hone_for_blocks(job->run, (n + PACK - 1) / PACK, pack_rows, p, error));
     }
+    return HONE_OK;
+}
+
+static hone_status open_bits(packing *p, hone_error *error)
+{
+    panel *o = p->out;
+    bool some = false;
+    for (int64_t j = 0; j < o->features; j++)
+        some |= is_binary(&o->feature[j]);
+    o->words = some ? (o->features + 63) / 64 : 0;
+    uint64_t *binary = HONE_NEW(p->job->keep, uint64_t, o->words + 1, 1);
+    p->bits = HONE_NEW(p->job->keep, uint64_t, some ? o->rows : 1, o->words + 1 - some);
+    if (!binary || !p->bits)
+        return hone_no_memory(error);
+    for (int64_t j = 0; j < o->features; j++)
+        if (is_binary(&o->feature[j]))
+            binary[j / 64] |= UINT64_C(1) << (j % 64);
+    o->binary = binary, o->bits = p->bits;
     return HONE_OK;
 }
 
@@ -414,6 +424,7 @@ static hone_status build_panel(const hone_fit_job *job, const int64_t key[HONE_K
     out->fine_stride = (fine + 15) / 16 * 16;
     p.coarse = HONE_NEW(job->keep, uint8_t, n, out->coarse_stride);
     p.fine = HONE_NEW(job->keep, uint16_t, n, out->fine_stride + 1);
+    HONE_TRY(open_bits(&p, error));
     if (!p.coarse || !p.fine)
         return hone_no_memory(error);
     out->coarse = p.coarse, out->fine = p.fine;

@@ -7,7 +7,7 @@
 #include "oob.h"
 #include "toolbox/run.h"
 
-enum { CHUNK = 8, SHARED_MOST = 128, WAVE = 128, WATCHED_WAVE = 32, PARTED_LEAST = 1000 };
+enum { SHARED_MOST = 128, WAVE = 128, WATCHED_WAVE = 32, PARTED_LEAST = 1000 };
 
 typedef struct chunk {
     tree tree[CHUNK];
@@ -19,7 +19,7 @@ typedef struct wave {
     const problem *problem;
     const limits *stop;
     int64_t first;
-    tree *full; /* of the shared chunk; NULL: grow */
+    const tree *full; /* of the shared chunk; NULL: grow */
     hone_arena *keep;
     tree *grown;   /* where full trees go */
     cut_tree *cut; /* where cut trees go */
@@ -85,23 +85,45 @@ static hone_status build_chunk(const hone_fit_job *job, const int64_t key[HONE_K
 
 static const hone_recipe TREES = {"forest.trees/1", HONE_OF_FIT, sizeof(chunk), build_chunk};
 
+hone_status forest_full_trees(hone_shared *shared, int64_t number, const tree **out,
+                              hone_error *error)
+{
+    const void *object;
+    HONE_TRY(hone_derive(shared, &TREES, (const int64_t[HONE_KEY]){number}, &object, error));
+    *out = ((const chunk *)object)->tree;
+    return HONE_OK;
+}
+
+bool forest_full_ready(const hone_shared *shared, int64_t number)
+{
+    return hone_derive_ready(shared, &TREES, (const int64_t[HONE_KEY]){number});
+}
+
+hone_status forest_cut_whole(const hone_fit_job *job, const tree *full, cut_tree *out,
+                             hone_error *error)
+{
+    problem p;
+    limits stop; /* `selects` at their defaults: none */
+    HONE_TRY(forest_problem(job, job->params, job->scratch, &p, error));
+    forest_limits(job->params, job->x.rows, &stop);
+    wave w = {.problem = &p, .stop = &stop, .full = full, .keep = job->scratch, .cut = out};
+    return hone_for_blocks(job->run, CHUNK, grow_and_cut, &w, error);
+}
+
 /* Trees [first, first + count) of the forest; `whole` becomes false when a stop cut them short. */
 static hone_status make_trees(const problem *p, const limits *stop, int64_t first, int64_t count,
                               bool share, cut_tree *out, hone_error *error)
 {
     wave w = {.problem = p, .stop = stop, .first = first, .keep = p->job->scratch, .cut = out};
     if (!share && in_parts(p, count)) {
-        w.full = HONE_NEW(p->job->scratch, tree, count, 1);
-        if (!w.full)
+        tree *fresh = HONE_NEW(p->job->scratch, tree, count, 1);
+        if (!fresh)
             return hone_no_memory(error);
-        HONE_TRY(forest_grow_parts(p, first, count, p->job->scratch, w.full, error));
+        HONE_TRY(forest_grow_parts(p, first, count, p->job->scratch, fresh, error));
+        w.full = fresh;
     }
-    if (!share)
-        return hone_for_blocks(p->job->run, count, grow_and_cut, &w, error);
-    const void *object;
-    const int64_t key[HONE_KEY] = {first / CHUNK};
-    HONE_TRY(hone_derive(p->job->shared, &TREES, key, &object, error));
-    w.full = (tree *)(((const chunk *)object)->tree);
+    if (share)
+        HONE_TRY(forest_full_trees(p->job->shared, first / CHUNK, &w.full, error));
     return hone_for_blocks(p->job->run, count, grow_and_cut, &w, error);
 }
 
@@ -131,8 +153,20 @@ typedef struct place {
     int64_t node, row, entry, set, word;
 } place;
 
-static void append(forest_state *s, const cut_tree *t, place *at)
+/* One tree after another, each at its place. */
+typedef struct joining {
+    forest_state *s;
+    const cut_tree *trees;
+    place *at;
+} joining;
+
+static hone_status append(void *context, int64_t b, hone_arena *scratch, hone_error *error)
 {
+    (void)scratch, (void)error;
+    const joining *j = context;
+    forest_state *s = j->s;
+    const cut_tree *t = &j->trees[b];
+    const place *at = &j->at[b];
     memcpy(s->child + at->node, t->child, (size_t)t->n_nodes * sizeof *t->child);
     memcpy(s->feature + at->node, t->feature, (size_t)t->n_nodes * sizeof *t->feature);
     memcpy(s->threshold + at->node, t->threshold, (size_t)t->n_nodes * sizeof *t->threshold);
@@ -156,8 +190,7 @@ static void append(forest_state *s, const cut_tree *t, place *at)
         s->set_start[at->set + i + 1] = at->word + t->set_end[i];
     if (t->n_words)
         memcpy(s->words + at->word, t->words, (size_t)t->n_words * sizeof *t->words);
-    at->node += t->n_nodes, at->row += t->n_rows, at->entry += t->n_entries;
-    at->set += t->n_sets, at->word += t->n_words;
+    return HONE_OK;
 }
 
 static void sum_importances(forest_state *s, const cut_tree *trees, int64_t d)
@@ -172,7 +205,7 @@ static void sum_importances(forest_state *s, const cut_tree *trees, int64_t d)
         s->feature_importances[j] /= sum;
 }
 
-static hone_status assemble(const hone_fit_job *job, forest_state *s, const cut_tree *trees,
+hone_status forest_assemble(const hone_fit_job *job, forest_state *s, const cut_tree *trees,
                             hone_error *error)
 {
     const int64_t c = job->label ? job->shape.outputs : 0;
@@ -193,22 +226,26 @@ static hone_status assemble(const hone_fit_job *job, forest_state *s, const cut_
         s->row_start[k + 1] = k + 1;
         s->entry_class[k] = (int32_t)k, s->entry_share[k] = 1;
     }
+    joining j = {s, trees, HONE_RAW(job->scratch, place, s->n_trees, 1)};
+    if (!j.at)
+        return hone_no_memory(error);
     place at = {.row = c, .entry = c};
     for (int64_t t = 0; t < s->n_trees; t++) {
-        append(s, &trees[t], &at);
+        j.at[t] = at;
+        at.node += trees[t].n_nodes, at.row += trees[t].n_rows, at.entry += trees[t].n_entries;
+        at.set += trees[t].n_sets, at.word += trees[t].n_words;
         s->tree_start[t + 1] = at.node;
     }
     sum_importances(s, trees, job->shape.features);
-    return HONE_OK;
+    return hone_for_blocks(job->run, s->n_trees, append, &j, error);
 }
 
 /* ---- the fit ---- */
 
 static bool shares(const hone_fit_job *job, int64_t trees)
 {
-    const int64_t key[HONE_KEY] = {0};
     return (trees + CHUNK - 1) / CHUNK <= SHARED_MOST &&
-           (job->siblings > 1 || hone_derive_ready(job->shared, &TREES, key));
+           (job->siblings > 1 || forest_full_ready(job->shared, 0));
 }
 
 /* Bytes of a tree in the tables of the state. */
@@ -294,5 +331,6 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
     }
     if (!s->n_trees)
         return hone_fail(error, HONE_STOPPED, "random_forest", "stopped before the first tree");
-    return assemble(job, s, trees, error);
+    s->shares = share && !job->run->work_limit;
+    return forest_assemble(job, s, trees, error);
 }

@@ -33,6 +33,7 @@ typedef struct forest_params {
 enum { MISSING_LEFT = 1, BY_CATEGORY = 2 };
 
 typedef struct walk_node walk_node;
+typedef struct slim_node slim_node;
 
 typedef struct forest_state {
     int64_t n_trees, n_nodes, n_rows, n_entries, n_sets, n_words, n_payloads;
@@ -48,7 +49,10 @@ typedef struct forest_state {
     int64_t *set_start;   /* n_sets + 1: words of a set */
     uint32_t *words;      /* n_words; bit k: level k goes left */
     double *feature_importances; /* features */
-    walk_node *walk;             /* derived */
+    walk_node *walk;             /* derived; NULL: slim */
+    slim_node *slim;             /* derived */
+    int32_t feature_bits;        /* of a slim node */
+    bool shares;                 /* cut from full trees that are shared; false after load */
 } forest_state;
 
 /* ---- codes: the order of values as integers ---- */
@@ -76,6 +80,9 @@ typedef struct panel {
     const uint16_t *fine;
     int64_t coarse_stride, fine_stride;
     bool wide; /* some feature has coarse codes that are not exact */
+    /* numeric features of at most two codes, none missing: bit j of a row's words is its code */
+    int64_t words;
+    const uint64_t *bits, *binary; /* rows x words; words: which they are */
 } panel;
 
 /* The panel of the job's rows, shared by trials. */

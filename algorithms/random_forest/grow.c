@@ -28,6 +28,7 @@ typedef struct growth {
     int64_t room_entries, room_words;
     uint32_t *spare_row;
     double *spare_cell;
+    uint32_t *spare_vote;
     int32_t *spare_label;
     uint8_t *left_of; /* by code of a categorical feature: 1 goes left */
     uint32_t *edge;   /* rows in the bins next to a coarse cut */
@@ -106,11 +107,14 @@ static bool load_node(growth *g, const segment *at)
     search *s = &g->s;
     const problem *p = g->p;
     s->row = g->bag.row + at->first, s->m = at->last - at->first, s->path = at->path;
-    s->cell = g->bag.cell + 2 * at->first;
+    s->cell = g->bag.cell ? g->bag.cell + 2 * at->first : NULL;
+    s->vote = g->bag.vote ? g->bag.vote + at->first : NULL;
     s->label = g->bag.label + at->first;
     memcpy(s->total, g->stat + g->top * p->width, (size_t)p->width * sizeof *s->total);
     if (forest_counts(p))
         return s->total[1 + s->label[0]] == s->total[0];
+    if (p->classes)
+        return s->total[1] == 0 || s->total[1] == s->total[0];
     const double w = s->cell[0], v = s->cell[1];
     for (int64_t i = 1; i < s->m; i++)
         if (s->cell[2 * i + 1] * w != v * s->cell[2 * i])
@@ -214,14 +218,19 @@ static split find_split(growth *g, const segment *at)
     const problem *p = g->p;
     const int64_t d = p->panel->features;
     hone_stream r = hone_stream_of(at->path, 0, 0);
-    split best = {0};
     int64_t drawn = 0;
-    while (drawn < p->features)
-        draw(g, &r, drawn++);
-    bool varies = forest_try_features(&g->s, g->order, drawn, &best);
-    while (!varies && drawn < d && p->params->constant_features == CONSTANT_REDRAW) {
-        draw(g, &r, drawn);
-        varies = forest_try_features(&g->s, g->order + drawn++, 1, &best);
+    split best = {0};
+    bool varies = false;
+    forest_look_at_node(&g->s);
+    /* of two rows the first feature that tells them apart will do */
+    const int64_t together = forest_parts_pairs(&g->s) ? 1 : p->features;
+    const int64_t most = p->params->constant_features == CONSTANT_REDRAW ? d : p->features;
+    while (!varies && drawn < most) {
+        const int64_t before = drawn;
+        do
+            draw(g, &r, drawn++);
+        while (drawn < p->features && drawn < before + together);
+        varies = forest_try_features(&g->s, g->order + before, drawn - before, &best);
     }
     while (drawn > 0) {
         const uint32_t j = g->swap[--drawn], t = g->order[j];
@@ -285,8 +294,10 @@ static int64_t part_rows(growth *g, const segment *at, const split *best, int64_
     parting p = {.m = g->s.m,
                  .row = g->bag.row + at->first,
                  .spare_row = g->spare_row,
-                 .cell = g->bag.cell + 2 * at->first,
+                 .cell = g->bag.cell ? g->bag.cell + 2 * at->first : NULL,
                  .spare_cell = g->spare_cell,
+                 .vote = g->bag.vote ? g->bag.vote + at->first : NULL,
+                 .spare_vote = g->spare_vote,
                  .label = counts ? g->bag.label + at->first : NULL,
                  .spare_label = g->spare_label,
                  .coarse = x->coarse + best->feature,
@@ -411,20 +422,21 @@ static hone_status open_growth(growth *g, int64_t n, hone_error *error)
     const int64_t d = p->panel->features, labels = forest_counts(p) ? n : 0;
     g->part = HONE_PICK(hone_run_isa(p->job->run), forest_part);
     g->spare_row = HONE_RAW(scratch, uint32_t, n, 1);
-    g->spare_cell = HONE_RAW(scratch, double, n, 2);
+    g->spare_cell = HONE_RAW(scratch, double, g->bag.cell ? n : 1, 2);
+    g->spare_vote = HONE_RAW(scratch, uint32_t, g->bag.vote ? n : 1, 1);
     g->spare_label = HONE_RAW(scratch, int32_t, labels + 1, 1);
     g->edge = HONE_RAW(scratch, uint32_t, n, 1);
     g->order = HONE_RAW(scratch, uint32_t, d, 1);
     g->swap = HONE_RAW(scratch, uint32_t, d, 1);
     g->left_of = HONE_RAW(scratch, uint8_t, CODE_MISSING + 1, 1);
-    if (!g->spare_row || !g->spare_cell || !g->spare_label || !g->edge || !g->order || !g->swap ||
-        !g->left_of)
+    if (!g->spare_row || !g->spare_cell || !g->spare_vote || !g->spare_label || !g->edge ||
+        !g->order || !g->swap || !g->left_of)
         return hone_no_memory(error);
     for (int64_t j = 0; j < d; j++)
         g->order[j] = (uint32_t)j;
     g->s.min_leaf_weight = p->min_leaf_share * g->bag.weight;
     g->s.tree_weight = g->bag.weight;
-    return forest_search_open(&g->s, p, n, scratch, error);
+    return forest_search_open(&g->s, p, n, g->bag.vote != NULL, scratch, error);
 }
 
 static hone_status grow_nodes(growth *g, hone_error *error)

@@ -66,7 +66,9 @@ typedef struct tree_bag {
     int64_t m;
     double weight; /* of all */
     uint32_t *row;
-    double *cell;   /* m x 2: weight and moment */
+    double *cell; /* m x 2: weight and moment */
+    uint32_t
+        *vote; /* m; in place of `cell`, for two classes and small weights: weight << 16 | moment */
     int32_t *label; /* m; when classes are counted */
 } tree_bag;
 
@@ -142,12 +144,14 @@ typedef struct search {
     const uint32_t *row;
     int64_t m;
     uint64_t path;
-    double *total;  /* width */
-    double *cell;   /* m x 2: weight and moment */
-    int32_t *label; /* m, when classes are counted */
+    double *total;      /* width */
+    const double *cell; /* m x 2: weight and moment; NULL: not yet made from votes */
+    const uint32_t *vote;
+    const int32_t *label; /* m, when classes are counted */
     /* scratch */
     double *left, *right;  /* width */
     uint64_t *key, *spare; /* n */
+    double *spare_cell;    /* n x 2; for cells made from votes */
     double *bins;          /* (BINS + 1) x width */
     uint32_t *bin_rows;    /* BINS + 1 */
     groups by_code, ordered;
@@ -160,11 +164,24 @@ typedef struct search {
     double *middle, *sum, *deviation;
     lanes lanes;
     void (*sorted)(lanes *), (*binned)(lanes *), (*counted)(lanes *);
+    void (*votes_sorted)(lanes *), (*votes_binned)(lanes *);
+    uint64_t
+        *same; /* words of a row of panel.bits: binary features that are constant in the node */
+    bool knows_same;
 } search;
 
 /* For nodes of up to `n` rows. */
-hone_status forest_search_open(search *s, const problem *p, int64_t n, hone_arena *scratch,
-                               hone_error *error);
+hone_status forest_search_open(search *s, const problem *p, int64_t n, bool votes,
+                               hone_arena *scratch, hone_error *error);
+
+/* Makes the cells of the node from its votes, unless they are there. */
+void forest_make_cells(search *s);
+
+/* Two rows, which part in one way. */
+bool forest_parts_pairs(const search *s);
+
+/* Before features are tried: what is known of all of them at once. */
+void forest_look_at_node(search *s);
 
 static inline bool forest_counts(const problem *p)
 {

@@ -7,20 +7,27 @@
 #include "forest.h"
 #include "toolbox/isa.h"
 
-enum { LANES = 8, SORT_MOST = 128 };
+enum { LANES = 8, SORT_MOST = 128, CODE_MIDDLE = 32768 };
 
-/* Element (i, l) of an array of steps is [i * width + l]. Unused lanes repeat the first. */
+/* Of a node in `votes`: in keys, in the words of a histogram. */
+enum { KEY_WEIGHT = 255, WORD_WEIGHT = 65535 };
+
+/* Element (i, l) of an array of steps is [i * width + l]; where classes are not counted the width
+ * is LANES, but for bins. Unused lanes have the columns of the first. */
 typedef struct lanes {
     int width; /* 4 or LANES */
+    int used;  /* lanes with a feature of their own */
     /* the node */
     const uint32_t *row;
     int64_t m;
     const double *cell;      /* m x 2: weight, and moment */
+    const uint32_t *vote;    /* m; in their place: weight << 16 | moment */
     const int32_t *label;    /* m; NULL: moments */
     int64_t classes, stride; /* stride: classes, rounded up */
     double weight, moment;   /* totals; counting classes: weight, and sum of squares */
     double *total;           /* stride: of each class, then zeros */
     double min_weight, min_rows;
+    int32_t least; /* min_weight, as votes */
     /* the features */
     const uint8_t *coarse[LANES]; /* codes of row 0; NULL: `fine` */
     const uint16_t *fine[LANES];
@@ -36,25 +43,32 @@ typedef struct lanes {
     double *count;      /* LANES x classes, zero between calls */
     int32_t *by_class;  /* bins x stride */
     int32_t *left, *in; /* stride; bins: rows */
-    /* the answer: the best boundary is after step `at`; -1: there is none */
+    uint32_t *tally;    /* votes: by bin, then so far */
+    float *guess;
+    /* the answer: the best boundary is after step `at`, a row or a bin; -1: there is none */
     double score[LANES];
     int64_t at[LANES];
-    bool varies[LANES];  /* sorted: more than one code */
-    int64_t next[LANES]; /* binned, counted: the next bin that has rows */
+    uint32_t cut[LANES], above[LANES]; /* the codes next to it */
+    bool varies[LANES];                /* more than one code; bins: some boundary is allowed */
 } lanes;
 
-/* Nodes of up to SORT_MOST rows. `at` counts sorted rows; key >> 8 is the code there. */
+/* Nodes of up to SORT_MOST rows. */
 HONE_DECLARE(void, forest_lanes_sorted, (lanes * s));
-/* Nodes of any size, moments only. `at` is a bin. */
+/* Nodes of any size, moments only. */
 HONE_DECLARE(void, forest_lanes_binned, (lanes * s));
-/* Nodes of any size, classes only, one feature: lanes are classes. `at` is a bin. */
+/* Nodes of any size, classes only, one feature: lanes are classes. */
 HONE_DECLARE(void, forest_lanes_counted, (lanes * s));
+/* Votes of up to KEY_WEIGHT in all; of up to WORD_WEIGHT, where one row may be a side. A lane whose
+ * best is not the best of all lanes may have no answer. */
+HONE_DECLARE(void, forest_votes_sorted, (lanes * s));
+HONE_DECLARE(void, forest_votes_binned, (lanes * s));
 
 /* Rows of a node on their way to two sides. */
 typedef struct parting {
     int64_t m;
     uint32_t *row, *spare_row;
-    double *cell, *spare_cell;    /* m x 2 */
+    double *cell, *spare_cell; /* m x 2; NULL: votes */
+    uint32_t *vote, *spare_vote;
     int32_t *label, *spare_label; /* NULL: none */
     const uint8_t *coarse;        /* the codes: of row r at [r * stride] */
     const uint16_t *fine;         /* in place of `coarse`, unless NULL */

@@ -9,8 +9,12 @@
  * part: no branch depends on where a row goes.
  */
 #include <string.h>
+#ifdef HONE_HAVE_AVX2
+#include <immintrin.h>
+#endif
 
 #include "lanes.h"
+#include "network.h"
 
 /* Vectors are passed between inlined functions only: no call depends on the ABI. */
 #pragma GCC diagnostic ignored "-Wpsabi"
@@ -19,9 +23,8 @@ typedef double quad __attribute__((vector_size(32)));
 typedef double pair __attribute__((vector_size(16)));
 typedef int64_t quad_mask __attribute__((vector_size(32)));
 typedef double octet __attribute__((vector_size(64)));
+typedef int64_t octet_mask __attribute__((vector_size(64)));
 typedef int32_t octet_count __attribute__((vector_size(32)));
-
-#define ALWAYS static inline __attribute__((always_inline))
 
 enum { AHEAD = 16 };
 
@@ -31,7 +34,10 @@ ALWAYS void fill_keys(lanes *s, const int width)
 {
     for (int l = 0; l < width; l++) {
         int32_t *key = s->key + l;
-        if (s->coarse[l]) {
+        if (l >= s->used) { /* one code: no boundary */
+            for (int64_t i = 0; i < s->m; i++)
+                key[i * width] = 0;
+        } else if (s->coarse[l]) {
             for (int64_t i = 0; i < s->m; i++)
                 key[i * width] =
                     (int32_t)(s->coarse[l][s->row[i] * s->coarse_stride] << 8 | (int32_t)i);
@@ -43,43 +49,11 @@ ALWAYS void fill_keys(lanes *s, const int width)
     }
 }
 
-ALWAYS void exchange(int32_t *restrict a, int32_t *restrict b, int64_t n, const int width)
-{
-    for (int64_t i = 0; i < n * width; i += width)
-        for (int64_t l = i; l < i + width; l++) {
-            const int32_t x = a[l], y = b[l];
-            a[l] = x < y ? x : y;
-            b[l] = x < y ? y : x;
-        }
-}
-
-/* Comparators beyond row m would meet keys larger than all others: left out. A run of comparators
- * is either inside one block of 2 p rows or leaves it as a whole. */
-ALWAYS void sort_keys(int32_t *key, int64_t m, const int width)
-{
-    for (int64_t p = 1; p < m; p *= 2)
-        for (int64_t k = p; k > 0; k /= 2)
-            for (int64_t j = k % p; j + k < m; j += 2 * k) {
-                const int64_t left = m - j - k;
-                if ((j & -2 * p) == ((j + k) & -2 * p))
-                    exchange(key + j * width, key + (j + k) * width, left < k ? left : k, width);
-            }
-}
-
 /* A boundary must not part rows of equal code. */
 ALWAYS void bar_equal(lanes *s, const int width)
 {
     for (int64_t i = 0; i < (s->m - 1) * width; i++)
         s->barred[i] = (s->key[i] ^ s->key[i + width]) < 256 ? NAN : 0.0;
-}
-
-ALWAYS void spread_moments(lanes *s, const int width)
-{
-    for (int64_t i = 0; i < s->m * width; i++) {
-        const double *cell = s->cell + 2 * (s->key[i] & 255);
-        s->a[i] = cell[0];
-        s->b[i] = cell[1];
-    }
 }
 
 /* sum of squares on the left: (L + w)^2 - L^2; on the right: - 2 T w + that. */
@@ -118,8 +92,8 @@ ALWAYS void keep_better(best_quad *best, quad score, quad_mask ok, int64_t i)
 
 static const best_quad NOTHING = {{-INFINITY, -INFINITY, -INFINITY, -INFINITY}, {-1, -1, -1, -1}};
 
-/* Sorted rows [0, last): after each from `first` on a boundary may be. */
-ALWAYS void scan_rows(lanes *s, int64_t first, int64_t last, const bool counts, const int width)
+/* Classes are counted. Sorted rows [0, last): after each from `first` on a boundary may be. */
+ALWAYS void scan_counts(lanes *s, int64_t first, int64_t last, const int width)
 {
     const double tw = s->weight, ts = s->moment, least = s->min_weight;
     for (int q = 0; q < width / 4; q++) {
@@ -129,15 +103,12 @@ ALWAYS void scan_rows(lanes *s, int64_t first, int64_t last, const bool counts, 
             const int64_t k = i * width + q * 4;
             w += *(const quad *)(s->a + k);
             v += *(const quad *)(s->b + k);
-            if (counts)
-                u += *(const quad *)(s->c + k);
+            u += *(const quad *)(s->c + k);
             if (i < first)
                 continue;
             const quad right = tw - w;
-            const quad d = v * tw - ts * w;
-            quad score =
-                counts ? (v * right + (ts - 2 * u + v) * w) / (w * right) : d * d / (w * right);
-            score += *(const quad *)(s->barred + k);
+            const quad score =
+                (v * right + (ts - 2 * u + v) * w) / (w * right) + *(const quad *)(s->barred + k);
             keep_better(&best, score, (w >= least) & (right >= least), i);
         }
         memcpy(s->score + q * 4, &best.score, sizeof best.score);
@@ -145,36 +116,93 @@ ALWAYS void scan_rows(lanes *s, int64_t first, int64_t last, const bool counts, 
     }
 }
 
-/* Whether the keys of each lane, in order, hold more than one code. */
-ALWAYS void note_varying(lanes *s, const int width)
+/* Of eight rows of the node. */
+ALWAYS octet of_rows(const double *table, octet_key row, const bool few)
 {
-    const int32_t *last = s->key + (s->m - 1) * width;
-    for (int l = 0; l < width; l++)
-        s->varies[l] = s->key[l] >> 8 != last[l] >> 8;
+#ifdef HONE_HAVE_AVX512
+    if (few)
+        return (octet)_mm512_permutex2var_pd(
+            _mm512_load_pd(table), _mm512_cvtepi32_epi64((__m256i)row), _mm512_load_pd(table + 8));
+#endif
+    (void)few;
+    return (octet){table[row[0]], table[row[1]], table[row[2]], table[row[3]],
+                   table[row[4]], table[row[5]], table[row[6]], table[row[7]]};
 }
 
-ALWAYS void sorted(lanes *s, const int width)
+/* The same for moments, which wait by row of the node in `a` and `b`. */
+ALWAYS void scan_moments(lanes *s, int64_t first, int64_t last, const bool few)
+{
+    const double tw = s->weight, ts = s->moment, least = s->min_weight;
+    octet w = {0}, v = {0}, best;
+    octet_mask at;
+    for (int l = 0; l < LANES; l++)
+        best[l] = -INFINITY, at[l] = -1;
+    for (int64_t i = 0; i < last; i++) {
+        const octet_key *key = (const octet_key *)(s->key + i * LANES);
+        const octet_key row = key[0] & 255;
+        w += of_rows(s->a, row, few), v += of_rows(s->b, row, few);
+        if (i < first)
+            continue;
+        const octet right = tw - w, d = v * tw - ts * w, score = d * d / (w * right);
+        const octet_key differ = (key[0] ^ key[1]) > 255;
+        const octet_mask ok = __builtin_convertvector(differ, octet_mask) & (w >= least) &
+                              (right >= least) & (score > best);
+        best = (octet)(((octet_mask)score & ok) | ((octet_mask)best & ~ok));
+        at = (i & ok) | (at & ~ok);
+    }
+    memcpy(s->score, &best, sizeof best);
+    memcpy(s->at, &at, sizeof at);
+}
+
+ALWAYS void tell_codes(lanes *s, const int width)
+{
+    const int32_t *last = s->key + (s->m - 1) * width;
+    for (int l = 0; l < width; l++) {
+        s->varies[l] = s->key[l] >> 8 != last[l] >> 8;
+        if (s->at[l] < 0)
+            continue;
+        const int32_t *key = s->key + s->at[l] * width + l;
+        s->cut[l] = (uint32_t)key[0] >> 8, s->above[l] = (uint32_t)key[width] >> 8;
+    }
+}
+
+ALWAYS void sorted_counts(lanes *s, const int width)
 {
     fill_keys(s, width);
-    sort_keys(s->key, s->m, width);
-    note_varying(s, width);
+    if (width == LANES && s->m <= FEW_ROWS)
+        sort_few(s->key, s->m);
+    else
+        sort_rows(s->key, s->m, width);
     bar_equal(s, width);
+    spread_counts(s, width);
+    scan_counts(s, (int64_t)s->min_rows - 1, s->m - (int64_t)s->min_rows, width);
+    tell_codes(s, width);
+}
+
+static void sorted_moments(lanes *s)
+{
     const int64_t first = (int64_t)s->min_rows - 1, last = s->m - (int64_t)s->min_rows;
-    if (s->label) {
-        spread_counts(s, width);
-        scan_rows(s, first, last, true, width);
+    fill_keys(s, LANES);
+    for (int64_t i = 0; i < s->m; i++)
+        s->a[i] = s->cell[2 * i], s->b[i] = s->cell[2 * i + 1];
+    if (s->m <= FEW_ROWS) {
+        sort_few(s->key, s->m);
+        scan_moments(s, first, last, true);
     } else {
-        spread_moments(s, width);
-        scan_rows(s, first, last, false, width);
+        sort_rows(s->key, s->m, LANES);
+        scan_moments(s, first, last, false);
     }
+    tell_codes(s, LANES);
 }
 
 void HONE_KERNEL(forest_lanes_sorted)(lanes *s)
 {
-    if (s->width == 4)
-        sorted(s, 4);
+    if (!s->label)
+        sorted_moments(s);
+    else if (s->width == 4)
+        sorted_counts(s, 4);
     else
-        sorted(s, LANES);
+        sorted_counts(s, LANES);
 }
 
 /* ---- bins ---- */
@@ -262,7 +290,8 @@ ALWAYS void scan_bins(lanes *s, const bool rows, const bool pack, const int widt
         int64_t next = s->at[l] + 1;
         while (next < s->bins && is_empty(s, next * width + l, pack))
             next++;
-        s->next[l] = next;
+        s->varies[l] = s->at[l] >= 0;
+        s->cut[l] = (uint32_t)s->at[l], s->above[l] = (uint32_t)next;
     }
 }
 
@@ -347,16 +376,18 @@ void HONE_KERNEL(forest_lanes_counted)(lanes *s)
     int64_t next = at + 1;
     while (next < s->bins && !s->in[next])
         next++;
-    s->score[0] = best, s->at[0] = at, s->next[0] = next;
+    s->score[0] = best, s->at[0] = at, s->varies[0] = at >= 0;
+    s->cut[0] = (uint32_t)at, s->above[0] = (uint32_t)next;
 }
 
 /* ---- parting ---- */
 
 ALWAYS int64_t part(parting *p, const bool fine, const bool set, const bool edges,
-                    const bool labels)
+                    const bool labels, const bool votes)
 {
     /* copies: a write to a row could be to *p */
     uint32_t *const row = p->row, *const spare_row = p->spare_row, *const edge = p->edge;
+    uint32_t *const vote = p->vote, *const spare_vote = p->spare_vote;
     double *const cell = p->cell, *const spare_cell = p->spare_cell;
     int32_t *const label = p->label, *const spare_label = p->spare_label;
     const uint8_t *const coarse = p->coarse, *const to_left = p->left;
@@ -371,13 +402,18 @@ ALWAYS int64_t part(parting *p, const bool fine, const bool set, const bool edge
         const uint32_t code = fine ? exact[r * stride] : coarse[r * stride];
         const int64_t goes = set ? to_left[code] : (code <= cut) | (code == also);
         const int64_t right = i - left;
-        const pair both = *(const pair *)(cell + 2 * i);
         row[left] = r, spare_row[right] = r;
         if (edges) {
             edge[near] = r;
             near += (code == cut) | (code == above);
         }
-        *(pair *)(cell + 2 * left) = both, *(pair *)(spare_cell + 2 * right) = both;
+        if (votes) {
+            const uint32_t v = vote[i];
+            vote[left] = v, spare_vote[right] = v;
+        } else {
+            const pair both = *(const pair *)(cell + 2 * i);
+            *(pair *)(cell + 2 * left) = both, *(pair *)(spare_cell + 2 * right) = both;
+        }
         if (labels) {
             const int32_t k = label[i];
             label[left] = k, spare_label[right] = k;
@@ -387,7 +423,10 @@ ALWAYS int64_t part(parting *p, const bool fine, const bool set, const bool edge
     p->edges = near;
     const size_t right = (size_t)(m - left);
     memcpy(row + left, spare_row, right * sizeof *row);
-    memcpy(cell + 2 * left, spare_cell, 2 * right * sizeof *cell);
+    if (votes)
+        memcpy(vote + left, spare_vote, right * sizeof *vote);
+    else
+        memcpy(cell + 2 * left, spare_cell, 2 * right * sizeof *cell);
     if (labels)
         memcpy(label + left, spare_label, right * sizeof *label);
     return left;
@@ -395,7 +434,10 @@ ALWAYS int64_t part(parting *p, const bool fine, const bool set, const bool edge
 
 ALWAYS int64_t part_codes(parting *p, const bool fine, const bool set, const bool edges)
 {
-    return p->label ? part(p, fine, set, edges, true) : part(p, fine, set, edges, false);
+    if (p->vote)
+        return part(p, fine, set, edges, false, true);
+    return p->label ? part(p, fine, set, edges, true, false)
+                    : part(p, fine, set, edges, false, false);
 }
 
 int64_t HONE_KERNEL(forest_part)(parting *p)

@@ -68,9 +68,11 @@ static double permuted_loss(judge *g, int64_t j, hone_stream *r)
         const double v = cell[i * stride];
         cell[i * stride] = cell[k * stride], cell[k * stride] = v;
     }
+    forest_walk_column(&g->rows, j);
     const double loss = loss_of(g);
     for (int64_t i = 0; i < g->count; i++)
         cell[i * stride] = g->column[i];
+    forest_walk_column(&g->rows, j);
     return loss;
 }
 

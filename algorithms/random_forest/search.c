@@ -14,8 +14,8 @@
 
 enum { MOST = 8 };
 
-hone_status forest_search_open(search *s, const problem *p, int64_t n, hone_arena *scratch,
-                               hone_error *error)
+hone_status forest_search_open(search *s, const problem *p, int64_t n, bool votes,
+                               hone_arena *scratch, hone_error *error)
 {
     const int64_t q = p->width;
     int64_t most = BINS + 1; /* groups */
@@ -32,14 +32,16 @@ hone_status forest_search_open(search *s, const problem *p, int64_t n, hone_aren
                   .total = HONE_NEW(scratch, double, q, 3),
                   .key = HONE_RAW(scratch, uint64_t, n, 1),
                   .spare = HONE_RAW(scratch, uint64_t, n, 1),
+                  .spare_cell = HONE_RAW(scratch, double, votes ? n : 1, 2),
+                  .same = HONE_NEW(scratch, uint64_t, p->panel->words + 1, 1),
                   .sequence = HONE_RAW(scratch, uint32_t, n, 1),
                   .bins = HONE_NEW(scratch, double, BINS + 1, q),
                   .bin_rows = HONE_NEW(scratch, uint32_t, BINS + 1, 1),
                   .mean = HONE_RAW(scratch, double, most + 1, 1),
                   .best_level = HONE_RAW(scratch, uint16_t, most + 1, 1),
                   .bucket = HONE_RAW(scratch, uint32_t, 256, 1)};
-    bool ok = s->total && s->key && s->spare && s->sequence && s->bins && s->bin_rows && s->mean &&
-              s->best_level && s->bucket;
+    bool ok = s->total && s->key && s->spare && s->spare_cell && s->same && s->sequence &&
+              s->bins && s->bin_rows && s->mean && s->best_level && s->bucket;
     groups *const all[] = {&s->by_code, &s->ordered};
     for (int i = 0; i < 2; i++) {
         *all[i] = (groups){.code = HONE_RAW(scratch, uint32_t, most + 1, 1),
@@ -435,9 +437,19 @@ static void random_categories(search *s, int32_t j, split *best)
 
 /* ---- a feature ---- */
 
+void forest_make_cells(search *s)
+{
+    for (int64_t i = 0; i < s->m && !s->cell; i++) {
+        s->spare_cell[2 * i] = s->vote[i] >> 16;
+        s->spare_cell[2 * i + 1] = s->vote[i] & WORD_WEIGHT;
+    }
+    s->cell = s->cell ? s->cell : s->spare_cell;
+}
+
 bool forest_try_feature(search *s, int32_t j, split *best)
 {
     const problem *p = s->p;
+    forest_make_cells(s);
     const feature_codes *f = &p->panel->feature[j];
     const bool random = p->params->splitter == SPLIT_RANDOM;
     const bool exact = f->bins == f->codes;

@@ -2,7 +2,9 @@
  * overlap and no branch depends on where a row goes. A row that has reached a leaf leaves the list.
  * Few rows walk down several trees at once.
  *
- * A packed node has 16 bytes. Scores are the mean over trees, added in the order of trees, so that
+ * A packed node has 16 bytes, or 8 where every threshold is a float and there are no sets of
+ * categories: a value is above such a threshold just when it still is after rounding up to a float.
+ * Scores are the mean over trees, added in the order of trees, so that
  * they do not depend on blocks or threads. Cost: the depth of its leaf, per row and tree.
  */
 #include "walk.h"
@@ -22,6 +24,14 @@ struct walk_node {
     };
     uint32_t skip; /* nodes to the left child; 0: leaf */
     uint32_t how;  /* feature, and the bits of `side` above it */
+};
+
+struct slim_node {
+    union {
+        float threshold;
+        int32_t payload; /* of a leaf when classifying, as above */
+    };
+    uint32_t turn; /* feature; above its bits MISSING_LEFT; then the nodes to the left child */
 };
 
 /* ---- packing ---- */
@@ -69,6 +79,40 @@ static walk_node packed(const hone_shape *shape, const forest_state *s, int64_t 
     return n;
 }
 
+static int32_t bits_of(int64_t features)
+{
+    int32_t bits = 0;
+    while (INT64_C(1) << bits < features)
+        bits++;
+    return bits;
+}
+
+/* Whether slim nodes say all. */
+static bool fits_slim(const forest_state *s)
+{
+    if (s->n_sets || s->n_nodes > UINT32_MAX)
+        return false;
+    for (int64_t t = 0; t < s->n_trees; t++)
+        for (int64_t i = s->tree_start[t]; i < s->tree_start[t + 1]; i++) {
+            const int64_t skip = s->child[i] ? s->child[i] - (i - s->tree_start[t]) : 0;
+            if (s->child[i] && ((double)(float)s->threshold[i] != s->threshold[i] ||
+                                skip >> (31 - s->feature_bits)))
+                return false;
+        }
+    return true;
+}
+
+static slim_node slim(const hone_shape *shape, const forest_state *s, int64_t i, int64_t k)
+{
+    if (!s->child[i]) {
+        const bool rows = shape->task == HONE_CLASSIFICATION;
+        return (slim_node){.payload = rows ? (int32_t)packed_shares(s, s->payload[i]) : 0};
+    }
+    const uint32_t skip = (uint32_t)(s->child[i] - k), left = s->side[i] & MISSING_LEFT;
+    return (slim_node){.threshold = (float)s->threshold[i],
+                       .turn = (skip << 1 | left) << s->feature_bits | (uint32_t)s->feature[i]};
+}
+
 hone_status forest_prepare(const hone_shape *shape, const void *params, void *state,
                            hone_arena *keep, hone_error *error)
 {
@@ -77,12 +121,21 @@ hone_status forest_prepare(const hone_shape *shape, const void *params, void *st
     if (shape->features > FEATURE)
         return hone_fail(error, HONE_UNSUPPORTED, "random_forest", "more than %u features",
                          FEATURE);
-    s->walk = HONE_RAW(keep, walk_node, s->n_nodes, 1);
-    if (!s->walk)
+    s->walk = NULL, s->slim = NULL;
+    s->feature_bits = bits_of(shape->features);
+    const bool thin = fits_slim(s);
+    if (thin)
+        s->slim = HONE_RAW(keep, slim_node, s->n_nodes, 1);
+    else
+        s->walk = HONE_RAW(keep, walk_node, s->n_nodes, 1);
+    if (!s->slim && !s->walk)
         return hone_no_memory(error);
     for (int64_t t = 0; t < s->n_trees; t++)
         for (int64_t i = s->tree_start[t]; i < s->tree_start[t + 1]; i++)
-            s->walk[i] = packed(shape, s, i, i - s->tree_start[t]);
+            if (thin)
+                s->slim[i] = slim(shape, s, i, i - s->tree_start[t]);
+            else
+                s->walk[i] = packed(shape, s, i, i - s->tree_start[t]);
     return HONE_OK;
 }
 
@@ -100,8 +153,28 @@ static double code_of(double v, int32_t levels)
 
 bool forest_walk_room(const hone_matrix *x, int64_t count, hone_arena *scratch, walk_rows *out)
 {
-    *out = (walk_rows){0, x->cols, HONE_RAW(scratch, double, count * x->cols + 1, 1), false};
-    return out->value != NULL;
+    *out = (walk_rows){.stride = x->cols,
+                       .value = HONE_RAW(scratch, double, count * x->cols + 1, 1),
+                       .above = HONE_RAW(scratch, float, count * x->cols + 1, 1)};
+    return out->value && out->above;
+}
+
+/* The smallest float that is not below `v`. */
+static float rounded_up(double v)
+{
+    const float f = (float)v;
+    int32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    bits += (double)f < v ? (bits >= 0 ? 1 : -1) : 0;
+    float up;
+    memcpy(&up, &bits, sizeof up);
+    return up;
+}
+
+void forest_walk_column(walk_rows *rows, int64_t j)
+{
+    for (int64_t i = 0; i < rows->count; i++)
+        rows->above[i * rows->stride + j] = rounded_up(rows->value[i * rows->stride + j]);
 }
 
 /* Cells as they were read become cells as the walk reads them. */
@@ -112,6 +185,8 @@ static void encode(const hone_shape *shape, walk_rows *rows)
     for (int64_t k = 0; k < cells; k++)
         holes |= isnan(rows->value[k]);
     rows->holes = holes;
+    for (int64_t k = 0; k < cells; k++)
+        rows->above[k] = rounded_up(rows->value[k]);
     for (int64_t j = 0; j < d && shape->levels; j++)
         for (int64_t k = j; k < cells && shape->levels[j]; k += d)
             rows->value[k] = code_of(rows->value[k], shape->levels[j]);
@@ -213,11 +288,66 @@ static void run_lanes(const forest_state *s, const walk_rows *rows, lanes_walk *
         leaf[k] = w->at[k] - s->walk;
 }
 
+typedef struct slim_walk {
+    const float *row[WALK_LANES];
+    uint32_t at[WALK_LANES];
+    uint16_t active[WALK_LANES];
+} slim_walk;
+
+static inline __attribute__((always_inline)) void descend_slim(const forest_state *s, slim_walk *w,
+                                                               int64_t count, bool holes)
+{
+    const slim_node *const node = s->slim;
+    const int bits = s->feature_bits;
+    const uint32_t mask = (UINT32_C(1) << bits) - 1;
+    for (int64_t k = 0; k < count; k++)
+        w->active[k] = (uint16_t)k;
+    while (count) {
+        int64_t left = 0;
+        for (int64_t k = 0; k < count; k++) {
+            const uint16_t lane = w->active[k];
+            const slim_node n = node[w->at[lane]];
+            const uint32_t skip = n.turn >> bits >> 1;
+            const float v = w->row[lane][n.turn & mask];
+            unsigned right = v > n.threshold;
+            if (holes)
+                right |= isnan(v) & !(n.turn >> bits & MISSING_LEFT);
+            w->at[lane] += skip + (right & (skip != 0));
+            __builtin_prefetch(node + w->at[lane]);
+            w->active[left] = lane;
+            left += skip != 0;
+        }
+        count = left;
+    }
+}
+
+/* `count` rows, those of `pick` unless NULL, down trees from `first` on. */
+static void walk_slim(const forest_state *s, const walk_rows *rows, const uint16_t *pick,
+                      int64_t count, int64_t first, int64_t trees, int64_t *leaf)
+{
+    slim_walk w;
+    for (int64_t t = 0; t < trees; t++)
+        for (int64_t i = 0; i < count; i++) {
+            w.at[t * count + i] = (uint32_t)s->tree_start[first + t];
+            w.row[t * count + i] = rows->above + (pick ? pick[i] : i) * rows->stride;
+        }
+    if (rows->holes)
+        descend_slim(s, &w, trees * count, true);
+    else
+        descend_slim(s, &w, trees * count, false);
+    for (int64_t k = 0; k < trees * count; k++)
+        leaf[k] = w.at[k];
+}
+
 void forest_walk(const forest_state *s, const walk_rows *rows, int64_t first, int64_t trees,
                  int64_t *leaf)
 {
-    lanes_walk w;
     const int64_t n = rows->count;
+    if (s->slim) {
+        walk_slim(s, rows, NULL, n, first, trees, leaf);
+        return;
+    }
+    lanes_walk w;
     for (int64_t t = 0; t < trees; t++)
         for (int64_t i = 0; i < n; i++) {
             w.at[t * n + i] = s->walk + s->tree_start[first + t];
@@ -229,6 +359,10 @@ void forest_walk(const forest_state *s, const walk_rows *rows, int64_t first, in
 void forest_walk_some(const forest_state *s, const walk_rows *rows, const uint16_t *pick,
                       int64_t count, int64_t t, int64_t *leaf)
 {
+    if (s->slim) {
+        walk_slim(s, rows, pick, count, t, 1, leaf);
+        return;
+    }
     lanes_walk w;
     for (int64_t k = 0; k < count; k++) {
         w.at[k] = s->walk + s->tree_start[t];
@@ -242,10 +376,10 @@ void forest_walk_some(const forest_state *s, const walk_rows *rows, const uint16
 void forest_add_leaf(const forest_state *s, int64_t i, double *score)
 {
     if (s->n_rows == 0) {
-        score[0] += s->walk[i].threshold;
+        score[0] += s->threshold[i];
         return;
     }
-    const int64_t row = s->walk[i].payload;
+    const int64_t row = s->slim ? s->slim[i].payload : s->walk[i].payload;
     if (row < 0) {
         score[-1 - row] += 1;
         return;
@@ -289,6 +423,10 @@ static hone_status predict_block(void *context, int64_t b, hone_arena *scratch, 
 
 hone_status forest_predict(const hone_predict_job *job, hone_error *error)
 {
+    bool done;
+    HONE_TRY(forest_predict_ends(job, &done, error));
+    if (done)
+        return HONE_OK;
     prediction p = {job, forest_walk_block(&job->x, job->run)};
     return hone_for_blocks(job->run, (job->x.rows + p.block - 1) / p.block, predict_block, &p,
                            error);

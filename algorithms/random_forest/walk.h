@@ -9,6 +9,7 @@
 typedef struct walk_rows {
     int64_t count, stride;
     double *value; /* count x stride */
+    float *above;  /* the same, each rounded up to a float */
     bool holes;    /* some number is missing */
 } walk_rows;
 
@@ -22,6 +23,9 @@ hone_status forest_walk_rows(const hone_shape *shape, const hone_matrix *x, int6
 bool forest_walk_room(const hone_matrix *x, int64_t count, hone_arena *scratch, walk_rows *out);
 void forest_walk_load(const hone_shape *shape, const hone_matrix *x, const int64_t *row,
                       int64_t count, walk_rows *to);
+
+/* Takes over what was written to column `j` of `value`. */
+void forest_walk_column(walk_rows *rows, int64_t j);
 
 /* The leaves that the rows reach in trees [first, first + trees), counted from the forest's first
  * node: leaf[t * count + i]; trees * count <= WALK_LANES. */

@@ -15,10 +15,11 @@
 typedef enum hone_basis {
     HONE_OF_TABLE = 1, /**< x: every row of the table. No labels. Shared by folds. */
     HONE_OF_ROWS,      /**< x: the training rows. No labels. */
-    HONE_OF_FIT,  /**< and label, target, weight, seed, params with each `selects` at default */
-    HONE_OF_SPLIT /**< x: the training rows, valid_x: the validation rows of the same table,
-                       rows = 0 when there are none. No labels. For what predicting the
-                       validation rows costs; never for a fit */
+    HONE_OF_FIT,   /**< and label, target, weight, seed, params with each `selects` at default */
+    HONE_OF_SPLIT, /**< x: the training rows, valid_x: the validation rows of the same table,
+                        rows = 0 when there are none. No labels. For what predicting the
+                        validation rows costs; never for a fit */
+    HONE_OF_FIT_AND_SPLIT /**< HONE_OF_FIT and valid_x as above; never for a fit */
 } hone_basis;
 
 enum { HONE_KEY = 4 };

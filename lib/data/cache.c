@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "toolbox/run.h"
 
 enum { SLOTS = 512 };
@@ -120,6 +121,8 @@ static uint64_t identity_of(const hone_shared *s, const hone_recipe *r)
         return s->identity.rows;
     case HONE_OF_SPLIT:
         return s->identity.split;
+    case HONE_OF_FIT_AND_SPLIT:
+        return hone_hash(s->identity.fit, &s->identity.split, sizeof s->identity.split);
     case HONE_OF_FIT:
         break;
     }
@@ -191,11 +194,12 @@ static hone_fit_job narrowed(const hone_shared *s, const request *q)
 {
     hone_fit_job job = s->job;
     const hone_basis basis = q->recipe->basis;
-    if (basis != HONE_OF_SPLIT)
+    const bool fit = basis == HONE_OF_FIT || basis == HONE_OF_FIT_AND_SPLIT;
+    if (basis != HONE_OF_SPLIT && basis != HONE_OF_FIT_AND_SPLIT)
         job.valid_x = (hone_matrix){0};
     job.valid_label = NULL, job.valid_target = job.valid_weight = NULL;
     job.warm_params = job.warm_state = NULL;
-    if (basis != HONE_OF_FIT) {
+    if (!fit) {
         job.label = NULL, job.target = job.weight = NULL, job.params = NULL, job.seed = 0;
         job.shape.outputs = 0;
     }

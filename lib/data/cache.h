@@ -29,7 +29,7 @@ struct hone_shared {
     hone_cache *cache;
     hone_identity identity;
     hone_fit_job job;      /* what HONE_OF_FIT may see: params with `selects` at default; and
-                              valid_x, for HONE_OF_SPLIT alone */
+                              valid_x, for the bases with a split alone */
     hone_matrix table;     /* every row */
     hone_account *account; /* of the trial */
     int64_t charged;

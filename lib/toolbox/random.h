@@ -35,7 +35,8 @@ static inline uint64_t hone_below(hone_stream *s, uint64_t n)
 {
     for (;;) {
         __extension__ const unsigned __int128 product = (unsigned __int128)hone_next(s) * n;
-        if ((uint64_t)product >= -n % n)
+        const uint64_t low = (uint64_t)product;
+        if (low >= n || low >= -n % n) /* the division is rarely needed */
             return (uint64_t)(product >> 64);
     }
 }

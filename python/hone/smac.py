@@ -150,13 +150,12 @@ class Forest(AbstractRandomForest):
     def _over_instances(self, X: Array, features: Array) -> Array:
         k = len(features)
         rows = np.hstack((np.repeat(X, k, axis=0), np.tile(features, (len(X), 1))))
-        means: Array = self._answers(rows).reshape(len(X), k, -1).mean(axis=1)
-        return means
+        return self._answers(rows).reshape(len(X), k, -1).mean(axis=1)
 
     def _instances(self) -> Array:
         """Features of all instances, as the forest was shown them."""
         assert self._instance_features is not None
-        features: Array = np.array(list(self._instance_features.values()), dtype=np.float64)
+        features = np.array(list(self._instance_features.values()), dtype=np.float64)
         if self._apply_pca:
             features = self._pca.transform(self._scaler.transform(features))
         return features

@@ -460,6 +460,50 @@ static void instruction_sets_do_not_change_a_bit(void **state)
         }
 }
 
+/* Columns of two values beside others; the last ones are rarely 1. */
+static table one_hot(int64_t n, int64_t d, int64_t classes, uint64_t seed)
+{
+    table t = new_table(n, d, classes);
+    hone_stream r = hone_stream_of(seed, 2, 0);
+    for (int64_t i = 0; i < n; i++) {
+        double *x = t.x + i * d;
+        for (int64_t j = 0; j < d; j++)
+            x[j] = j < 2 ? hone_uniform(&r) : hone_below(&r, (uint64_t)j) == 0;
+        const double z = 2 * x[0] + x[2] - x[3] + 0.5 * x[d - 1] + 0.8 * hone_uniform(&r);
+        t.y[i] = z;
+        if (classes)
+            t.label[i] = (int32_t)((int64_t)(z + 10) % classes);
+    }
+    return t;
+}
+
+/* Weights that are too large for a vote take the plain kernels: the oracle of the others. */
+static void votes_and_cells_grow_the_same_trees(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 4; kind++)
+        for (int variant = 0; variant < 5; variant++) {
+            table t = kind == 0   ? mixed(3000, 2, 12, 9)
+                      : kind == 1 ? one_hot(4000, 60, 2, 9)
+                                  : rules(kind == 2 ? 3000 : 40, 19, 2, 9);
+            how h = {defaults(&t), 11};
+            h.p.constant_features = variant % 2 ? CONSTANT_REDRAW : CONSTANT_STOP;
+            h.p.min_samples_leaf = count_of(variant == 2 ? 3 : 1);
+            h.p.min_weight_fraction_leaf = variant == 3 ? 0.004 : 0;
+            h.p.bootstrap = variant != 4;
+            if (variant == 1)
+                h.p.max_features = count_of(3);
+            t.w = malloc((size_t)t.n * sizeof(double));
+            for (int64_t i = 0; i < t.n; i++)
+                t.w[i] = (double)(1 + i % 3 * (variant % 3));
+            const uint64_t votes = fit_bits(&t, &h);
+            for (int64_t i = 0; i < t.n; i++)
+                t.w[i] *= 0x1p18;
+            assert_int_equal(fit_bits(&t, &h), votes);
+            free_table(&t);
+        }
+}
+
 static void the_order_of_rows_does_not_matter_without_bootstrap(void **state)
 {
     (void)state;
@@ -581,6 +625,55 @@ static void a_cut_of_shared_trees_is_a_fresh_fit(void **state)
                 }
                 hone_cache_close(shared.cache);
             }
+        free_table(&t);
+    }
+}
+
+/* Scores of validation rows, from the ends of the full trees and by a walk of their own. */
+static void shared_ends_give_the_scores_of_a_walk(void **state)
+{
+    (void)state;
+    for (int64_t c = 0; c <= 3; c++) {
+        table t = c == 1 ? mixed(900, 2, 70, 3) : rules(900, 7, c, 3);
+        hone_cache *cache = hone_cache_open(1 << 26);
+        int64_t rows[2][900], n[2] = {0};
+        for (int64_t i = 0; i < t.n; i++)
+            rows[i % 3 == 0][n[i % 3 == 0]++] = i;
+        const int64_t outputs = c ? t.classes : 1;
+        double *ends = malloc((size_t)(n[1] * outputs) * sizeof(double));
+        double *walk = malloc((size_t)(n[1] * outputs) * sizeof(double));
+        for (int64_t which = 0; which < 12; which++) {
+            how h = {defaults(&t), 4, 2, 12};
+            h.rows = rows[0], h.n_rows = n[0];
+            h.p.n_estimators = which % 2 ? 21 : 5;
+            cut_configuration(&h.p, which / 2);
+            hone_simple_run storage;
+            const hone_run *run = hone_run_simple(&storage, 1 + (int)(which % 3));
+            hone_trial trial = trial_of(&t, &h, run);
+            trial.valid = rows[1], trial.n_valid = n[1];
+            hone_arena *arena = hone_arena_open(NULL);
+            hone_shared door;
+            hone_fitted *f;
+            assert_int_equal(hone_trial_fit_open(&trial, cache, arena, &door, &f, NULL), HONE_OK);
+            assert_true(((forest_state *)f->state)->shares);
+            hone_matrix x = trial.table;
+            x.row = rows[1], x.rows = n[1];
+            assert_int_equal(hone_fitted_predict(f, &x, run, &door, ends, NULL), HONE_OK);
+            assert_int_equal(hone_fitted_predict(f, &x, run, NULL, walk, NULL), HONE_OK);
+            assert_memory_equal(ends, walk, (size_t)(n[1] * outputs) * sizeof(double));
+            x.row = rows[0], x.rows = n[1]; /* other rows than those that were walked */
+            assert_int_equal(hone_fitted_predict(f, &x, run, &door, ends, NULL), HONE_OK);
+            assert_int_equal(hone_fitted_predict(f, &x, run, NULL, walk, NULL), HONE_OK);
+            assert_memory_equal(ends, walk, (size_t)(n[1] * outputs) * sizeof(double));
+            hone_shared_release(&door);
+            hone_fitted_free(f);
+            hone_arena_close(arena);
+        }
+        hone_cache_stats stats = {.size = sizeof stats};
+        hone_cache_read_stats(cache, &stats);
+        assert_int_equal(stats.entries, 2 + 2 * 3); /* ranks, panel; trees and ends of 3 chunks */
+        hone_cache_close(cache);
+        free(ends), free(walk);
         free_table(&t);
     }
 }
@@ -810,10 +903,12 @@ int main(void)
         cmocka_unit_test(a_cap_on_bytes_keeps_the_first_trees),
         cmocka_unit_test(branches_of_few_trees_are_those_of_one_thread),
         cmocka_unit_test(instruction_sets_do_not_change_a_bit),
+        cmocka_unit_test(votes_and_cells_grow_the_same_trees),
         cmocka_unit_test(the_order_of_rows_does_not_matter_without_bootstrap),
         cmocka_unit_test(a_weight_is_a_repetition_without_bootstrap),
         cmocka_unit_test(fitting_a_view_is_fitting_its_rows),
         cmocka_unit_test(a_cut_of_shared_trees_is_a_fresh_fit),
+        cmocka_unit_test(shared_ends_give_the_scores_of_a_walk),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(out_of_bag_scores_come_from_trees_without_the_row),
         cmocka_unit_test(early_stopping_gives_a_prefix_of_the_forest),

@@ -416,6 +416,55 @@ static void a_prediction_is_the_walk_down_the_tables(void **state)
         }
 }
 
+/* A threshold that is a float, and values around it: what 8 bytes a node say is what 16 say. */
+static void values_next_to_thresholds_go_to_their_side(void **state)
+{
+    (void)state;
+    static const double far[] = {
+        0.0,     -0.0,  5e-324, -5e-324,        1e-50,          -1e-50,         3.5e38,
+        -3.5e38, 1e300, -1e300, 0x1.fffffep127, 0x1.ffffffp127, -0x1.ffffffp127};
+    enum { FAR = sizeof far / sizeof *far, EACH = 7 };
+    for (int64_t classes = 0; classes <= 2; classes += 2)
+        for (int floats = 0; floats < 2; floats++) {
+            world v = open_world(400, classes);
+            fill(&v, 3, 30);
+            for (int64_t k = 0; k < v.n * COLUMNS; k++)
+                v.x[k] += floats ? 0 : 0.1 * (double)k; /* no float between them */
+            v.p.n_estimators = 5;
+            hone_fitted *f = fit(&v);
+            const forest_state *s = f->state;
+            assert_true((s->slim != NULL) == floats && (s->walk != NULL) == !floats);
+            const int64_t n = s->n_nodes * EACH + FAR;
+            double *x = calloc((size_t)(n * COLUMNS), sizeof *x);
+            double *got = calloc((size_t)(n * 2), sizeof *got), want[MOST_CLASSES];
+            for (int64_t i = 0; i < s->n_nodes; i++)
+                for (int k = 0; k < EACH; k++) {
+                    const double t = s->threshold[i], to = k % 2 ? INFINITY : -INFINITY;
+                    double *row = x + (i * EACH + k) * COLUMNS;
+                    memcpy(row, v.x + i % v.n * COLUMNS, COLUMNS * sizeof *row);
+                    row[s->feature[i]] = k < 2   ? nextafter(t, to)
+                                         : k < 4 ? (double)nextafterf((float)t, (float)to)
+                                         : k < 6 ? t + (k % 2 ? 1 : -1) * 0x1p-30
+                                                 : t;
+                }
+            for (int64_t i = 0; i < FAR; i++)
+                for (int64_t j = 0; j < COLUMNS; j++)
+                    x[(n - FAR + i) * COLUMNS + j] = far[i];
+            const hone_matrix m = matrix_of(&v, x, n);
+            hone_simple_run storage;
+            assert_int_equal(
+                hone_fitted_predict(f, &m, hone_run_simple(&storage, 1), NULL, got, NULL), HONE_OK);
+            const int64_t c = classes ? classes : 1;
+            for (int64_t i = 0; i < n; i++) {
+                plain_scores(&v, s, x + i * COLUMNS, want);
+                assert_memory_equal(got + i * c, want, (size_t)c * sizeof *want);
+            }
+            free(x), free(got);
+            hone_fitted_free(f);
+            close_world(&v);
+        }
+}
+
 /* ---- permutation importances ---- */
 
 static void permute(const world *v, const hone_fitted *f, int threads, double *out)
@@ -539,6 +588,7 @@ int main(void)
         cmocka_unit_test(the_best_split_has_missing_values_on_their_better_side),
         cmocka_unit_test(large_nodes_of_few_values_are_exact),
         cmocka_unit_test(a_prediction_is_the_walk_down_the_tables),
+        cmocka_unit_test(values_next_to_thresholds_go_to_their_side),
         cmocka_unit_test(permuting_what_decides_costs_what_chance_says),
         cmocka_unit_test(permuting_noise_costs_next_to_nothing),
         cmocka_unit_test(counts_above_the_data_are_adjusted_and_named),
