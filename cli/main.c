@@ -155,10 +155,13 @@ hone_status read_table(const flags *f, bool target, const hone_model *model, hon
     HONE_TRY(first_index_of(f->first_index, &options.zero_based, error));
     HONE_TRY(format_of(f->format, &options.format, error));
     HONE_TRY(task_of(f->task, &options.dataset.task, error));
-    if (target)
+    const bool replay = f->command == REPLAY; /* whose file knows the target */
+    if (target && !replay)
         HONE_TRY(find_target(file, &options, error));
     if (!options.dataset.task)
         options.dataset.task = task;
+    if (replay)
+        return hone_replay_read(f->file, file, &options, dataset, error);
     return model ? hone_model_read(model, file, &options, dataset, error)
                  : hone_dataset_read(file, &options, dataset, error);
 }

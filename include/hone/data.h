@@ -18,7 +18,8 @@ typedef enum hone_dtype {
     HONE_I16,
     HONE_U64,
     HONE_BOOLEAN, /**< one byte, 0 or 1 */
-    HONE_TEXT     /**< const char *, UTF-8; NULL is missing */
+    HONE_TEXT,    /**< const char *, UTF-8; NULL is missing */
+    HONE_F16      /**< IEEE 754 half precision; a dataset holds it as float32 */
 } hone_dtype;
 
 typedef enum hone_task { HONE_CLASSIFICATION = 1, HONE_REGRESSION = 2 } hone_task;

@@ -1,4 +1,4 @@
-/** hone/interop.h - models leave and enter: ONNX out, LIBSVM text both ways. */
+/** hone/interop.h - models leave and enter: ONNX out, LIBSVM text both ways; files of them. */
 #ifndef HONE_INTEROP_H
 #define HONE_INTEROP_H
 
@@ -47,6 +47,17 @@ HONE_API hone_status hone_model_to_libsvm(const hone_model *model, char **text, 
  */
 HONE_API hone_status hone_model_from_libsvm(const char *text, size_t size, int64_t columns,
                                             hone_model **model, hone_error *error);
+
+/** Writes a file, durably and whole or not at all: at any time, also after a crash, the name holds
+ * nothing, the old or the new content. What is there keeps its permissions; what a symbolic link
+ * leads to is replaced, not the link. A device or a pipe is written to; where nobody reads a pipe,
+ * the signal SIGPIPE ends a process that does not ignore it.
+ *
+ * @param bytes  `size` of them
+ * @return HONE_IO (path: the file), HONE_NO_MEMORY
+ */
+HONE_API hone_status hone_file_save(const char *file, const void *bytes, size_t size,
+                                    hone_error *error);
 
 HONE_END
 

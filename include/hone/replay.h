@@ -43,6 +43,21 @@ typedef struct hone_replayed {
 
 HONE_BEGIN
 
+/** Reads a table as it was read for the trainings that a file records: what `options` leave open
+ * (target, weight, categorical columns, columns to drop, tokens of missing cells, delimiter, task,
+ * ...) is as the file says, where a table was read from a file then.
+ *
+ * @param file     a model file, a journal of hone_tune, or a file of results
+ * @param table    the name of the table's file
+ * @param options  may be NULL; what is given there wins
+ * @param dataset  freed by the caller
+ * @return as hone_dataset_read; HONE_IO, HONE_CORRUPT (path: the file and line);
+ *         HONE_BAD_ARGUMENT path options.target: neither says what the target is
+ */
+HONE_API hone_status hone_replay_read(const char *file, const char *table,
+                                      const hone_read_options *options, hone_dataset **dataset,
+                                      hone_error *error);
+
 /** Replays a model file, a journal of hone_tune, or a file of results (hone_result_json, one a
  * line): each configuration is trained again on `dataset` with the options of its record. A record
  * that ended by a deadline, cancel or memory, or in a race, cannot be replayed and is skipped; so

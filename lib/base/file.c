@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "hone/interop.h"
 
 static hone_status io_error(const char *file, const char *what, int number, hone_error *error)
 {
@@ -292,7 +293,7 @@ hone_status hone_file_write(const char *file, const void *bytes, size_t size, bo
     target t = {file, slash ? slash + 1 : file, -1, durable, 0};
     t.directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (t.directory < 0)
-        return io_error(path, "cannot be opened as a directory", errno, error);
+        return io_error(file, "its directory cannot be opened", errno, error);
     hone_status status = write_target(&t, bytes, size, replace, error);
     if (!status && durable) {
         const int number = sync_file(t.directory);
@@ -301,6 +302,31 @@ hone_status hone_file_write(const char *file, const void *bytes, size_t size, bo
     }
     close(t.directory);
     return status;
+}
+
+/* A device, a pipe: nothing to replace. */
+static hone_status write_through(const char *file, const void *bytes, size_t size,
+                                 hone_error *error)
+{
+    const int fd = open(file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return io_error(file, "cannot be opened", errno, error);
+    int number = write_all(fd, bytes, size);
+    if (close(fd) && !number)
+        number = errno;
+    return number ? io_error(file, "cannot be written", number, error) : HONE_OK;
+}
+
+hone_status hone_file_save(const char *file, const void *bytes, size_t size, hone_error *error)
+{
+    struct stat info;
+    if (!file || (!bytes && size))
+        return hone_fail(error, HONE_BAD_ARGUMENT, file ? "bytes" : "file", "must not be NULL");
+    if (stat(file, &info) || S_ISREG(info.st_mode))
+        return hone_file_write(file, bytes, size, true, true, error);
+    if (S_ISDIR(info.st_mode))
+        return io_error(file, "cannot be written", EISDIR, error);
+    return write_through(file, bytes, size, error);
 }
 
 /* ---- directories ---- */

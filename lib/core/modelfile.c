@@ -85,6 +85,8 @@ static void fill(const hone_model *m, hone_container *c)
     memcpy(s->bytes, m->run, s->size);
 }
 
+static hone_status check_loadable(const hone_model *m, size_t size, hone_error *error);
+
 hone_status hone_model_bytes(const hone_model *m, char **bytes, size_t *size, hone_error *error)
 {
     if (!m || !bytes || !size)
@@ -92,6 +94,7 @@ hone_status hone_model_bytes(const hone_model *m, char **bytes, size_t *size, ho
     hone_container c = {0};
     plan(m, &c);
     *size = hone_container_size(&c);
+    HONE_TRY(check_loadable(m, *size, error));
     unsigned char *file = *size ? hone_alloc(*size) : NULL;
     if (!file)
         return hone_no_memory(error);
@@ -183,7 +186,8 @@ typedef struct loader {
     const char *path;
     hone_container container;
     const hone_algorithm *const *more;
-    int64_t most; /* bytes that may be used beside the file */
+    int64_t most;            /* bytes that may be used beside the file */
+    const hone_model *given; /* what is to be written: its parts in place of sections */
     hone_model *model;
     uint64_t seed;
     hone_resolved resolved;
@@ -214,25 +218,56 @@ static hone_status find(const loader *l, const char *tag, bool critical,
     return hone_fail(error, HONE_CORRUPT, place, "the section is missing");
 }
 
-static hone_status load_step(loader *l, const hone_transform *t, hone_error *error)
+static hone_status read_state(const loader *l, const char *tag, const hone_field *fields,
+                              const hone_shape *shape, hone_arena *keep, void *state,
+                              hone_error *error)
 {
-    hone_model *m = l->model;
-    hone_pipeline *p = &m->pipeline;
-    const int k = p->steps;
-    char tag[HONE_TAG + 1];
-    step_tag(k, tag);
     const hone_section *s;
     HONE_TRY(find(l, tag, true, &s, error));
-    p->transform[k] = t;
-    p->state[k] = hone_arena_alloc(m->memory, 1, 1, t->state_size);
-    if (!p->state[k])
-        return hone_no_memory(error);
-    const hone_shape shape = step_shape(p, k);
-    HONE_TRY(within(
-        l, tag, hone_state_load(t->state, &shape, s->bytes, s->size, m->memory, p->state[k], error),
-        error));
+    return within(l, tag, hone_state_load(fields, shape, s->bytes, s->size, keep, state, error),
+                  error);
+}
+
+/* What would be said of a state that lies in memory, as `own` shapes it. */
+static hone_status check_state(const loader *l, const char *tag, const hone_field *fields,
+                               const hone_shape *shape, const hone_shape *own, const void *state,
+                               hone_error *error)
+{
+    const bool fits =
+        hone_state_save(fields, shape, state, NULL) == hone_state_save(fields, own, state, NULL);
+    return within(l, tag,
+                  fits ? hone_state_check(fields, shape, state, error)
+                       : hone_fail(error, HONE_CORRUPT, "size", "is not what the record says"),
+                  error);
+}
+
+static hone_status take_step(loader *l, const char *tag, const hone_transform *t, void **state,
+                             hone_error *error)
+{
+    const hone_pipeline *p = &l->model->pipeline;
+    const hone_shape shape = step_shape(p, p->steps);
+    if (l->given) {
+        const hone_pipeline *given = &l->given->pipeline;
+        if (p->steps >= given->steps || given->transform[p->steps] != t)
+            return hone_fail(error, HONE_CORRUPT, tag, "is not the step that the record says");
+        const hone_shape own = step_shape(given, p->steps);
+        *state = given->state[p->steps];
+        return check_state(l, tag, t->state, &shape, &own, *state, error);
+    }
+    *state = hone_arena_alloc(l->model->memory, 1, 1, t->state_size);
+    return *state ? read_state(l, tag, t->state, &shape, l->model->memory, *state, error)
+                  : hone_no_memory(error);
+}
+
+static hone_status load_step(loader *l, const hone_transform *t, hone_error *error)
+{
+    hone_pipeline *p = &l->model->pipeline;
+    char tag[HONE_TAG + 1];
+    step_tag(p->steps, tag);
+    p->transform[p->steps] = t;
+    HONE_TRY(take_step(l, tag, t, &p->state[p->steps], error));
     p->steps++;
-    return within(l, tag, hone_pipeline_reshape(p, m->memory, error), error);
+    return within(l, tag, hone_pipeline_reshape(p, l->model->memory, error), error);
 }
 
 /* Steps follow from schema and configuration; each needs the shape that those before it give. */
@@ -250,6 +285,8 @@ static hone_status load_pipeline(loader *l, hone_error *error)
         if (t->present(&p->shape[p->steps], p->sparse, takes, &p->prep))
             HONE_TRY(load_step(l, t, error));
     }
+    if (l->given && l->given->pipeline.steps != p->steps)
+        return hone_fail(error, HONE_CORRUPT, "steps", "are more than the record says");
     return HONE_OK;
 }
 
@@ -260,20 +297,19 @@ static hone_status load_fitted(loader *l, hone_error *error)
     hone_shape shape = m->pipeline.shape[m->pipeline.steps];
     shape.task = m->task;
     shape.outputs = m->task == HONE_CLASSIFICATION ? m->classes.count : 1;
-    const hone_section *s;
-    HONE_TRY(find(l, "state", true, &s, error));
     const int64_t left = l->most - hone_arena_bytes(m->memory);
     m->fitted = hone_fitted_new(a, &shape, l->resolved.params, left > 0 ? left : 1);
     if (!m->fitted)
         return hone_no_memory(error);
     hone_fitted *f = m->fitted;
     f->seed = l->seed;
-    HONE_TRY(within(
-        l, "state",
-        hone_state_load(a->state, &f->shape, s->bytes, s->size, f->keep, f->state, error), error));
+    const hone_fitted *given = l->given ? l->given->fitted : NULL;
+    const void *state = given ? given->state : f->state;
+    HONE_TRY(given ? check_state(l, "state", a->state, &f->shape, &given->shape, state, error)
+                   : read_state(l, "state", a->state, &f->shape, f->keep, f->state, error));
     if (a->check)
-        HONE_TRY(within(l, "state", a->check(&f->shape, f->params, f->state, error), error));
-    if (a->prepare)
+        HONE_TRY(within(l, "state", a->check(&f->shape, f->params, state, error), error));
+    if (a->prepare && !given)
         HONE_TRY(
             within(l, "state", a->prepare(&f->shape, f->params, f->state, f->keep, error), error));
     return HONE_OK;
@@ -298,21 +334,39 @@ static hone_status refuse_unknown(const loader *l, hone_error *error)
     return HONE_OK;
 }
 
+typedef struct text {
+    const char *bytes;
+    size_t size;
+} text;
+
+static hone_status take_text(const loader *l, const char *tag, bool critical, const char *given,
+                             text *t, hone_error *error)
+{
+    const hone_section *s;
+    if (given) {
+        *t = (text){given, strlen(given)};
+        return HONE_OK;
+    }
+    HONE_TRY(find(l, tag, critical, &s, error));
+    *t = (text){(const char *)s->bytes, s->size};
+    return HONE_OK;
+}
+
 static hone_status load_all(loader *l, hone_error *error)
 {
-    const hone_section *record, *run;
-    HONE_TRY(find(l, "record", true, &record, error));
-    HONE_TRY(find(l, "run", false, &run, error));
     hone_model *m = l->model;
-    HONE_TRY(hone_record_read(m, (const char *)record->bytes, record->size, l->more, l->most,
-                              l->path, &l->resolved, &l->seed, error));
+    text record, run;
+    HONE_TRY(take_text(l, "record", true, l->given ? l->given->record : NULL, &record, error));
+    HONE_TRY(take_text(l, "run", false, l->given ? l->given->run : NULL, &run, error));
+    HONE_TRY(hone_record_read(m, record.bytes, record.size, l->more, l->most, l->path, &l->resolved,
+                              &l->seed, error));
     char place[HONE_PLACE];
     hone_container_place(place, l->path, "run");
-    HONE_TRY(hone_record_check((const char *)run->bytes, run->size, l->most, place, error));
-    char *text = HONE_NEW(m->memory, char, (int64_t)run->size + 1, 1);
-    if (!text)
+    HONE_TRY(hone_record_check(run.bytes, run.size, l->most, place, error));
+    char *copy = HONE_NEW(m->memory, char, (int64_t)run.size + 1, 1);
+    if (!copy)
         return hone_no_memory(error);
-    m->run = memcpy(text, run->bytes, run->size);
+    m->run = memcpy(copy, run.bytes, run.size);
     HONE_TRY(load_pipeline(l, error));
     HONE_TRY(load_fitted(l, error));
     return refuse_unknown(l, error);
@@ -325,6 +379,26 @@ static int64_t cap_of(const hone_load_options *o, size_t size)
     if (o->max_bytes > 0)
         return o->max_bytes;
     return size > LEAST / 16 ? (int64_t)size * 16 : LEAST;
+}
+
+/* Nothing is written that would not load: what a load looks at is looked at before. */
+static hone_status check_loadable(const hone_model *m, size_t size, hone_error *error)
+{
+    const hone_algorithm *const own[] = {m->fitted->algorithm, NULL};
+    hone_error why = {0};
+    loader l = {.path = IN_MEMORY,
+                .most = cap_of(&(hone_load_options){0}, size),
+                .more = own,
+                .given = m,
+                .model = hone_model_empty(0)};
+    if (!l.model)
+        return hone_no_memory(error);
+    const hone_status status = load_all(&l, &why);
+    hone_model_free(l.model);
+    if (!status || status == HONE_NO_MEMORY)
+        return status ? hone_no_memory(error) : HONE_OK;
+    return hone_fail(error, HONE_INTERNAL, why.path, "it could not be loaded again: %.380s",
+                     why.message);
 }
 
 static hone_status load(const unsigned char *bytes, size_t size, const char *path,

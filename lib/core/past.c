@@ -127,15 +127,16 @@ static hone_past *add(const reader *r)
     return p;
 }
 
-static bool set_config(const reader *r, const char *text, hone_past *p)
+/* A member as it is written; NULL when there is none. */
+static bool copy_json(const reader *r, const char *text, const char *key, const char **out)
 {
     size_t length;
-    const char *config = hone_json_member(text, "config", &length);
-    char *copy = config ? hone_arena_alloc(r->arena, 1, (int64_t)length + 1, 1) : NULL;
+    const char *json = text ? hone_json_member(text, key, &length) : NULL;
+    char *copy = json ? hone_arena_alloc(r->arena, 1, (int64_t)length + 1, 1) : NULL;
     if (copy)
-        memcpy(copy, config, length);
-    p->config = copy;
-    return copy != NULL;
+        memcpy(copy, json, length);
+    *out = copy;
+    return !json || copy;
 }
 
 /* From the part of a record that says how the run went. */
@@ -164,7 +165,10 @@ static hone_status read_record(const reader *r, int64_t line, const char *text, 
     const cJSON *loss = hone_json_get(tree, "loss");
     if (!status || !kind || !loss || !hone_json_number(loss, &p->loss) || !seeds(tree, how, p))
         return wrong(r, line, "is no record of a training: status, loss, seed or validation");
-    if (!set_config(r, text, p))
+    const char *run = hone_json_member(text, "run", &(size_t){0});
+    if (!copy_json(r, text, "config", &p->config) || !copy_json(r, run, "read", &p->reading))
+        return hone_no_memory(error);
+    if (!p->config)
         return wrong(r, line, "has no configuration");
     set_end(p, tree, status);
     set_validation(p, how, kind);
@@ -182,7 +186,7 @@ static hone_status read_record(const reader *r, int64_t line, const char *text, 
 
 /* ---- a journal ---- */
 
-static hone_status read_header(reader *r, const cJSON *tree, hone_error *error)
+static hone_status read_header(reader *r, const char *text, const cJSON *tree, hone_error *error)
 {
     hone_past *p = &r->common;
     hone_options *o = &p->options;
@@ -197,7 +201,7 @@ static hone_status read_header(reader *r, const cJSON *tree, hone_error *error)
     o->race = cJSON_IsTrue(hone_json_get(tree, "race"));
     o->isa = (hone_isa)integer(tree, "isa");
     p->cutoff = number(tree, "cutoff", NAN);
-    return copy_string(r, tree, "build", &p->build) &&
+    return copy_string(r, tree, "build", &p->build) && copy_json(r, text, "read", &p->reading) &&
                    (!*metric || copy_string(r, tree, "metric", &o->metric))
                ? HONE_OK
                : hone_no_memory(error);
@@ -213,7 +217,9 @@ static hone_status read_trial(const reader *r, int64_t line, const char *text, c
         return hone_no_memory(error);
     p->line = line;
     p->options.budget = number(tree, "budget", 1);
-    if (!status || !loss || !set_config(r, text, p))
+    if (!copy_json(r, text, "config", &p->config))
+        return hone_no_memory(error);
+    if (!status || !loss || !p->config)
         return wrong(r, line, "is no trial: status, loss or config");
     set_end(p, tree, status);
     if (p->options.race && !strcmp(status, hone_end_names[HONE_END_CUTOFF]))
@@ -241,7 +247,7 @@ static hone_status read_line(reader *r, int64_t line, const char *text, size_t l
     if (!cJSON_IsObject(tree))
         status = wrong(r, line, "is no JSON object");
     else if (line == 1 && string(tree, "journal"))
-        status = read_header(r, tree, r->error);
+        status = read_header(r, text, tree, r->error);
     else if (r->common.line)
         status = read_trial(r, line, text, tree, r->error);
     else
@@ -270,7 +276,8 @@ static hone_status read_run(const reader *r, const char *text, size_t length)
 {
     cJSON *run = NULL;
     HONE_TRY(hone_json_parse(text, length, &HONE_JSON_LIMITS, r->file, &run, r->error));
-    const bool set = set_kernels(r, run, &r->pasts->past[0]);
+    hone_past *p = &r->pasts->past[0];
+    const bool set = set_kernels(r, run, p) && copy_json(r, text, "read", &p->reading);
     cJSON_Delete(run);
     return set ? HONE_OK : hone_no_memory(r->error);
 }

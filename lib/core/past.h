@@ -10,6 +10,7 @@ typedef struct hone_past {
     int64_t line;        /* of the file; 0: a model */
     const char *skipped; /* why it cannot be trained again; NULL: it can */
     const char *config;  /* JSON */
+    const char *reading; /* how the table was read, JSON; NULL: not said */
     const char *status;  /* name of the status that it failed with; NULL: it has a loss */
     double loss;
     uint64_t seed, split_seed, data, valid;

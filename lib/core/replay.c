@@ -8,6 +8,7 @@
 
 #include "core/past.h"
 #include "core/version.h"
+#include "data/read.h"
 #include "hone/hone.h"
 
 typedef struct replay {
@@ -178,6 +179,56 @@ static hone_status run(replay *r, hone_error *error)
     }
     return HONE_OK;
 }
+
+/* ---- the table ---- */
+
+static hone_status read_table(const char *file, const char *table, hone_arena *arena,
+                              hone_pasts *pasts, hone_read_options *o, hone_dataset **dataset,
+                              hone_error *error)
+{
+    HONE_TRY(hone_past_read(file, arena, pasts, error));
+    int64_t i = 0;
+    while (i < pasts->count && !pasts->past[i].reading)
+        i++;
+    if (i < pasts->count)
+        HONE_TRY(hone_reading_recall(pasts->past[i].reading, file, arena, o, error));
+    HONE_TRY(hone_dataset_read(table, o, dataset, error));
+    if ((*dataset)->task)
+        return HONE_OK;
+    hone_dataset_free(*dataset);
+    *dataset = NULL;
+    return hone_fail(error, HONE_BAD_ARGUMENT, "options.target",
+                     "is needed: %.300s does not say which column it was", file);
+}
+
+hone_status hone_replay_read(const char *file, const char *table, const hone_read_options *options,
+                             hone_dataset **dataset, hone_error *error)
+{
+    if (!file || !table || !dataset)
+        return hone_fail(error, HONE_BAD_ARGUMENT,
+                         !file    ? "file"
+                         : !table ? "table"
+                                  : "dataset",
+                         "missing");
+    *dataset = NULL;
+    hone_read_options own = {.size = sizeof own};
+    if (options && (options->size < sizeof options->size || options->size > sizeof own))
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.size",
+                         "must be sizeof(hone_read_options)");
+    if (options)
+        memcpy(&own, options, options->size);
+    own.size = sizeof own;
+    hone_arena *arena = hone_arena_open(NULL);
+    if (!arena)
+        return hone_no_memory(error);
+    hone_pasts pasts = {0};
+    const hone_status status = read_table(file, table, arena, &pasts, &own, dataset, error);
+    hone_free(pasts.past);
+    hone_arena_close(arena);
+    return status;
+}
+
+/* ---- together ---- */
 
 hone_status hone_replay(const char *file, hone_dataset *dataset, const hone_replay_options *options,
                         hone_replayed *replayed, hone_error *error)

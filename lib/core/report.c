@@ -169,7 +169,10 @@ static void add_origin(hone_text *out, const hone_training *t)
     add_integer(out, "trained_rows", (int64_t)hone_result_number(t->result, "trained_rows", -1));
     add_bool(out, "refit", c->refit);
     add_bool(out, "constant", c->constant || hone_result_number(t->result, "constant", -1) > 0);
-    add_bool(out, "partial", hone_result_number(t->result, "partial", -1) > 0);
+    const bool partial = hone_result_number(t->result, "partial", -1) > 0;
+    add_bool(out, "partial", partial);
+    if (partial)
+        add_integer(out, "judged_rows", (int64_t)hone_result_number(t->result, "judged_rows", -1));
     add_bool(out, "warm_start", t->result->warm);
     if (o->warm_from) {
         add_hash(out, "warm_config", o->warm_from->config_hash);
@@ -212,6 +215,10 @@ static void add_run(hone_text *out, const hone_training *t)
     add_kind(out, t->result, HONE_NUMBER_TIMING, -1);
     if (t->folds > 1)
         add_folds(out, t, true);
+    if (t->dataset->reading) {
+        key(out, "read");
+        hone_text_add(out, t->dataset->reading);
+    }
 }
 
 char *hone_report_record(const hone_training *t)

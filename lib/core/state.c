@@ -23,6 +23,7 @@ size_t hone_dtype_size(hone_dtype dtype)
         return 1;
     case HONE_U16:
     case HONE_I16:
+    case HONE_F16:
         return 2;
     case HONE_F32:
     case HONE_U32:
@@ -193,6 +194,35 @@ static hone_status obey(const hone_field *f, const hone_shape *shape, const void
     return hone_fail(error, HONE_INTERNAL, f->name, "has no rule in the module's state table");
 }
 
+static hone_status obey_scalar(const hone_field *f, const void *state, hone_error *error)
+{
+    const char *member = (const char *)state + f->offset;
+    if (f->dtype == HONE_F64 && !isfinite(*(const double *)(const void *)member))
+        return hone_fail(error, HONE_CORRUPT, f->name, "is not finite");
+    if (f->dtype == HONE_I64) {
+        const int64_t count = *(const int64_t *)(const void *)member;
+        if (count < 0 || count > MOST)
+            return hone_fail(error, HONE_CORRUPT, f->name, "is no count: %lld", (long long)count);
+    }
+    return HONE_OK;
+}
+
+hone_status hone_state_check(const hone_field *fields, const hone_shape *shape, const void *state,
+                             hone_error *error)
+{
+    for (const hone_field *f = fields; f->name; f++) {
+        const int64_t rows = hone_field_rows(f, shape, state);
+        const int64_t cols = hone_field_cols(f, shape, state);
+        if (rows < 0 || cols < 0)
+            return hone_fail(error, HONE_CORRUPT, f->name, "%lld x %lld values are none",
+                             (long long)rows, (long long)cols);
+        HONE_TRY(f->is_array
+                     ? obey(f, shape, state, hone_field_values(f, state), rows * cols, error)
+                     : obey_scalar(f, state, error));
+    }
+    return HONE_OK;
+}
+
 /* ---- load ---- */
 
 typedef struct reader {
@@ -217,19 +247,11 @@ static const void *take(reader *r, size_t bytes)
 
 static hone_status load_scalar(const hone_field *f, reader *r, void *state, hone_error *error)
 {
-    char *member = (char *)state + f->offset;
     const void *at = take(r, 8);
     if (!at)
         return hone_fail(error, HONE_CORRUPT, f->name, "is cut off");
-    memcpy(member, at, 8);
-    if (f->dtype == HONE_F64 && !isfinite(*(const double *)(const void *)member))
-        return hone_fail(error, HONE_CORRUPT, f->name, "is not finite");
-    if (f->dtype == HONE_I64) {
-        const int64_t count = *(const int64_t *)(const void *)member;
-        if (count < 0 || count > MOST)
-            return hone_fail(error, HONE_CORRUPT, f->name, "is no count: %lld", (long long)count);
-    }
-    return HONE_OK;
+    memcpy((char *)state + f->offset, at, 8);
+    return obey_scalar(f, state, error);
 }
 
 static hone_status load_array(const hone_field *f, const hone_shape *shape, reader *r,

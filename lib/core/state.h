@@ -30,4 +30,8 @@ hone_status hone_state_load(const hone_field *fields, const hone_shape *shape,
                             const unsigned char *in, size_t size, hone_arena *keep, void *state,
                             hone_error *error);
 
+/* What hone_state_load would say of the values of a state in memory. */
+hone_status hone_state_check(const hone_field *fields, const hone_shape *shape, const void *state,
+                             hone_error *error);
+
 #endif

@@ -230,6 +230,10 @@ static char *header_of(const search *s, const char *space)
         hone_text_number(&t, s->budget[r]);
     }
     hone_text_add(&t, "]");
+    if (s->dataset->reading) {
+        hone_text_add(&t, ",\"read\":");
+        hone_text_add(&t, s->dataset->reading);
+    }
     if (s->rungs > 1) /* a random search may be made longer */
         hone_text_format(&t, ",\"trials\":%" PRId64 ",\"eta\":%d", s->n, (int)s->options.eta);
     hone_text_add(&t, "}");

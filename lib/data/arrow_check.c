@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "data/arrow.h"
+#include "data/vector.h"
 
 static const struct {
     const char *format;
@@ -14,15 +15,14 @@ static const struct {
     {"i", {HONE_ARROW_NUMBERS, HONE_I32, 2}}, {"I", {HONE_ARROW_NUMBERS, HONE_U32, 2}},
     {"l", {HONE_ARROW_NUMBERS, HONE_I64, 2}}, {"L", {HONE_ARROW_NUMBERS, HONE_U64, 2}},
     {"f", {HONE_ARROW_NUMBERS, HONE_F32, 2}}, {"g", {HONE_ARROW_NUMBERS, HONE_F64, 2}},
-    {"u", {HONE_ARROW_TEXT32, HONE_TEXT, 3}}, {"U", {HONE_ARROW_TEXT64, HONE_TEXT, 3}},
-    {"vu", {HONE_ARROW_VIEWS, HONE_TEXT, 3}},
+    {"e", {HONE_ARROW_NUMBERS, HONE_F16, 2}}, {"u", {HONE_ARROW_TEXT32, HONE_TEXT, 3}},
+    {"U", {HONE_ARROW_TEXT64, HONE_TEXT, 3}}, {"vu", {HONE_ARROW_VIEWS, HONE_TEXT, 3}},
 };
 
 /* By the beginning of the format. */
 static const struct {
     const char *format, *name, *way_out;
 } REFUSED[] = {
-    {"e", "half floats", "cast it to float32"},
     {"z", "binary", "drop it"},
     {"Z", "large_binary", "drop it"},
     {"vz", "binary_view", "drop it"},
@@ -77,7 +77,7 @@ static hone_status check_field(const struct ArrowSchema *s, hone_error *error)
         return HONE_OK; /* its type matters when it is used: it may be dropped */
     if (hone_arrow_type_of(s, &type, error))
         return HONE_UNSUPPORTED;
-    if (type.layout != HONE_ARROW_NUMBERS || type.dtype == HONE_F32 || type.dtype == HONE_F64)
+    if (type.layout != HONE_ARROW_NUMBERS || hone_dtype_real(type.dtype))
         return wrong(s, "has a dictionary, but its codes are no integers", error);
     if (!s->dictionary->release || !s->dictionary->format)
         return wrong(s, "has a dictionary without a format", error);

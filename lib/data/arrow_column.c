@@ -270,7 +270,7 @@ static hone_status refuse_words(const hone_arrow *t, int64_t j, const hone_dicti
         given += code[i] >= 0;
     if (dates)
         return wrong(t, j, words->word[0].line,
-                     "the column holds dates, which are no features: drop it", error);
+                     "the column holds dates or times, which are no features: drop it", error);
     if (words->count > MANY_LEVELS && 2 * words->count > given)
         return wrong(t, j, words->word[0].line,
                      "free text: more than 1,000 words, and more than half of them different; "
@@ -286,7 +286,7 @@ static hone_status take_words(const hone_arrow *t, int64_t j, const hone_arrow_t
     hone_arrow_type value = *type;
     if (s->dictionary)
         HONE_TRY(hone_arrow_type_of(s->dictionary, &value, error));
-    if (value.dtype == HONE_F32 || value.dtype == HONE_F64)
+    if (hone_dtype_real(value.dtype))
         return hone_fail(error, HONE_UNSUPPORTED, "data.schema",
                          "column \"%.60s\" has a dictionary of floats or nulls; decode it",
                          name_of(t, j));

@@ -11,6 +11,7 @@
  */
 #include "data/csv.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* ---- chunks ---- */
@@ -266,9 +267,11 @@ static hone_status check_marks(csv *c, hone_error *error)
     const hone_read_options *o = c->r->options;
     c->delimiter = o->delimiter ? o->delimiter : hone_file_is_tsv(c->r->file) ? '\t' : ',';
     c->decimal = o->decimal ? o->decimal : '.';
-    if (strchr("\"\n\r", c->delimiter) || (unsigned char)c->delimiter >= 0x80)
+    const unsigned char d = (unsigned char)c->delimiter;
+    if (strchr("\"\n\r+-", c->delimiter) || isalnum(d) || d >= 0x80)
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.delimiter",
-                         "a quote, a line end or a byte that is not ASCII cannot be the delimiter");
+                         "a quote, a line end, a sign, a letter, a digit or a byte that is not "
+                         "ASCII cannot be the delimiter");
     if (c->decimal != '.' && c->decimal != ',')
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.decimal", "must be '.' or ','");
     if (c->decimal == c->delimiter)

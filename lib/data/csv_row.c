@@ -223,6 +223,22 @@ static const char *word(csv_chunk *k, const char *p, int64_t j, double *value)
     return q;
 }
 
+/* A whole number of at most seven digits, as counts and codes are, up to the delimiter or the end
+ * of the line; float32 holds it. NULL: something else. The general way gives the same. */
+static const char *small_whole(const csv *c, const char *p, double *value)
+{
+    const bool minus = *p == '-';
+    uint64_t text;
+    p += minus;
+    memcpy(&text, p, sizeof text);
+    const int n = hone_leading_digits(text);
+    if (n == 0 || n == 8 || (p[n] != c->delimiter && p[n] != '\n') || (n > 1 && *p == '0'))
+        return NULL;
+    const double size = (double)(int64_t)hone_digits_value(text, n);
+    *value = minus ? -size : size;
+    return p + n;
+}
+
 static const char *value_of(csv_chunk *k, const char *p, int64_t j, double *row)
 {
     const csv *c = k->csv;
@@ -233,14 +249,21 @@ static const char *value_of(csv_chunk *k, const char *p, int64_t j, double *row)
     double *value = &row[column->slot];
     if (column->how == CSV_TEXT)
         return word(k, p, j, value);
-    bool zeros = false;
-    const char *q = hone_number_scan(p, c->decimal, value, &zeros);
-    if (q && ends_field(c, q))
-        k->tally[j].zeros |= zeros;
-    else
-        q = slow_number(k, p, j, value);
-    if (!k->wide)
-        k->wide = (double)(float)*value != *value && *value == *value;
+    const char *q = small_whole(c, p, value);
+    if (!q) {
+        bool zeros = false;
+        q = hone_number_scan(p, c->decimal, value, &zeros);
+        if (q && ends_field(c, q))
+            k->tally[j].zeros |= zeros;
+        else
+            q = slow_number(k, p, j, value);
+        k->wide |= (double)(float)*value != *value && *value == *value;
+    }
+    if (j == c->weight && *value < 0) {
+        hone_csv_refuse(k, p, HONE_BAD_DATA, "%g is no weight: weights are finite and not negative",
+                        *value);
+        return NULL;
+    }
     return q;
 }
 

@@ -152,10 +152,11 @@ static hone_status refuse_words(const csv *c, int64_t j, const kinds *k, hone_er
     const int64_t given = count_words(c, column);
     hone_place(place, c->r->file, d->word[0].line, d->word[0].column);
     if (k->dates && j != c->target)
-        return hone_fail(error, HONE_BAD_DATA, place,
-                         "column \"%.100s\" holds dates (\"%.*s\"), which are no features; "
-                         "--drop \"%.100s\"",
-                         column->name, CSV_TOKEN, d->text, column->name);
+        return hone_fail(
+            error, HONE_BAD_DATA, place,
+            "column \"%.100s\" holds dates or times (\"%.*s\"), which are no features; "
+            "--drop \"%.100s\"",
+            column->name, CSV_TOKEN, d->text, column->name);
     int64_t numbers = 0;
     for (int64_t i = 0; i < d->count; i++) {
         double value;

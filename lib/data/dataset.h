@@ -28,7 +28,8 @@ typedef struct hone_column_info {
     int64_t missing;    /* cells */
 } hone_column_info;
 
-/* Where the column indices of a text file begin; 0: the rows come from elsewhere. */
+/* Where the column indices of a text file begin (as options.zero_based says it); 0: the rows come
+ * from elsewhere. */
 typedef enum hone_base { HONE_FROM_ZERO = 1, HONE_FROM_ONE } hone_base;
 
 /* What a text file of sparse rows leaves open. */
@@ -49,8 +50,9 @@ struct hone_dataset {
     bool missing;                   /* any cell */
     bool categories;                /* any categorical column */
     hone_indices indices;
-    const char *na; /* tokens of missing cells that the reader was given; NULL: the default */
-    hone_task task; /* 0: no target */
+    const char *na;      /* tokens of missing cells that the reader was given; NULL: the default */
+    const char *reading; /* how it was read from a file, as JSON; NULL: it was not */
+    hone_task task;      /* 0: no target */
     const char *target_name;
     hone_values classes;  /* classification */
     const int32_t *label; /* rows */

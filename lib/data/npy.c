@@ -244,7 +244,7 @@ static hone_status make(hone_reading *r, const hone_array *x, const hone_array *
         r->dataset.weight = column_vector(x, l.weight);
     HONE_TRY(narrow(x, &l, r, kept, copy, error));
     r->dataset.categorical = r->options->categorical ? l.categorical : NULL;
-    if (r->dataset.categorical || hone_dtype_whole(kept->dtype))
+    if (r->dataset.categorical || (kept->dtype != HONE_F32 && kept->dtype != HONE_F64))
         HONE_TRY(
             charge(r, kept->rows * kept->cols, hone_dtype_fits_f32(kept->dtype) ? 4 : 8, error));
     return hone_dataset_dense(kept->values, kept->dtype, kept->rows, kept->cols, kept->row_stride,

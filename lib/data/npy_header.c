@@ -140,8 +140,9 @@ static const struct {
     const char *code; /* without the byte order */
     hone_dtype dtype;
     int size;
-} TYPES[] = {{"f8", HONE_F64, 8}, {"f4", HONE_F32, 4}, {"i8", HONE_I64, 8},    {"i4", HONE_I32, 4},
-             {"i2", HONE_I16, 2}, {"i1", HONE_I8, 1},  {"u8", HONE_U64, 8},    {"u4", HONE_U32, 4},
+} TYPES[] = {{"f8", HONE_F64, 8}, {"f4", HONE_F32, 4}, {"f2", HONE_F16, 2},
+             {"i8", HONE_I64, 8}, {"i4", HONE_I32, 4}, {"i2", HONE_I16, 2},
+             {"i1", HONE_I8, 1},  {"u8", HONE_U64, 8}, {"u4", HONE_U32, 4},
              {"u2", HONE_U16, 2}, {"u1", HONE_U8, 1},  {"b1", HONE_BOOLEAN, 1}};
 
 /* Bytes of one element; 0: refused. */

@@ -172,6 +172,8 @@ static void follow(hone_reading *r, hone_read_options *own, const hone_schema *s
         own->na = schema->na;
     if (!own->features)
         own->features = schema->cols;
+    if (!own->zero_based)
+        own->zero_based = (int)schema->base;
     if (!r->dataset.task)
         r->dataset.task = schema->task;
 }
@@ -196,14 +198,23 @@ static hone_status take_valid_file(const hone_reading *r, hone_dataset *d, hone_
     return status;
 }
 
+/* For the records of what is trained on it. */
+static hone_status keep_reading(const hone_reading *r, hone_dataset *d, hone_error *error)
+{
+    char *text = hone_reading_text(r->options, d->task);
+    d->reading = text ? hone_arena_text(d->memory, text) : NULL;
+    hone_free(text);
+    return d->reading ? HONE_OK : hone_no_memory(error);
+}
+
 static hone_status read_both(hone_reading *r, hone_dataset **dataset, hone_error *error)
 {
     reader read;
     HONE_TRY(find_reader(r, &read, error));
     HONE_TRY(read(r, dataset, error));
-    if (!r->options->valid_file)
-        return HONE_OK;
-    const hone_status status = take_valid_file(r, *dataset, error);
+    hone_status status = keep_reading(r, *dataset, error);
+    if (!status && r->options->valid_file)
+        status = take_valid_file(r, *dataset, error);
     if (status) {
         hone_dataset_free(*dataset);
         *dataset = NULL;

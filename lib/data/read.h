@@ -45,6 +45,16 @@ const hone_run *hone_reading_run(const hone_reading *r, int64_t bytes);
 /* A column number of `cols`: "3", or "-1" for the last; -1: not a number or outside. */
 int64_t hone_column_number(const char *text, int64_t cols);
 
+/* How a table is read, as JSON: what `options` say, and the task that it came to. NULL: no memory.
+ */
+char *hone_reading_text(const hone_read_options *options, hone_task task);
+/* Fills what `options` leave open with what such a text says; texts live in `memory`. It comes from
+ * a file and is not trusted.
+ *
+ * @return HONE_CORRUPT at `path`, HONE_NO_MEMORY */
+hone_status hone_reading_recall(const char *text, const char *path, hone_arena *memory,
+                                hone_read_options *options, hone_error *error);
+
 hone_status hone_read_csv(hone_reading *r, hone_dataset **dataset, hone_error *error);
 hone_status hone_read_svmlight(hone_reading *r, hone_dataset **dataset, hone_error *error);
 hone_status hone_read_npy(hone_reading *r, hone_dataset **dataset, hone_error *error);

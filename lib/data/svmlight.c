@@ -4,6 +4,7 @@
  * another; row_start counts entries. Entries that are 0 are left out, as absent ones are 0. Whether
  * indices begin at 0 or 1 is known at the end only: they are shifted once.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "data/dictionary.h"
@@ -29,7 +30,7 @@ typedef struct block {
     int64_t *length; /* entries of each row */
     double *label;
     entry *entry;
-    int64_t unlabelled, lowest, highest;
+    int64_t unlabelled, lowest, highest, highest_line;
     bool wide; /* some value is not a float */
     int64_t first_row, first_entry;
     hone_status status;
@@ -41,7 +42,7 @@ typedef struct reader {
     hone_window window;
     block block[HONE_CHUNKS];
     int64_t line; /* of the window */
-    int64_t rows, entries, unlabelled, lowest, highest;
+    int64_t rows, entries, unlabelled, lowest, highest, highest_line;
     int64_t start_room, label_room, column_room, value_room;
     int64_t *row_start;
     double *label;
@@ -123,8 +124,10 @@ static bool add_entry(block *b, int64_t index, double value)
 {
     if (index < b->lowest)
         b->lowest = index;
-    if (index > b->highest)
+    if (index > b->highest) {
         b->highest = index;
+        b->highest_line = b->lines;
+    }
     if (value == 0)
         return true;
     if (!hone_grow(&b->reader->r->account, &b->entry, &b->entry_room, b->entries + 1,
@@ -137,26 +140,51 @@ static bool add_entry(block *b, int64_t index, double value)
     return true;
 }
 
+/* Against what is known before the file is read. */
+static bool refuse_index(block *b, const char *token, int64_t index, int64_t last)
+{
+    const hone_read_options *o = b->reader->r->options;
+    const int64_t most = o->zero_based == 1 ? o->features - 1 : o->features;
+    if (index > HIGHEST)
+        return refuse_token(b, token, "has an index above 2147483646");
+    if (index > UNSAID && !o->features)
+        return refuse_token(b, token,
+                            "has an index above 16777216; if there are so many columns, say "
+                            "how many (--columns)");
+    if (o->features && index > most) {
+        char why[96];
+        snprintf(why, sizeof why, "has an index above %lld, the last of the %lld columns",
+                 (long long)most, (long long)o->features);
+        return refuse_token(b, token, why);
+    }
+    if (index == 0 && o->zero_based == 2)
+        return refuse_token(b, token, "has the index 0, but indices begin at 1");
+    return refuse_token(b, token,
+                        index == last ? "has the index of the pair before it"
+                                      : "has an index below the one before it");
+}
+
+/* Indices of a pair lie in [least, most]. */
+static void limits_of(const hone_read_options *o, int64_t *least, int64_t *most)
+{
+    *least = o->zero_based == 2;
+    *most = o->features ? o->features - (o->zero_based == 1) : UNSAID;
+    *most = *most < HIGHEST ? *most : HIGHEST;
+}
+
 static bool pairs(block *b, const char *p)
 {
-    int64_t last = -1;
-    const bool said = b->reader->r->options->features > 0;
+    int64_t last, most;
+    limits_of(b->reader->r->options, &last, &most);
+    last--;
     for (p = blanks(p); *p != '\n' && *p != '#'; p = blanks(p)) {
         const char *token = p;
         double value;
         const int64_t index = whole(p, &p);
         if (index < 0 || *p != ':')
             return refuse_token(b, token, "is not <index>:<value>");
-        if (index > HIGHEST)
-            return refuse_token(b, token, "has an index above 2147483646");
-        if (index > UNSAID && !said)
-            return refuse_token(b, token,
-                                "has an index above 16777216; if there are so many columns, say "
-                                "how many (--columns)");
-        if (index <= last)
-            return refuse_token(b, token,
-                                index == last ? "has the index of the pair before it"
-                                              : "has an index below the one before it");
+        if (index <= last || index > most)
+            return refuse_index(b, token, index, last);
         last = index;
         p++;
         if (!number(&p, &value))
@@ -303,10 +331,13 @@ static hone_status take_block(reader *s, block *b, int64_t *rows, int64_t *entri
     b->first_entry = *entries;
     *rows += b->rows;
     *entries += b->entries;
-    s->line += b->lines;
     s->unlabelled += b->unlabelled;
     s->lowest = b->lowest < s->lowest ? b->lowest : s->lowest;
-    s->highest = b->highest > s->highest ? b->highest : s->highest;
+    if (b->highest > s->highest) {
+        s->highest = b->highest;
+        s->highest_line = s->line + b->highest_line;
+    }
+    s->line += b->lines;
     return HONE_OK;
 }
 
@@ -347,17 +378,16 @@ static bool from_one(const reader *s)
 static hone_status columns(reader *s, int64_t *cols, hone_error *error)
 {
     const hone_read_options *o = s->r->options;
-    if (o->zero_based == 2 && s->lowest == 0)
-        return hone_fail(error, HONE_BAD_DATA, s->r->file,
-                         "an index is 0, but indices were said to begin at 1");
+    char place[HONE_PLACE_SIZE];
     const bool shifted = from_one(s);
     for (int64_t k = 0; shifted && k < s->entries; k++)
         s->column[k]--;
     const int64_t seen = s->highest + (shifted ? 0 : 1);
     if (o->features && seen > o->features)
-        return hone_fail(error, HONE_BAD_DATA, s->r->file,
-                         "index %lld is above the %lld features that were said to be there",
-                         (long long)s->highest, (long long)o->features);
+        return hone_fail(error, HONE_BAD_DATA, hone_place(place, s->r->file, s->highest_line, 0),
+                         "index %lld is above %lld, the last of the %lld columns, as indices begin "
+                         "at 0 in this file",
+                         (long long)s->highest, (long long)o->features - 1, (long long)o->features);
     *cols = o->features ? o->features : seen;
     return *cols > 0 ? HONE_OK
                      : hone_fail(error, HONE_BAD_DATA, s->r->file,

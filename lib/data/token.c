@@ -104,24 +104,16 @@ static bool compose(uint64_t m, int e, double *value)
     return true;
 }
 
-/* Up to eight digits at once. A byte is no digit when adding 0x76 to its distance from '0' reaches
- * the highest bit; the first such byte is right, whatever carries above it. The digits are moved to
- * the high bytes, zeros below them, and summed in pairs, fours and eights. */
+/* Eight at once. */
 static const char *digits(const char *p, uint64_t *m)
 {
     for (;;) {
-        uint64_t b;
-        memcpy(&b, p, sizeof b);
-        b ^= UINT64_C(0x3030303030303030);
-        const uint64_t others =
-            ((b + UINT64_C(0x7676767676767676)) | b) & UINT64_C(0x8080808080808080);
-        const int n = others ? __builtin_ctzll(others) >> 3 : 8;
+        uint64_t text;
+        memcpy(&text, p, sizeof text);
+        const int n = hone_leading_digits(text);
         if (n == 0)
             return p;
-        b <<= (8 - n) * 8;
-        b = b * 2561 >> 8 & UINT64_C(0x00FF00FF00FF00FF);
-        b = b * 6553601 >> 16 & UINT64_C(0x0000FFFF0000FFFF);
-        *m = *m * WHOLE_TEN[n] + (b * UINT64_C(42949672960001) >> 32);
+        *m = *m * WHOLE_TEN[n] + hone_digits_value(text, n);
         p += n;
         if (n < 8)
             return p;
@@ -277,7 +269,8 @@ static size_t run(hone_token t, size_t at, int *value)
     return n;
 }
 
-bool hone_token_is_date(hone_token t)
+/* Three numbers. */
+static bool is_plain_date(hone_token t)
 {
     int part[3];
     size_t length[3], at = 0;
@@ -300,6 +293,87 @@ bool hone_token_is_date(hone_token t)
     if (a < 1 || b < 1 || a > 31 || b > 31 || (a > 12 && b > 12))
         return false;
     return at == t.length || t.text[at] == ' ' || t.text[at] == 'T';
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+/* Length of the name of a month at `at`, whole or its first three letters; 0: none. */
+static size_t month(hone_token t, size_t at)
+{
+    static const char *const names[] = {"january",   "february", "march",    "april",
+                                        "may",       "june",     "july",     "august",
+                                        "september", "october",  "november", "december"};
+    size_t n = 0;
+    while (at + n < t.length && lower(t.text[at + n]) >= 'a' && lower(t.text[at + n]) <= 'z')
+        n++;
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        size_t same = 0;
+        while (same < n && lower(t.text[at + same]) == names[k][same])
+            same++;
+        if (same == n && (n == 3 || (n > 3 && !names[k][n])))
+            return n;
+    }
+    return 0;
+}
+
+/* A mark between the parts of a date, or a comma or point and a blank. */
+static size_t mark(hone_token t, size_t at)
+{
+    if (at >= t.length || !strchr("-/ .,", t.text[at]))
+        return 0;
+    return 1 + (at + 1 < t.length && strchr(".,", t.text[at]) && t.text[at + 1] == ' ');
+}
+
+/* The name of a month, a day and a year: 31-Jan-2024, Jan 31, 2024, 2024 January 31. */
+static bool is_named_date(hone_token t)
+{
+    size_t at = 0;
+    int names = 0, days = 0, years = 0;
+    for (int k = 0; k < 3; k++) {
+        int value;
+        const size_t digits = run(t, at, &value), name = digits ? 0 : month(t, at);
+        const bool day = digits && digits <= 2 && value >= 1 && value <= 31 && (k < 2 || !days);
+        names += name > 0;
+        days += day;
+        years += !day && (digits == 4 || digits == 2);
+        at += digits + name;
+        const size_t gap = k < 2 ? mark(t, at) : 0;
+        if (k < 2 && !gap)
+            return false;
+        at += gap;
+    }
+    return names == 1 && days == 1 && years == 1 &&
+           (at == t.length || t.text[at] == ' ' || t.text[at] == 'T');
+}
+
+/* 10:05, 10:05:30, 10:05:30.25, 9:05 am. */
+static bool is_time(hone_token t)
+{
+    int value;
+    size_t at = run(t, 0, &value);
+    if (at < 1 || at > 2 || value > 23)
+        return false;
+    int parts = 0;
+    for (; parts < 2 && at < t.length && t.text[at] == ':'; parts++) {
+        if (run(t, at + 1, &value) != 2 || value > 59 + parts) /* seconds may leap */
+            return false;
+        at += 3;
+    }
+    if (parts == 2 && at < t.length && (t.text[at] == '.' || t.text[at] == ','))
+        for (at++; at < t.length && t.text[at] >= '0' && t.text[at] <= '9';)
+            at++;
+    at += at < t.length && t.text[at] == ' ';
+    const bool half =
+        at + 2 == t.length && strchr("ap", lower(t.text[at])) && lower(t.text[at + 1]) == 'm';
+    return parts && (at == t.length || half);
+}
+
+bool hone_token_is_date(hone_token t)
+{
+    return is_plain_date(t) || is_named_date(t) || is_time(t);
 }
 
 /* Bytes of the UTF-8 character at `p`; 0: none. Table 3-7 of the Unicode standard. */

@@ -30,6 +30,26 @@ bool hone_na_holds(const hone_na *na, hone_token token);
 /* Without blanks and tabs at both ends. */
 hone_token hone_token_trim(hone_token token);
 
+/* How many of eight bytes of text are digits before the first that is none. A byte is no digit when
+ * adding 0x76 to its distance from '0' reaches the highest bit; the first such byte is right,
+ * whatever carries above it. */
+static inline int hone_leading_digits(uint64_t text)
+{
+    const uint64_t b = text ^ UINT64_C(0x3030303030303030);
+    const uint64_t others = ((b + UINT64_C(0x7676767676767676)) | b) & UINT64_C(0x8080808080808080);
+    return others ? __builtin_ctzll(others) >> 3 : 8;
+}
+
+/* The number that the first n (1 to 8) of these bytes say: moved to the high bytes, zeros below
+ * them, and summed in pairs, fours and eights. */
+static inline uint64_t hone_digits_value(uint64_t text, int n)
+{
+    uint64_t b = (text ^ UINT64_C(0x3030303030303030)) << (8 - n) * 8;
+    b = b * 2561 >> 8 & UINT64_C(0x00FF00FF00FF00FF);
+    b = b * 6553601 >> 16 & UINT64_C(0x0000FFFF0000FFFF);
+    return b * UINT64_C(42949672960001) >> 32;
+}
+
 /* Reads a number at the start of `text`, which must be followed by a byte that is not part of one,
  * and by HONE_PADDING bytes of memory.
  *
@@ -45,7 +65,8 @@ bool hone_token_number(hone_token token, char decimal, double *value, bool *zero
 /* 0, 1: false, true in the usual spellings; -1: neither. */
 int hone_token_boolean(hone_token token);
 
-/* 2024-01-31, 31.01.2024, 1/31/2024, 2024-01-31T10:00:00Z and the like. */
+/* 2024-01-31, 31.01.2024, 1/31/2024, 2024-01-31T10:00:00Z, 31-Jan-2024, January 31, 2024, 10:05,
+ * 9:05:30.5 pm and the like. */
 bool hone_token_is_date(hone_token token);
 
 /* Offset of the first byte that is not UTF-8; -1: all is. */

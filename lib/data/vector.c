@@ -17,6 +17,7 @@ size_t hone_element_size(hone_dtype dtype)
         return 1;
     case HONE_U16:
     case HONE_I16:
+    case HONE_F16:
         return 2;
     case HONE_F32:
     case HONE_U32:
@@ -32,14 +33,19 @@ size_t hone_element_size(hone_dtype dtype)
     return 0;
 }
 
+bool hone_dtype_real(hone_dtype dtype)
+{
+    return dtype == HONE_F32 || dtype == HONE_F64 || dtype == HONE_F16;
+}
+
 bool hone_dtype_whole(hone_dtype dtype)
 {
-    return dtype != HONE_F32 && dtype != HONE_F64 && dtype != HONE_TEXT;
+    return !hone_dtype_real(dtype) && dtype != HONE_TEXT;
 }
 
 bool hone_dtype_fits_f32(hone_dtype dtype)
 {
-    return dtype == HONE_F32 || (hone_dtype_whole(dtype) && hone_element_size(dtype) <= 2);
+    return dtype == HONE_F32 || (dtype != HONE_TEXT && hone_element_size(dtype) <= 2);
 }
 
 hone_status hone_vector_check(const hone_vector *v, int64_t rows, const char *path,
@@ -70,6 +76,16 @@ bool hone_vector_absent(const hone_vector *v, int64_t i)
         return false;
     const int64_t bit = i + v->valid_offset;
     return !(v->valid[bit >> 3] >> (bit & 7) & 1);
+}
+
+/* 1 bit of sign, 5 of exponent, 10 of fraction. */
+static double half(uint16_t bits)
+{
+    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    const double size = exponent == 31 ? (fraction ? (double)NAN : (double)INFINITY)
+                        : exponent     ? ldexp(1024 + fraction, exponent - 25)
+                                       : ldexp(fraction, -24);
+    return bits >> 15 ? -size : size;
 }
 
 #define COPY(type, value)                                                                          \
@@ -117,6 +133,9 @@ void hone_vector_numbers(const hone_vector *v, int64_t first, int64_t count, dou
         break;
     case HONE_BOOLEAN:
         COPY(uint8_t, e != 0);
+        break;
+    case HONE_F16:
+        COPY(uint16_t, half(e));
         break;
     case HONE_TEXT:
         break;
@@ -168,6 +187,7 @@ bool hone_vector_integer(const hone_vector *v, int64_t i, int64_t *out, bool *ov
         break;
     case HONE_F32:
     case HONE_F64:
+    case HONE_F16:
     case HONE_TEXT:
         return false;
     }

@@ -9,6 +9,8 @@
 
 /* Bytes of one element; 0: no such type. */
 size_t hone_element_size(hone_dtype dtype);
+/* Floating point of any width. */
+bool hone_dtype_real(hone_dtype dtype);
 /* Whole numbers: every integer type and booleans. */
 bool hone_dtype_whole(hone_dtype dtype);
 /* Whether float32 holds every value of the type. */

@@ -14,7 +14,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from ._check import check_flag, check_integer, check_list, check_path, check_tex
 from ._config import TASK_NAMES, check_task
 from ._errors import ArgumentError, DataError
 from ._log import level_of, log_line
+
+if TYPE_CHECKING:
+    from ._model import Model
 
 DATA_KEYS = ("X", "y", "sample_weight", "feature_names", "categorical", "task", "X_val", "y_val",
              "sample_weight_val", "flatten", "cache_bytes")
@@ -298,15 +301,21 @@ class Dataset:
     def read(cls, file: str | os.PathLike[str], *, target: str | int | None = None, weight: str | None = None,
              categorical: Sequence[str] = (), drop: Sequence[str] = (), na: Sequence[str] | None = None,
              labels: str | None = None, delimiter: str | None = None, header: bool = True,
-             task: str | None = None, cache_bytes: int | None = None) -> Dataset:
+             task: str | None = None, model: Model | None = None, cache_bytes: int | None = None) -> Dataset:
         """A dataset from a file: CSV, svmlight (both also gzipped), .npy or .npz, by its name.
 
+        Rows for a `model` are read as its training data were: its columns, with their types and tokens of missing cells.
         Its pickle is the path: the file is read again where the pickle is opened, once a process.
         """
+        from ._model import Model
+
         asked = {"target": target, "weight": weight, "categorical": categorical, "drop": drop, "na": na,
-                 "labels": labels, "delimiter": delimiter, "header": header, "task": task, "cache_bytes": cache_bytes}
+                 "labels": labels, "delimiter": delimiter, "header": header, "task": task, "model": model,
+                 "cache_bytes": cache_bytes}
         log = logging.getLogger("hone.data")
         name = check_path(file, "file")
+        if model is not None and not isinstance(model, Model):
+            raise ArgumentError(f"a hone.Model is needed, not {type(model).__name__}", "model")
         if delimiter is not None and len(check_text(delimiter, "delimiter").encode()) != 1:
             raise ArgumentError(f"one character is needed, not {delimiter!r}", "delimiter")
         how = (None if target is None else check_text(str(target), "target"),
@@ -318,7 +327,7 @@ class Dataset:
         about = (None, None, None, None, None, None, check_task(task), 0,
                  _budget(cache_bytes), log_line(log), level_of(log), False)
         new = cls.__new__(cls)
-        new._fill(None, hold=False, handle=_hone.dataset_read(name, how, *about))
+        new._fill(None, hold=False, handle=_hone.dataset_read(name, how, None if model is None else model._handle, *about))
         new._source = os.path.abspath(os.fsdecode(name)), asked
         return new
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import logging
 import os
-import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from ._arrays import Dense
 from ._check import check_flag, check_integer, check_path, check_text, check_threads
 from ._config import TASK_NAMES
 from ._errors import ArgumentError, file_errors
+from ._log import level_of, log_line
 
 Array = np.ndarray[Any, Any]
 LABELS, PROBABILITIES, SCORES = 0, 1, 2
@@ -116,10 +116,15 @@ class Model:
         return self._predict(X, SCORES, n_threads).reshape(-1, self._outputs)
 
     def evaluate(self, dataset: Any, metric: str | None = None, *, n_threads: int | None = None) -> float:
-        """A metric in its natural sign on a dataset with a target; default: accuracy or rmse."""
+        """A metric in its natural sign on a dataset with a target; default: accuracy or rmse.
+
+        A label that the model does not know counts as wrong; the logger `hone.model` warns of them.
+        """
         data, alive = _dataset.dataset_of(dataset, self.task)
         name = metric or ("accuracy" if self.task == "classification" else "rmse")
-        value: float = _hone.model_evaluate(self._handle, data._handle, check_text(name, "metric"), check_threads(n_threads))
+        log = logging.getLogger("hone.model")
+        value: float = _hone.model_evaluate(self._handle, data._handle, check_text(name, "metric"),
+                                            check_threads(n_threads), log_line(log), level_of(log))
         del alive
         return value
 
@@ -216,27 +221,5 @@ def _checked(model: Any) -> Model:
 
 def _written(data: bytes, path: str | os.PathLike[str] | None) -> bytes:
     if path is not None:
-        name = check_path(path, "path")
-        with file_errors("written", name):
-            _write(data, os.path.realpath(os.fsdecode(name)))
+        _hone.file_save(check_path(path, "path"), data)
     return data
-
-
-def _write(data: bytes, real: str) -> None:
-    if os.path.exists(real) and not os.path.isfile(real):  # a device, a pipe
-        with open(real, "wb") as file:
-            file.write(data)
-        return
-    draft = f"{real}.{os.getpid()}-{os.urandom(4).hex()}.part"
-    try:
-        with open(draft, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.path.exists(real):
-            shutil.copymode(real, draft)
-        os.replace(draft, real)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(draft)
-        raise

@@ -355,20 +355,26 @@ static PyObject *arrow(PyObject *module, PyObject *arguments)
     return finish(&a, &m, good, 0);
 }
 
+/* read(file, options of the read, the model whose rows they are or None, about...) */
 static PyObject *read_file(PyObject *module, PyObject *arguments)
 {
     (void)module;
     about a;
-    PyObject *file, *how, *name;
-    if (!PyArg_ParseTuple(arguments, "OO!" ABOUT, &file, &PyTuple_Type, &how, ABOUT_INTO(a)) ||
-        !hone_python_path(file, &name))
+    PyObject *file, *how, *whose, *name;
+    if (!PyArg_ParseTuple(arguments, "OO!O" ABOUT, &file, &PyTuple_Type, &how, &whose,
+                          ABOUT_INTO(a)))
+        return NULL;
+    const hone_model *model = whose == Py_None ? NULL : hone_python_model(whose);
+    if (PyErr_Occurred() || !hone_python_path(file, &name))
         return NULL;
     making m = {0};
     hone_read_options o;
     const char *path = PyBytes_AsString(name);
     const bool good = path && begin_read(&a, how, &m, &o);
     if (good) {
-        Py_BEGIN_ALLOW_THREADS m.status = hone_dataset_read(path, &o, &m.made, &m.error);
+        Py_BEGIN_ALLOW_THREADS m.status = model
+                                              ? hone_model_read(model, path, &o, &m.made, &m.error)
+                                              : hone_dataset_read(path, &o, &m.made, &m.error);
         Py_END_ALLOW_THREADS
     }
     Py_DECREF(name);

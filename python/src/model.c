@@ -143,6 +143,24 @@ static PyObject *save(PyObject *module, PyObject *arguments)
     return out;
 }
 
+/* file_save(name, bytes): whole or not at all. */
+static PyObject *save_bytes(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    PyObject *object, *name;
+    const char *bytes;
+    Py_ssize_t size;
+    hone_error error;
+    hone_status status;
+    if (!PyArg_ParseTuple(arguments, "Oy#", &object, &bytes, &size) ||
+        !hone_python_path(object, &name))
+        return NULL;
+    const char *file = PyBytes_AsString(name);
+    Py_BEGIN_ALLOW_THREADS status = hone_file_save(file, bytes, (size_t)size, &error);
+    Py_END_ALLOW_THREADS Py_DECREF(name);
+    return status ? hone_python_raise(&error) : Py_NewRef(Py_None);
+}
+
 static PyObject *inspect(PyObject *module, PyObject *object)
 {
     (void)module;
@@ -250,24 +268,26 @@ static PyObject *predict_dense(PyObject *module, PyObject *arguments)
     return good ? Py_NewRef(Py_None) : NULL;
 }
 
-/* evaluate(model, dataset, metric, threads): the metric in its natural sign. */
+/* evaluate(model, dataset, metric, threads, log, level): the metric in its natural sign. */
 static PyObject *evaluate(PyObject *module, PyObject *arguments)
 {
     (void)module;
     PyObject *capsule, *rows;
     const char *names[2] = {0};
     int threads;
-    if (!PyArg_ParseTuple(arguments, "OOsi", &capsule, &rows, &names[0], &threads))
+    listener l = {0};
+    if (!PyArg_ParseTuple(arguments, "OOsiOl", &capsule, &rows, &names[0], &threads, &l.log,
+                          &l.level))
         return NULL;
     const hone_model *m = hone_python_model(capsule);
     const holder *data = m ? hone_python_dataset(rows) : NULL;
     if (!data)
         return NULL;
-    listener l = {0};
     hone_error error;
     hone_status status;
     double value = 0;
-    const hone_predict_options options = predicting(&l, threads);
+    hone_predict_options options = predicting(&l, threads);
+    options.log = hone_python_log;
     Py_BEGIN_ALLOW_THREADS status =
         hone_model_evaluate(m, data->dataset, names, &options, &value, &error);
     Py_END_ALLOW_THREADS return hone_python_settle(&l, status, &error) ? PyFloat_FromDouble(value)
@@ -311,6 +331,7 @@ PyMethodDef hone_python_model_methods[] = {
     {"model_libsvm", to_libsvm, METH_O, NULL},
     {"model_from_libsvm", from_libsvm, METH_VARARGS, NULL},
     {"model_save", save, METH_VARARGS, NULL},
+    {"file_save", save_bytes, METH_VARARGS, NULL},
     {"model_inspect", inspect, METH_O, NULL},
     {"model_facts", facts, METH_O, NULL},
     {"model_predict", predict, METH_VARARGS, NULL},

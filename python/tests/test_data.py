@@ -275,6 +275,21 @@ def test_a_dataset_reads_files(tmp_path):
             hone.Dataset.read(file, **wrong)
 
 
+def test_rows_of_a_file_are_read_as_those_of_a_model(tmp_path):
+    train, more = tmp_path / "train.csv", tmp_path / "more.csv"
+    train.write_text("a,b,y\n" + "".join(f"{i % 7},{'uv'[i % 2]},{'pq'[i % 2]}\n" for i in range(60)))
+    more.write_text("y,other,b,a\np,1,u,3\nq,2,new,-\nr,3,v,5\n")
+    model = hone.fit({"model": "random_forest"}, hone.Dataset.read(train, target="y", na=["-"]), 0).model
+    with pytest.raises(hone.DataError, match=r"more.csv:3"):
+        hone.Dataset.read(more, target="y", model=model, na=["?"])
+    rows = hone.Dataset.read(more, target="y", model=model)
+    assert (rows.n_columns, list(model.predict(rows))) == (2, ["p", "q", "q"])
+    again = pickle.loads(pickle.dumps(rows))
+    assert again.fingerprint == rows.fingerprint
+    with pytest.raises(hone.ArgumentError, match="model"):
+        hone.Dataset.read(more, target="y", model="m.hone")
+
+
 def test_a_shared_dataset_that_is_gone_or_damaged_is_said_to_be(rows, tmp_path):
     data = hone.Dataset(*rows).share(tmp_path)
     small, folder = pickle.dumps(data), data._folder

@@ -65,6 +65,27 @@ def test_arrow_reads_the_same_table(name):
     assert hone.Dataset(table, TARGETS[name], task=task).fingerprint == expected.fingerprint
 
 
+def test_half_precision_is_read_as_the_numbers_it_holds(tmp_path):
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    halves = halves[~np.isinf(halves)].reshape(-1, 3)
+    y = np.arange(len(halves)) % 2
+    expected = hone.Dataset(halves.astype(float), y).fingerprint
+    np.save(tmp_path / "little.npy", halves.astype("<f2"))
+    np.save(tmp_path / "big.npy", np.asfortranarray(halves).astype(">f2"))
+    np.save(tmp_path / "y.npy", y.astype(np.float16))
+    np.savez(tmp_path / "both.npz", X=halves, y=y)
+    for name in ("little.npy", "big.npy"):
+        assert hone.Dataset.read(tmp_path / name, labels=str(tmp_path / "y.npy")).fingerprint == expected, name
+    assert hone.Dataset.read(tmp_path / "both.npz").fingerprint == expected
+    assert hone.Dataset(halves, y).fingerprint == expected
+    table = pyarrow.table({"a": halves[:, 0], "b": halves[:, 1], "y": y})
+    wide = pyarrow.table({"a": halves[:, 0].astype("f4"), "b": halves[:, 1].astype("f4"), "y": y})
+    assert hone.Dataset(table, "y").fingerprint == hone.Dataset(wide, "y").fingerprint
+    np.save(tmp_path / "endless.npy", np.array([[1, 2], [np.inf, 3]], dtype=np.float16))
+    with pytest.raises(hone.DataError, match=r"data.x\[1,0\]"):
+        hone.Dataset.read(tmp_path / "endless.npy")
+
+
 def test_arrays_and_sparse_text_are_one_dataset(tmp_path):
     rows = list(csv.reader(text_of("spam").splitlines()))[1:]
     X = np.array([[float(cell) for cell in row[:-1]] for row in rows])

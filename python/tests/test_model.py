@@ -99,6 +99,14 @@ def test_a_metric_on_other_rows(fitted, rows):
     assert fitted.evaluate(data, "error") == pytest.approx(1 - fitted.evaluate(data))
 
 
+def test_labels_that_a_model_does_not_know_are_told(fitted, rows, caplog):
+    y = rows[1].copy()
+    y[:3] = max(y) + 1
+    assert fitted.evaluate({"X": rows[0], "y": y}) <= 1 - 3 / len(y)
+    assert [(r.name, r.levelname) for r in caplog.records] == [("hone.model", "WARNING")]
+    assert "3 of 200 labels" in caplog.text
+
+
 def test_models_leave_as_onnx_and_libsvm(rows, tmp_path):
     X, y = rows
     svm = hone.fit({"model": "svm", "prep:scale": "none"}, {"X": X, "y": y}, 0).model
@@ -116,20 +124,16 @@ def test_models_leave_as_onnx_and_libsvm(rows, tmp_path):
         hone.export_onnx("model")
 
 
-def test_an_export_replaces_its_file_whole(rows, tmp_path, monkeypatch):
+def test_an_export_replaces_its_file_whole(rows, tmp_path):
     model = hone.fit({"model": "random_forest"}, dict(zip("Xy", rows)), 0).model
     old, link = tmp_path / "old.onnx", tmp_path / "link.onnx"
     old.write_bytes(b"old")
     old.chmod(0o640)
     link.symlink_to(old)
 
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(os, "fsync", full)
-        with pytest.raises(OSError):
-            hone.export_onnx(model, old)
+    for place in ("/dev/full", tmp_path, tmp_path / "none" / "m.onnx"):
+        with pytest.raises(hone.FileError, match="cannot be"):
+            hone.export_onnx(model, place)
     assert old.read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 2
     data = hone.export_onnx(model, link)
     assert link.is_symlink() and old.read_bytes() == data and old.stat().st_mode & 0o777 == 0o640

@@ -199,7 +199,7 @@ class ManyAndFormats(unittest.TestCase):
         self.assertEqual(one.returncode, 0, one.stderr)
         self.assertEqual(one.stdout, two.stdout)
         self.assertEqual(shifted.returncode, 3)  # --first-index is of both files
-        self.assertIn("index is 0", shifted.stderr)
+        self.assertIn("has the index 0", shifted.stderr)
 
     def test_reading_stays_within_the_memory_that_training_may_take(self):
         small = run("train", "--data", ADULT, "--target", "income", "--set", "model=logistic_regression",
@@ -324,6 +324,49 @@ class ManyAndFormats(unittest.TestCase):
         self.assertIn("data was", done.stdout)
         self.assertEqual(run("replay", table, "--data", table, "--target", "y").returncode, 6)
         self.assertEqual(run("replay", "--data", table, "--target", "y").returncode, 2)
+
+    def test_replay_reads_the_table_as_the_record_says(self):
+        lines = ["a;b;note;w;y"] + [f"{a if a % 7 else '-'};{i % 3};n{i};{1 + i % 2};{b},5"
+                                    for i, (a, b, _) in enumerate(self.rows)]
+        table = self.write("t.csv", lines)
+        data = ["--data", table, "--target", "y", "--weight", "w", "--categorical", "b", "--drop", "note",
+                "--na", "default,-", "--delimiter", ";", "--decimal", ",", "--task", "regression"]
+        done = run("train", *data, *FOREST, "--json", "--model-dir", self.out / "m")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = json.loads(done.stdout)
+        self.assertEqual(found["run"]["read"], {
+            "target": "y", "weight": "w", "categorical": "b", "drop": "note", "na": "default,-", "delimiter": ";",
+            "decimal": ",", "task": "regression"})
+        journal = self.out / "j.jsonl"
+        self.assertEqual(run("tune", *data, "--models", "knn", "--trials", 3, "--journal", journal).returncode, 0)
+        for file, count in ((self.write("r.json", [done.stdout]), 1), (found["model_path"], 1), (journal, 3)):
+            again = run("replay", file, "--data", table)
+            self.assertEqual((again.returncode, again.stdout.splitlines()[-1]),
+                             (0, f"{count} same, 0 close, 0 different, 0 skipped"), again.stderr)
+        other = run("replay", journal, "--data", table, "--drop", "note,b")
+        self.assertEqual(other.returncode, 8, other.stderr)
+        self.assertIn("data was", other.stdout)
+        record = json.loads(done.stdout)
+        for wrong, code in (({"delimiter": ";", "decimal": ","}, 2), ({"target": 3}, 6),
+                            ({"target": "y", "task": "both"}, 6), (7, 3)):
+            record["run"]["read"] = wrong
+            again = run("replay", self.write("w.json", [json.dumps(record)]), "--data", table)
+            self.assertEqual((again.returncode, again.stdout), (code, ""), again.stderr)
+
+    def test_a_loss_of_few_rows_says_of_how_many(self):
+        whole = json.loads(run("train", "--data", ADULT, "--target", "income", *FOREST, "--json").stdout)
+        self.assertNotIn("judged_rows", whole)
+        limit = int(whole["state"].get("work", 0)) or 3000000
+        for _ in range(12):
+            done = json.loads(run("train", "--data", ADULT, "--target", "income", "--set", "model=knn",
+                                  "--work-limit", limit, "--json", "--model-dir", self.out / "m").stdout)
+            if done["partial"]:
+                break
+            limit //= 2
+        self.assertTrue(done["partial"])
+        self.assertTrue(0 < done["judged_rows"] < 8000)
+        saved = json.loads(run("inspect", done["model_path"]).stdout)["record"]["training"]
+        self.assertEqual(saved["judged_rows"], done["judged_rows"])
 
     def test_a_loss_has_no_more_digits_than_it_needs(self):
         done = run("train", "--data", ADULT, "--target", "income", *FOREST)
@@ -809,7 +852,7 @@ class Outputs(unittest.TestCase):
             target.unlink()
             done = run(*command, link)
             self.assertEqual(done.returncode, 5)
-            self.assertIn("link to nothing", done.stderr)
+            self.assertIn("link that leads nowhere", done.stderr)
         self.leaves_no_draft()
 
     def test_a_device_and_a_pipe_are_written_to(self):
@@ -843,7 +886,7 @@ class Outputs(unittest.TestCase):
         for name, command in self.each():
             done = run(*command, self.out)
             self.assertEqual(done.returncode, 5)
-            self.assertIn(f"{self.out}: Is a directory", done.stderr)
+            self.assertIn(f"{self.out}: cannot be written: Is a directory", done.stderr)
             self.assertTrue(self.out.is_dir())
         self.leaves_no_draft()
 
@@ -855,7 +898,7 @@ class Outputs(unittest.TestCase):
         done = subprocess.run(["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", HONE, *map(str, command)],
                               capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 5, done.stderr)
-        self.assertIn("p.csv: File too large", done.stderr)
+        self.assertIn("p.csv: cannot be written: File too large", done.stderr)
         self.assertFalse((self.out / "p.csv").exists())
         self.leaves_no_draft()
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <dirent.h>
+#include <math.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "core/state.h"
 #include "toolbox/random.h"
 #include "toy.h"
 
@@ -116,6 +118,36 @@ static void names_say_what_is_inside(void **state)
     rmdir(deep);
 }
 
+/* Every array that must be finite, one after the other, holds a number that is not. */
+static void what_would_not_load_is_not_saved(void **state)
+{
+    const place *p = *state;
+    const hone_fitted *f = p->model->fitted;
+    int tried = 0;
+    for (const hone_field *field = f->algorithm->state; field->name; field++) {
+        if (!field->is_array || field->rule.kind != HONE_FINITE)
+            continue;
+        hone_error error;
+        char *path = NULL;
+        void *values = (void *)(uintptr_t)hone_field_values(field, f->state);
+        double kept;
+        memcpy(&kept, values, sizeof kept);
+        memcpy(values, &(double){NAN}, sizeof kept);
+        assert_int_equal(hone_model_save(p->model, p->directory, NULL, &path, &error),
+                         HONE_INTERNAL);
+        assert_non_null(strstr(error.path, field->name));
+        assert_int_equal(sweep(p->directory, NULL), 0);
+        memcpy(values, &kept, sizeof kept);
+        tried++;
+    }
+    assert_int_equal(tried, 2);
+    char *path = NULL;
+    assert_int_equal(hone_model_save(p->model, p->directory, NULL, &path, NULL), HONE_OK);
+    loads(path);
+    hone_text_free(path);
+    assert_int_equal(sweep(p->directory, NULL), 1);
+}
+
 static void save_for_ever(const place *p, const char *file)
 {
     for (int k = 1; k < SIGRTMIN; k++)
@@ -209,6 +241,7 @@ int main(int count, char **words)
     kills = count > 1 ? atoi(words[1]) : kills;
     const struct CMUnitTest tests[] = {
         IN_A_PLACE(names_say_what_is_inside),
+        IN_A_PLACE(what_would_not_load_is_not_saved),
         IN_A_PLACE(a_killed_save_leaves_whole_files_and_no_litter),
         IN_A_PLACE(a_killed_replacement_leaves_a_whole_file),
         IN_A_PLACE(sixteen_processes_save_side_by_side),

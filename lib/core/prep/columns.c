@@ -193,6 +193,13 @@ static double largest(const double *values, int64_t n)
     return most;
 }
 
+double hone_deviation(double squares, double rest, double mean, double all)
+{
+    const double variance = fmax(0, (squares - rest * rest / all) / all);
+    const double noise = all * DBL_EPSILON * variance + pow(all * mean * DBL_EPSILON, 2);
+    return variance <= noise ? 0 : sqrt(variance);
+}
+
 hone_moments hone_moments_of(const double *values, int64_t n, int64_t zeros)
 {
     const double all = (double)(n + zeros);
@@ -214,9 +221,7 @@ hone_moments hone_moments_of(const double *values, int64_t n, int64_t zeros)
     }
     squares += (double)zeros * mean * mean;
     rest -= (double)zeros * mean;
-    const double variance = fmax(0, (squares - rest * rest / all) / all);
-    const double noise = all * DBL_EPSILON * variance + pow(all * mean * DBL_EPSILON, 2);
-    m.mean = mean * unit;
-    m.deviation = variance <= noise ? 0 : sqrt(variance) * unit;
+    m.mean = (mean + rest / all) * unit;
+    m.deviation = hone_deviation(squares, rest, mean, all) * unit;
     return m;
 }

@@ -30,8 +30,10 @@ typedef struct hone_moments {
     double mean, deviation; /* population standard deviation; 0 for a constant column */
     double low, high;
 } hone_moments;
-/* Of n >= 1 finite values plus `zeros` more that are 0. Rounding noise in a constant column counts
- * as constant (scikit-learn's rule). */
+/* From the sums of squares and of what is left after a rounded mean was taken off `all` values.
+ * Rounding noise in a constant column counts as constant (scikit-learn's rule). */
+double hone_deviation(double squares, double rest, double mean, double all);
+/* Of n >= 1 finite values plus `zeros` more that are 0; two passes. */
 hone_moments hone_moments_of(const double *values, int64_t n, int64_t zeros);
 
 #endif

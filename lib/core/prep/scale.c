@@ -86,36 +86,61 @@ static hone_status fit_column(void *context, int64_t j, double *values, int64_t 
     return HONE_OK;
 }
 
-/* One pass over the stored values, column sums beside each other. */
+static double stored_value(const hone_matrix *x, int64_t k)
+{
+    return x->dtype == HONE_F64 ? ((const double *)x->values)[k]
+                                : (double)((const float *)x->values)[k];
+}
+
+/* What two passes over the stored values leave of each column. */
+typedef struct sums {
+    double *mean, *squares, *rest, *most;
+    int64_t *stored;
+} sums;
+
+static void sum_columns(const hone_matrix *x, const sums *s)
+{
+    const double n = (double)x->rows;
+    for (int64_t i = 0; i < x->rows; i++) {
+        const int64_t r = hone_row_id(x, i);
+        for (int64_t k = x->row_start[r]; k < x->row_start[r + 1]; k++) {
+            const double v = stored_value(x, k);
+            const int32_t j = x->column[k];
+            s->mean[j] += v / n;
+            s->most[j] = fmax(s->most[j], fabs(v));
+            s->stored[j]++;
+        }
+    }
+    for (int64_t i = 0; i < x->rows; i++) {
+        const int64_t r = hone_row_id(x, i);
+        for (int64_t k = x->row_start[r]; k < x->row_start[r + 1]; k++) {
+            const int32_t j = x->column[k];
+            const double e = stored_value(x, k) - s->mean[j];
+            s->squares[j] += e * e;
+            s->rest[j] += e;
+        }
+    }
+}
+
 static hone_status fit_sparse(const hone_step_job *job, int method, scale_state *s,
                               hone_error *error)
 {
     const hone_matrix *x = &job->x;
-    const double n = (double)x->rows;
-    double *sum = HONE_NEW(job->scratch, double, x->cols, 1);
-    double *squares = HONE_NEW(job->scratch, double, x->cols, 1);
-    double *most = HONE_NEW(job->scratch, double, x->cols, 1);
-    if (!sum || !squares || !most)
+    hone_arena *scratch = job->scratch;
+    const sums c = {.mean = HONE_NEW(scratch, double, x->cols, 1),
+                    .squares = HONE_NEW(scratch, double, x->cols, 1),
+                    .rest = HONE_NEW(scratch, double, x->cols, 1),
+                    .most = HONE_NEW(scratch, double, x->cols, 1),
+                    .stored = HONE_NEW(scratch, int64_t, x->cols, 1)};
+    if (!c.mean || !c.squares || !c.rest || !c.most || !c.stored)
         return hone_no_memory(error);
-    for (int64_t i = 0; i < x->rows; i++) {
-        const int64_t r = hone_row_id(x, i);
-        for (int64_t k = x->row_start[r]; k < x->row_start[r + 1]; k++) {
-            const double v = x->dtype == HONE_F64 ? ((const double *)x->values)[k]
-                                                  : (double)((const float *)x->values)[k];
-            const int32_t j = x->column[k];
-            sum[j] += v;
-            squares[j] += v * v;
-            most[j] = fmax(most[j], fabs(v));
-        }
-    }
+    sum_columns(x, &c);
     for (int64_t j = 0; j < x->cols; j++) {
-        const double mean = sum[j] / n;
-        const double variance = squares[j] / n - mean * mean;
-        const bool usable = isfinite(variance) && variance > 1e-12 * squares[j] / n;
-        s->scale[j] = method != HONE_SCALE_STANDARD ? stretch(most[j])
-                      : usable                      ? stretch(sqrt(variance))
-                      : isfinite(variance)          ? 1
-                                                    : stretch(most[j]);
+        const double zeros = (double)(x->rows - c.stored[j]), mean = c.mean[j];
+        const double squares = c.squares[j] + zeros * mean * mean, rest = c.rest[j] - zeros * mean;
+        const bool standard = method == HONE_SCALE_STANDARD && isfinite(squares);
+        s->scale[j] =
+            stretch(standard ? hone_deviation(squares, rest, mean, (double)x->rows) : c.most[j]);
     }
     return HONE_OK;
 }
