@@ -50,7 +50,7 @@ static hone_status read_file(const char *file, content *c, hone_error *error)
 {
     FILE *from = fopen(file, "rb");
     if (!from)
-        return hone_fail(error, HONE_IO, file, "%s", strerror(errno));
+        return hone_fail(error, HONE_IO, file, "%s", reason_of(errno));
     size_t room = 0, got;
     do {
         if (c->size == room) {

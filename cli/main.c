@@ -34,6 +34,12 @@ int failed(const hone_error *error)
     return codes[error->status];
 }
 
+const char *reason_of(int number)
+{
+    const char *reason = strerrordesc_np(number);
+    return reason ? reason : "an unknown error";
+}
+
 static hone_status format_of(const char *name, hone_format *format, hone_error *error)
 {
     static const struct {
@@ -218,7 +224,7 @@ static int done(int code)
         return code;
     if (!unread())
         fprintf(stderr, "hone: standard output: %s\n",
-                errno ? strerror(errno) : "cannot be written");
+                errno ? reason_of(errno) : "cannot be written");
     return FILE_TROUBLE;
 }
 

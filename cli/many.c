@@ -71,7 +71,7 @@ static hone_status read_configs(trials *t, hone_error *error)
         return hone_fail(error, HONE_BAD_ARGUMENT, "--configs", "is needed");
     FILE *from = fopen(t->f->configs, "r");
     if (!from)
-        return hone_fail(error, HONE_IO, t->f->configs, "%s", strerror(errno));
+        return hone_fail(error, HONE_IO, t->f->configs, "%s", reason_of(errno));
     char *text = NULL;
     size_t room = 0;
     ssize_t length;

@@ -34,7 +34,7 @@ static hone_status load(const char *file, hone_error *error)
         (int)sizeof path)
         return hone_fail(error, HONE_IO, "--plugin", "the name is too long");
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!library)
+    if (!library) /* NOLINTNEXTLINE(concurrency-mt-unsafe): glibc keeps one text a thread */
         return hone_fail(error, HONE_IO, "--plugin", "%s", dlerror());
     const hone_algorithm *const *list = dlsym(library, "hone_plugin");
     if (!list)

@@ -13,7 +13,7 @@ static hone_status read_text(const char *file, char *text, size_t room, size_t *
 {
     FILE *f = fopen(file, "rb");
     if (!f)
-        return hone_fail(error, HONE_IO, file, "%s", strerror(errno));
+        return hone_fail(error, HONE_IO, file, "%s", reason_of(errno));
     *length = fread(text, 1, room, f);
     const bool bad = ferror(f) != 0;
     fclose(f);
