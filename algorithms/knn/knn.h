@@ -201,6 +201,9 @@ typedef struct knn_tile {
 /* Meets panels [first, first + count) until a query might have no room left; gives their number. */
 HONE_DECLARE(int64_t, knn_near,
              (const knn_points *points, int64_t first, int64_t count, knn_tile *tile));
+/* A number that at least k of v[0 .. n) do not exceed: the k-th smallest, or a little more; seldom
+ * more than k + spare are within it. n is a multiple of 16; v[0] is finite, padding is infinite. */
+HONE_DECLARE(float, knn_kth, (const float *v, int64_t n, int64_t k, int64_t spare));
 /* A rank that no row in the box is below, but for float's error, for each of 16 queries. */
 HONE_DECLARE(void, knn_reach,
              (const knn_points *points, const float *box, const knn_tile *tile, float *reach));

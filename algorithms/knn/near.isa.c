@@ -445,6 +445,43 @@ int64_t HONE_KERNEL(knn_near)(const knn_points *p, int64_t first, int64_t count,
     }
 }
 
+/* ---- the k-th ---- */
+
+static int64_t count_within(const float *v, int64_t n, float bound)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i += WIDTH)
+        count += __builtin_popcount(bits(passing(load(v + i), bound)));
+    return count;
+}
+
+/* Bisection by counting has no branch that depends on a value; its steps are few, and bounded. */
+float HONE_KERNEL(knn_kth)(const float *v, int64_t n, int64_t k, int64_t spare)
+{
+    enum { STEPS = 40 };
+    float low = v[0], high = v[0];
+    for (int64_t i = 1; i < n; i++) {
+        low = v[i] < low ? v[i] : low;
+        high = v[i] > high && v[i] < INFINITY ? v[i] : high;
+    }
+    if (count_within(v, n, low) >= k)
+        return low;
+    for (int step = 0; step < STEPS; step++) {
+        const float middle = low / 2 + high / 2;
+        if (!(middle > low && middle < high))
+            break;
+        const int64_t count = count_within(v, n, middle);
+        if (count < k) {
+            low = middle;
+        } else {
+            high = middle;
+            if (count <= k + spare)
+                break;
+        }
+    }
+    return high;
+}
+
 /* ---- boxes ---- */
 
 static inline __attribute__((always_inline)) void

@@ -52,13 +52,14 @@ typedef struct block {
     int32_t home; /* leaf of the first query */
     int64_t (*near)(const knn_points *, int64_t, int64_t, knn_tile *);
     void (*reach)(const knn_points *, const float *, const knn_tile *, float *);
+    float (*kth)(const float *, int64_t, int64_t, int64_t);
     double *buffer; /* a row of x */
     knn_query query;
     float *q;    /* tiles x d x 12 */
     float *ends; /* tiles x 2 x d x 16 */
     knn_spot spot[QUERIES];
     knn_tile tile[QUERIES / TILE];
-    float *upper; /* room */
+    float *upper; /* room, and some lanes */
     ranked *best; /* k */
 } block;
 
@@ -77,7 +78,7 @@ static bool open_block(block *b, hone_arena *scratch)
     int32_t *points = HONE_RAW(scratch, int32_t, tiles * TILE, b->room);
     b->q = HONE_NEW(scratch, float, tiles *TILE, d);
     b->ends = HONE_NEW(scratch, float, tiles, ends);
-    b->upper = HONE_RAW(scratch, float, b->room, 1);
+    b->upper = HONE_RAW(scratch, float, b->room + LANES, 1);
     for (int64_t t = 0; values && points && b->ends && t < tiles; t++) {
         b->tile[t] = (knn_tile){.q = b->q + t * TILE * d,
                                 .values = values + t * TILE * b->room,
@@ -110,41 +111,14 @@ static hone_status rank_all(block *b, int64_t i, int64_t *count, hone_error *err
 
 /* ---- with bounds ---- */
 
-/* The k-th smallest of n > k numbers, which it reorders (Hoare's quickselect). */
-static float select_kth(float *v, int64_t n, int64_t k)
-{
-    int64_t low = 0, high = n - 1;
-    while (low < high) {
-        const float pivot = v[(low + high) / 2];
-        int64_t i = low, j = high;
-        while (i <= j) {
-            while (v[i] < pivot)
-                i++;
-            while (v[j] > pivot)
-                j--;
-            if (i <= j) {
-                const float t = v[i];
-                v[i++] = v[j];
-                v[j--] = t;
-            }
-        }
-        if (k - 1 <= j)
-            high = j;
-        else if (k - 1 >= i)
-            low = i;
-        else
-            break;
-    }
-    return v[k - 1];
-}
-
 static void lower_bound_to(knn_tile *t, int i, float bound)
 {
     t->bound[i] = bound < t->bound[i] ? bound : t->bound[i];
 }
 
-/* Drops what is beyond the k-th smallest upper end of a bracket. */
-static void tighten(block *b, knn_tile *t, int i, const knn_spot *spot)
+/* Drops what is beyond the k-th smallest upper end of a bracket, or beyond one of the `spare` after
+ * it. */
+static void tighten(block *b, knn_tile *t, int i, const knn_spot *spot, int64_t spare)
 {
     const int64_t k = b->s->k;
     float *v = t->values + i * t->room;
@@ -153,14 +127,16 @@ static void tighten(block *b, knn_tile *t, int i, const knn_spot *spot)
         return;
     for (int32_t u = 0; u < t->used[i]; u++)
         b->upper[u] = v[u] + 2 * b->p->slack[id[u]];
-    const float kth = select_kth(b->upper, t->used[i], k);
+    int64_t n = t->used[i];
+    for (; n % LANES; n++)
+        b->upper[n] = INFINITY;
+    const float kth = b->kth(b->upper, n, k, spare);
     lower_bound_to(t, i, nextafterf(kth + 2 * spot->e, INFINITY));
     int32_t kept = 0;
-    for (int32_t u = 0; u < t->used[i]; u++)
-        if (v[u] <= t->bound[i]) {
-            v[kept] = v[u];
-            id[kept++] = id[u];
-        }
+    for (int32_t u = 0; u < t->used[i]; u++) {
+        v[kept] = v[u], id[kept] = id[u];
+        kept += v[u] <= t->bound[i];
+    }
     t->used[i] = kept;
 }
 
@@ -204,7 +180,7 @@ static void make_room(block *b, int64_t tile)
     for (int i = 0; i < t->rows; i++) {
         const bool full = t->used[i] + LANES > t->room;
         if (full)
-            tighten(b, t, i, &b->spot[tile * TILE + i]);
+            tighten(b, t, i, &b->spot[tile * TILE + i], b->s->k / 8);
         if (full && t->used[i] + 2 * LANES > t->room)
             settle(b, t, i, tile * TILE + i);
         t->most = t->used[i] > t->most ? t->used[i] : t->most;
@@ -278,7 +254,7 @@ static void draw_limits(block *b, int64_t tile)
     for (int i = 0; i < t->rows; i++) {
         const knn_spot *spot = &b->spot[tile * TILE + i];
         if (t->used[i] > t->settled[i] + FRESH)
-            tighten(b, t, i, spot);
+            tighten(b, t, i, spot, 0);
         t->settled[i] = t->used[i];
         const double bound = (double)t->bound[i], e = (double)spot->e;
         const double limit =
@@ -345,6 +321,7 @@ hone_status knn_search_block(const knn_search *s, const int64_t *query, int64_t 
     *b = (block){.s = s, .p = s->points, .row = query, .count = count};
     b->near = HONE_PICK(hone_run_isa(s->run), knn_near);
     b->reach = HONE_PICK(hone_run_isa(s->run), knn_reach);
+    b->kth = HONE_PICK(hone_run_isa(s->run), knn_kth);
     if (!open_block(b, scratch))
         return hone_no_memory(error);
     if (b->p->filtered) {
@@ -360,7 +337,7 @@ hone_status knn_search_block(const knn_search *s, const int64_t *query, int64_t 
         if (!b->p->filtered || b->spot[i].plain) {
             HONE_TRY(rank_all(b, i, &found, error));
         } else {
-            tighten(b, t, (int)(i % TILE), &b->spot[i]);
+            tighten(b, t, (int)(i % TILE), &b->spot[i], 0);
             found = rank_kept(b, t, (int)(i % TILE), i);
         }
         for (int64_t j = 0; j < found; j++) {

@@ -25,9 +25,16 @@ static int64_t *merge_sort(const uint64_t *key, int64_t *from, int64_t *to, int6
             const int64_t middle = low + run < n ? low + run : n;
             const int64_t high = middle + run < n ? middle + run : n;
             int64_t a = low, b = middle;
-            for (int64_t i = low; i < high; i++)
-                to[i] = b >= high || (a < middle && key[from[a]] <= key[from[b]]) ? from[a++]
-                                                                                  : from[b++];
+            int64_t i = low;
+            while (a < middle && b < high) {
+                const bool left = key[from[a]] <= key[from[b]];
+                to[i++] = left ? from[a] : from[b];
+                a += left, b += !left;
+            }
+            while (a < middle)
+                to[i++] = from[a++];
+            while (b < high)
+                to[i++] = from[b++];
         }
         int64_t *const other = from;
         from = to, to = other;
@@ -83,31 +90,54 @@ static void step(area *a, const double side[2])
     a->own += side[true];
 }
 
+static double least_of(const double *v, int64_t n)
+{
+    double least[4] = {INFINITY, INFINITY, INFINITY, INFINITY};
+    for (int64_t i = 0; i < n; i++)
+        least[i % 4] = v[i] < least[i % 4] ? v[i] : least[i % 4];
+    return fmin(fmin(least[0], least[1]), fmin(least[2], least[3]));
+}
+
+/* Sums over rows row[0 .. n) of class k and of the rest. */
+static void weigh(const int64_t *row, int64_t n, const int32_t *label, int32_t k,
+                  const double *weight, double side[2])
+{
+    int64_t count = 0;
+    double own = 0, rest = 0;
+    for (int64_t i = 0; i < n && !weight; i++)
+        count += label[row[i]] == k;
+    for (int64_t i = 0; i < n && weight; i++) {
+        const double w = weight[row[i]];
+        own += label[row[i]] == k ? w : 0;
+        rest += label[row[i]] == k ? 0 : w;
+    }
+    side[true] = weight ? own : (double)count;
+    side[false] = weight ? rest : (double)(n - count);
+}
+
 /* Rows of the least value, most of them where a class has no vote, need no order. */
 double hone_rank_area(const double *values, const int32_t *label, int32_t k, const double *weight,
                       int64_t n, int64_t *order, bool *undefined)
 {
     area a = {0};
     uint64_t *const key = (uint64_t *)order + 2 * n;
-    double least = INFINITY, side[2] = {0}; /* of equal values: the rest, class k */
-    int64_t others = 0;
-    for (int64_t i = 0; i < n; i++)
-        least = values[i] < least ? values[i] : least;
+    const double least = least_of(values, n);
+    double side[2]; /* of equal values: the rest, class k */
+    int64_t equal = 0, others = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (values[i] == least) {
-            side[label[i] == k] += weight ? weight[i] : 1;
-        } else {
-            key[i] = key_of(values[i]);
-            order[others++] = i;
-        }
+        const bool same = values[i] == least;
+        key[i] = key_of(values[i]);
+        order[equal] = order[n + others] = i;
+        equal += same, others += !same;
     }
+    weigh(order, equal, label, k, weight, side);
     step(&a, side);
-    const int64_t *sorted = sort_keys(key, order, order + n, others);
-    for (int64_t i = 0; i < others; step(&a, side)) {
-        side[false] = side[true] = 0;
-        const double v = values[sorted[i]];
-        for (; i < others && values[sorted[i]] == v; i++)
-            side[label[sorted[i]] == k] += weight ? weight[sorted[i]] : 1;
+    const int64_t *sorted = sort_keys(key, order + n, order, others);
+    for (int64_t i = 0, end; i < others; i = end) {
+        for (end = i + 1; end < others && key[sorted[end]] == key[sorted[i]];)
+            end++;
+        weigh(sorted + i, end - i, label, k, weight, side);
+        step(&a, side);
     }
     if (a.rest > 0 && a.own > 0)
         return a.pairs / (a.rest * a.own);
