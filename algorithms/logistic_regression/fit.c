@@ -75,13 +75,61 @@ static hone_status solve(const hone_fit_job *job, hone_linear *problem, int64_t 
     return HONE_OK;
 }
 
-hone_status logistic_fit(const hone_fit_job *job, void *state, hone_error *error)
+static bool is_softmax(const hone_fit_job *job)
 {
     const logistic_params *p = job->params;
+    return job->shape.outputs > 2 && p->multi_class == MULTI_CLASS_MULTINOMIAL;
+}
+
+/* Of one model, or with a softmax of all. */
+static hone_linear problem_of(const hone_fit_job *job, const double *weight, const double *y)
+{
+    const logistic_params *p = job->params;
+    const bool softmax = is_softmax(job);
+    const double l1 = share_of_l1(p);
+    return (hone_linear){.job = job,
+                         .loss = softmax ? HONE_SOFTMAX : HONE_LOGISTIC,
+                         .outputs = softmax ? job->shape.outputs : 1,
+                         .label = softmax ? job->label : NULL,
+                         .y = y,
+                         .weight = weight,
+                         .l1 = p->penalty == PENALTY_NONE ? 0 : l1,
+                         .l2 = p->penalty == PENALTY_NONE ? 0 : 1 - l1,
+                         .intercept = p->fit_intercept,
+                         .tol = p->tol,
+                         .max_iter = p->max_iter};
+}
+
+static void face(const hone_fit_job *job, int32_t positive, double *y)
+{
+    for (int64_t i = 0; i < job->x.rows; i++)
+        y[i] = job->label[i] == positive ? 1 : -1;
+}
+
+/* Where fits of all penalties begin: two classes, or a softmax. */
+static hone_status build_lead(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
+                              hone_error *error)
+{
+    (void)key;
+    const int64_t n = job->x.rows;
+    double *weight = HONE_RAW(job->scratch, double, n, 1);
+    double *y = is_softmax(job) ? NULL : HONE_RAW(job->scratch, double, n, 1);
+    if (!weight || (!is_softmax(job) && !y))
+        return hone_no_memory(error);
+    HONE_TRY(weigh(job, weight, error));
+    if (y)
+        face(job, 1, y);
+    const hone_linear problem = problem_of(job, weight, y);
+    return hone_linear_lead(&problem, object, error);
+}
+
+static const hone_recipe LEAD = {"logistic.lead/1", HONE_OF_FIT, sizeof(hone_gram), build_lead};
+
+hone_status logistic_fit(const hone_fit_job *job, void *state, hone_error *error)
+{
     logistic_state *s = state;
     const int64_t n = job->x.rows, c = job->shape.outputs;
-    const bool binary = c == 2, softmax = !binary && p->multi_class == MULTI_CLASS_MULTINOMIAL;
-    const double l1 = share_of_l1(p);
+    const bool binary = c == 2, softmax = is_softmax(job);
     s->n_rows = binary ? 1 : c;
     s->converged = 1;
     s->coef = HONE_NEW(job->keep, double, s->n_rows, job->x.cols);
@@ -93,23 +141,13 @@ hone_status logistic_fit(const hone_fit_job *job, void *state, hone_error *error
     if (c == 1) /* its probability is 1 whatever the coefficients */
         return HONE_OK;
     HONE_TRY(weigh(job, weight, error));
-    hone_linear problem = {.job = job,
-                           .loss = softmax ? HONE_SOFTMAX : HONE_LOGISTIC,
-                           .outputs = softmax ? c : 1,
-                           .label = softmax ? job->label : NULL,
-                           .y = y,
-                           .weight = weight,
-                           .l1 = p->penalty == PENALTY_NONE ? 0 : l1,
-                           .l2 = p->penalty == PENALTY_NONE ? 0 : 1 - l1,
-                           .intercept = p->fit_intercept,
-                           .tol = p->tol,
-                           .max_iter = p->max_iter};
+    hone_linear problem = problem_of(job, weight, y);
+    problem.lead = binary || softmax ? &LEAD : NULL;
     if (softmax)
         return solve(job, &problem, 0, -1, s, error);
     for (int64_t k = 0; k < s->n_rows; k++) {
         const int32_t positive = (int32_t)(binary ? 1 : k);
-        for (int64_t i = 0; i < n; i++)
-            y[i] = job->label[i] == positive ? 1 : -1;
+        face(job, positive, y);
         HONE_TRY(solve(job, &problem, k, positive, s, error));
     }
     return HONE_OK;

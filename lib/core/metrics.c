@@ -40,10 +40,12 @@ static double finite(double v)
     return isfinite(v) ? v : v < 0 ? -DBL_MAX : DBL_MAX;
 }
 
-/* Weighted mean of term(i); the rows weigh something, or the mean is undefined and `worst`. */
+/* Weighted mean of term(i); the rows weigh something, or the mean is undefined and `worst`.
+ * Inlined, so that a row costs no call. */
 typedef double (*row_term)(const hone_judged *, int64_t);
 
-static double mean_of(const hone_judged *j, row_term term, double worst, bool *undefined)
+static inline __attribute__((always_inline)) double mean_of(const hone_judged *j, row_term term,
+                                                            double worst, bool *undefined)
 {
     double sum = 0, mass = 0;
     for (int64_t i = 0; i < j->rows; i++) {

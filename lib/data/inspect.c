@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "data/draft.h"
 #include "data/values.h"
+#include "toolbox/entries.h"
 #include "toolbox/run.h"
 
 enum { CHUNK = 1024, TILE = 4096, UNIT = 1 << 16, TASKS = 64 };
@@ -77,12 +78,14 @@ READ(double)
 #undef READ
 
 /* The entries of a tile; false: an infinity, at `*at` of the tile. */
-static bool add_tile(digest *d, const tile *t, int64_t row_width, int64_t *missing, int64_t *at)
+static bool add_tile(digest *d, const tile *t, hone_isa isa, int64_t row_width, int64_t *missing,
+                     int64_t *at)
 {
     int64_t count = d->count;
     for (int64_t i = 0, k = 0; i < t->rows; i++) {
         const uint64_t position = (uint64_t)(t->i + i) * (uint64_t)row_width + (uint64_t)t->j;
-        for (int64_t j = 0; j < t->cols; j++, k++) {
+        int64_t j = HONE_PICK(isa, hone_entries)(t->cols, t->value + k, position, d->pair + count);
+        for (k += j, count += j; j < t->cols; j++, k++) {
             uint64_t bits = bits_of(t->value[k]);
             if ((bits & EXPONENT) == EXPONENT) {
                 if (isinf(t->value[k])) {
@@ -106,6 +109,7 @@ static bool add_tile(digest *d, const tile *t, int64_t row_width, int64_t *missi
 typedef struct desk {
     digest digest;
     tile tile;
+    hone_isa isa;
     int64_t *missing; /* cols; dense */
 } desk;
 
@@ -123,7 +127,7 @@ static hone_status dense(const hone_matrix *x, int64_t first, int64_t end, desk 
             else
                 read_double(x, t);
             int64_t at;
-            if (!add_tile(&k->digest, t, x->cols, k->missing + t->j, &at)) {
+            if (!add_tile(&k->digest, t, k->isa, x->cols, k->missing + t->j, &at)) {
                 char path[96];
                 hone_place_cell(path, t->i + at / t->cols, t->j + at % t->cols);
                 return hone_fail(error, HONE_BAD_DATA, path,
@@ -210,6 +214,7 @@ static void sum_up(hone_draft *draft)
 /* Units are dealt to the tasks in runs. */
 typedef struct inspection {
     hone_draft *draft;
+    hone_isa isa;
     int64_t unit_rows, units, tasks;
     uint64_t *hash; /* units */
 } inspection;
@@ -222,6 +227,7 @@ static hone_status inspect_task(void *context, int64_t task, hone_arena *scratch
     const bool is_sparse = x->layout == HONE_CSR;
     if (!k || !(k->missing = HONE_NEW(scratch, int64_t, is_sparse ? 0 : x->cols, 1)))
         return hone_no_memory(error);
+    k->isa = all->isa;
     for (int64_t u = all->units * task / all->tasks; u < all->units * (task + 1) / all->tasks;
          u++) {
         const int64_t first = u * all->unit_rows;
@@ -242,13 +248,13 @@ hone_status hone_draft_inspect(hone_draft *draft, hone_error *error)
 {
     hone_dataset *d = draft->dataset;
     const int64_t rows = UNIT / d->table.cols > 1 ? UNIT / d->table.cols : 1;
-    inspection all = {draft, rows, (d->table.rows + rows - 1) / rows, 0, NULL};
+    hone_simple_run storage;
+    const hone_run *run = hone_run_simple(&storage, draft->options.threads);
+    inspection all = {draft, hone_run_isa(run), rows, (d->table.rows + rows - 1) / rows, 0, NULL};
     all.tasks = all.units < TASKS ? all.units : TASKS;
     all.hash = HONE_RAW(draft->scratch, uint64_t, all.units, 1);
     if (!all.hash)
         return hone_no_memory(error);
-    hone_simple_run storage;
-    const hone_run *run = hone_run_simple(&storage, draft->options.threads);
     HONE_TRY(hone_for_blocks(run, all.tasks, inspect_task, &all, error));
     d->table_id = hone_hash(hash_schema(d), all.hash, (size_t)all.units * sizeof *all.hash);
     sum_up(draft);

@@ -17,5 +17,8 @@ typedef struct hone_bracket {
 
 /* Takes `rows` rows of HONE_BRACKETS cells; each column has room for one more than so many. */
 HONE_DECLARE(void, hone_bracket_take, (hone_bracket * b, const double *cells, int64_t rows));
+/* Adds such rows to sums and magnitudes of HONE_BRACKETS columns; NaN makes a sum NaN. */
+HONE_DECLARE(void, hone_bracket_add,
+             (double *sum, double *most, const double *cells, int64_t rows));
 
 #endif

@@ -12,6 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "toolbox/run.h"
+
 enum { TILE = 128, MOST_WORK = 100000000, BLAS_BUFFER = 1 << 27 };
 
 /* ---- one call at a time ---- */
@@ -114,6 +116,8 @@ hone_status hone_cholesky(const hone_run *run, double *a, int64_t n, int64_t *pi
                          (long long)n);
     HONE_TRY(hone_linalg_ready(error));
     factor f = {a, n, 0};
+    hone_run alone = *run;
+    alone.threads = 1; /* calls go one at a time: more threads would only wait for each other */
     for (f.k = 0; f.k < n; f.k += TILE) {
         const int64_t rows = tile_rows(&f, f.k);
         enter();
@@ -127,8 +131,8 @@ hone_status hone_cholesky(const hone_run *run, double *a, int64_t n, int64_t *pi
         const int64_t below = (n - f.k - rows + TILE - 1) / TILE;
         if (!below)
             break;
-        HONE_TRY(hone_for_blocks(run, below, panel, &f, error));
-        HONE_TRY(hone_for_blocks(run, below, update, &f, error));
+        HONE_TRY(hone_for_blocks(&alone, below, panel, &f, error));
+        HONE_TRY(hone_for_blocks(&alone, below, update, &f, error));
         hone_work(run, below * TILE * (n - f.k) / 2 * TILE);
     }
     return HONE_OK;

@@ -61,6 +61,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
     def _config(self, weight_sum: float) -> dict[str, Any]:
         rows = _rows_of(self._model, self._task)
         config: dict[str, Any] = {"model": self._model, "prep:scale": "none"}
+        if "missing" not in self._takes():
+            config["prep:impute"] = "mean"  # no cell is missing where NaN is refused: the statistic that costs least
         if self._task == "regression":
             config["prep:target"] = "none"
         given = {name: getattr(self, name) for name in self._defaults if name in rows}

@@ -228,6 +228,36 @@ static void bits_do_not_depend_on_the_number_of_threads(void **state)
     }
 }
 
+/* What a fit of another penalty left in the cache saves time and changes no bit. */
+static void a_fit_is_the_same_after_others(void **state)
+{
+    (void)state;
+    static const double C[] = {1e-4, 1, 1e4};
+    hone_simple_run storage;
+    const hone_run *run = hone_run_simple(&storage, 2);
+    for (int64_t c = 2; c <= 3; c++) {
+        world_make(&W, 9000, 6, c, 1, 5);
+        hone_cache *cache = hone_cache_open(1 << 26);
+        for (int k = 0; k < 9; k++) {
+            logistic_params p = world_params();
+            p.C = C[k % 3], p.penalty = k / 3;
+            const hone_trial trial = world_trial(&W, NULL, &p, true, run);
+            hone_fitted *after = NULL, *alone = world_fit_trial(&trial);
+            assert_int_equal(hone_trial_fit(&trial, cache, &after, NULL, NULL), HONE_OK);
+            const logistic_state *s = after->state, *t = alone->state;
+            assert_int_equal(s->iterations, t->iterations);
+            assert_memory_equal(s->coef, t->coef, (size_t)(s->n_rows * W.d) * sizeof(double));
+            assert_memory_equal(s->intercept, t->intercept, (size_t)s->n_rows * sizeof(double));
+            hone_fitted_free(after);
+            hone_fitted_free(alone);
+        }
+        hone_cache_stats stats = {.size = sizeof stats};
+        hone_cache_read_stats(cache, &stats);
+        assert_int_equal(stats.misses, 2); /* coordinates and where to begin */
+        hone_cache_close(cache);
+    }
+}
+
 static void the_portable_path_agrees_with_the_fast_one(void **state)
 {
     (void)state;
@@ -446,6 +476,7 @@ int main(void)
         cmocka_unit_test(wide_problems_end_at_the_optimum_too),
         cmocka_unit_test(a_weight_is_a_number_of_copies),
         cmocka_unit_test(the_order_of_rows_does_not_matter),
+        cmocka_unit_test(a_fit_is_the_same_after_others),
         cmocka_unit_test(bits_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(the_portable_path_agrees_with_the_fast_one),
         cmocka_unit_test(one_hot_sparse_and_dense_rows_give_one_optimum),

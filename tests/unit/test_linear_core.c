@@ -162,6 +162,38 @@ LOSSES_AGREE(double, f64, 2e-15)
 SOFTMAX_AGREES(float, f32, 1e-6)
 SOFTMAX_AGREES(double, f64, 1e-14)
 
+/* Rows of floats read as they lie give the bits of the same numbers as doubles. */
+static void floats_agree_with_doubles(hone_isa isa)
+{
+    static float x[ROWS * ODD], taken[ROWS * WIDE], entered[ROWS * WIDE];
+    static double wide[ROWS * WIDE], shift[WIDE], inverse[WIDE];
+    const float *row[ROWS];
+    hone_stream s = hone_stream_of(9, 1, 4);
+    for (int d = 1; d <= ODD; d += d < 9 ? 1 : 17) {
+        const int stride = (int)hone_lanes(d + 1);
+        double a[4][WIDE] = {{0}}, b[4][WIDE] = {{0}};
+        memset(wide, 0, sizeof wide);
+        for (int i = 0; i < ROWS; i++) {
+            row[i] = x + (ROWS - 1 - i) * ODD;
+            for (int j = 0; j < d; j++)
+                wide[i * stride + j] =
+                    (double)(x[(ROWS - 1 - i) * ODD + j] = (float)(5 * hone_uniform(&s)));
+        }
+        memset(shift, 0, sizeof shift), memset(inverse, 0, sizeof inverse);
+        for (int j = 0; j < d; j++)
+            shift[j] = hone_uniform(&s), inverse[j] = 1 + hone_uniform(&s);
+        HONE_PICK(isa, hone_tile_measure)(ROWS, stride, wide, shift, a[0], a[1], a[2], a[3]);
+        HONE_PICK(isa, hone_tile_measure_f32)(ROWS, d, row, shift, b[0], b[1], b[2], b[3]);
+        for (int k = 0; k < 4; k++)
+            assert_memory_equal(a[k], b[k], (size_t)d * sizeof(double));
+        HONE_PICK(isa, hone_tile_enter_f32)(ROWS, stride, wide, shift, inverse, entered);
+        HONE_PICK(isa, hone_tile_take)(ROWS, d, row, shift, inverse, d + 1, taken, stride);
+        for (int i = 0; i < ROWS; i++)
+            entered[i * stride + d] = 1;
+        assert_memory_equal(taken, entered, (size_t)(ROWS * stride) * sizeof(float));
+    }
+}
+
 static void every_kernel_agrees_with_plain_sums(void **state)
 {
     (void)state;
@@ -172,6 +204,7 @@ static void every_kernel_agrees_with_plain_sums(void **state)
         products_agree_f32(isa), products_agree_f64(isa);
         losses_agree_f32(isa), losses_agree_f64(isa);
         softmax_agrees_f32(isa), softmax_agrees_f64(isa);
+        floats_agree_with_doubles(isa);
     }
 }
 
@@ -382,6 +415,29 @@ static void no_sample_without_its_share_of_weight(hone_rows_loss *rows, double *
     assert_int_equal(hone_pass_sample(hone_pass_open(rows, HONE_FULL, keep), rows->x.rows / 4), 0);
 }
 
+/* Loss and gradient are those of all rows. */
+static void a_thin_hessian_is_that_of_the_sample(hone_rows_loss *rows, const double *weight,
+                                                 const double *v, double loss, const double *g,
+                                                 const double *h, hone_arena *keep)
+{
+    const int64_t size = rows->design->size;
+    double got_loss, got_g[8], got_h[64];
+    rows->weight = weight;
+    hone_pass *pass = hone_pass_open(rows, HONE_FULL, keep);
+    const int64_t ld = hone_pass_stride(pass);
+    hone_pass_thin(pass, rows->x.rows / 4);
+    assert_true(hone_pass_is_thin(pass));
+    assert_int_equal(hone_pass_run(pass, v, true, HONE_FULL, &got_loss, got_g, got_h, NULL),
+                     HONE_OK);
+    assert_true(got_loss == loss);
+    assert_memory_equal(got_g, g, (size_t)size * sizeof *g);
+    for (int64_t i = 0; i < size; i++)
+        for (int64_t j = 0; j <= i; j++)
+            near_to(got_h[i * ld + j], h[i * ld + j], 0, 1e-14, "Hessian of some rows");
+    hone_pass_thin(pass, 0);
+    assert_false(hone_pass_is_thin(pass));
+}
+
 /* Tiles are 256 rows: with 12 of them in one chunk every fourth is the rows 0.., 1024.., 2048.. */
 static void a_sample_is_the_mean_over_its_tiles(void **state)
 {
@@ -396,8 +452,7 @@ static void a_sample_is_the_mean_over_its_tiles(void **state)
         for (int64_t j = 0; j < WIDTH; j++)
             x[i * WIDTH + j] = hone_uniform(&s);
         y[i] = hone_below(&s, 2) ? 1 : -1, weight[i] = (0.5 + hone_uniform(&s)) / ALL;
-        part[i] = i / HONE_TILE % 4 ? 1e-300 : weight[i];
-        share += i / HONE_TILE % 4 ? 0 : weight[i];
+        share += part[i] = i / HONE_TILE % 4 ? 1e-300 : weight[i];
     }
     job = (hone_fit_job){.run = hone_run_simple(&storage, 2), .keep = hone_arena_open(NULL)};
     job.scratch = job.keep;
@@ -443,6 +498,7 @@ static void a_sample_is_the_mean_over_its_tiles(void **state)
         for (int64_t j = 0; j <= i; j++)
             near_to(h[0][i * ld + j], h[2][i * ld + j], 0, 1e-14, "Hessian");
     }
+    a_thin_hessian_is_that_of_the_sample(&rows, weight, v, loss[1], g[1], h[0], job.keep);
     no_sample_without_its_share_of_weight(&rows, weight, job.keep);
     hone_arena_close(job.keep);
 }

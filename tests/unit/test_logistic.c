@@ -131,24 +131,24 @@ static void a_fold_is_a_warm_start_for_all_rows(void **state)
     for (int kind = 0; kind < 4; kind++) {
         enum { ALL = 500, TRAIN = 400 };
         int64_t train[TRAIN];
-        hone_simple_run storage;
+        hone_simple_run cold_run, fold_run, warm_run;
         logistic_params p = world_params();
         p.tol = 1e-10, p.penalty = kind == 1 ? PENALTY_L1 : PENALTY_L2;
         p.multi_class = kind == 3 ? MULTI_CLASS_OVR : MULTI_CLASS_MULTINOMIAL;
         world_make(&W, ALL, 9, kind < 2 ? 2 : 4, 1e3, (uint64_t)kind + 1);
         for (int64_t i = 0; i < TRAIN; i++)
             train[i] = i + i / 4;
-        hone_trial trial = world_trial(&W, NULL, &p, true, hone_run_simple(&storage, 2));
+        hone_trial trial = world_trial(&W, NULL, &p, true, hone_run_simple(&cold_run, 2));
         hone_fitted *cold = world_fit_trial(&trial);
-        trial.rows = train, trial.n_rows = TRAIN;
+        trial.rows = train, trial.n_rows = TRAIN, trial.run = hone_run_simple(&fold_run, 2);
         hone_fitted *fold = world_fit_trial(&trial);
-        trial.rows = NULL;
+        trial.rows = NULL, trial.run = hone_run_simple(&warm_run, 2);
         trial.warm_params = fold->params, trial.warm_state = fold->state;
         hone_fitted *warm = world_fit_trial(&trial);
         assert_true(state_of(warm)->converged);
         assert_true(fabs(state_of(warm)->objective - state_of(cold)->objective) <=
                     1e-9 * state_of(cold)->objective);
-        assert_true(state_of(warm)->iterations <= state_of(cold)->iterations);
+        assert_true(atomic_load(&warm_run.work) <= atomic_load(&cold_run.work));
         hone_fitted_free(cold), hone_fitted_free(fold), hone_fitted_free(warm);
     }
 }
@@ -296,12 +296,13 @@ static void early_stopping_keeps_the_best_step_on_other_rows(void **state)
         trial.valid = valid, trial.n_valid = ALL - TRAIN;
         hone_fitted *whole = world_fit_trial(&trial);
         double least = 1e9;
+        p.early_stopping = true, p.n_iter_no_change = 100; /* the same steps, to their end */
         for (p.max_iter = 1; p.max_iter <= 12; p.max_iter++) {
             hone_fitted *f = world_fit_trial(&trial);
             least = fmin(least, loss_on_the_last(&W, f, TRAIN));
             hone_fitted_free(f);
         }
-        p.early_stopping = true, p.n_iter_no_change = 3, p.max_iter = 200;
+        p.n_iter_no_change = 3, p.max_iter = 200;
         hone_fitted *stopped = world_fit_trial(&trial);
         assert_true(state_of(stopped)->iterations < state_of(whole)->iterations);
         assert_true(loss_on_the_last(&W, stopped, TRAIN) < loss_on_the_last(&W, whole, TRAIN));
@@ -325,8 +326,8 @@ static void one_against_the_rest_is_a_model_of_two_classes_each(void **state)
             V.label[i] = W.label[i] == k;
         hone_fitted *two = world_fit(&V, NULL, &p, true, 2, 0);
         for (int64_t j = 0; j < COLS; j++)
-            assert_true(state_of(f)->coef[k * COLS + j] == state_of(two)->coef[j]);
-        assert_true(state_of(f)->intercept[k] == state_of(two)->intercept[0]);
+            assert_true(fabs(state_of(f)->coef[k * COLS + j] - state_of(two)->coef[j]) < 1e-4);
+        assert_true(fabs(state_of(f)->intercept[k] - state_of(two)->intercept[0]) < 1e-4);
         hone_fitted_free(two);
     }
     hone_simple_run storage;

@@ -125,6 +125,8 @@ static hone_status fit(const hone_step_job *job, const hone_prep_params *params,
         return hone_no_memory(error);
     if (params->impute == HONE_IMPUTE_MEDIAN)
         HONE_TRY(hone_medians(job, in->levels, s->fill, holes, done, error));
+    if (params->impute == HONE_IMPUTE_MEAN)
+        HONE_TRY(hone_means(job, in->levels, s->fill, done, error));
     fit_context c = {job, params, in, s, holes};
     HONE_TRY(hone_visit_columns(job, d, done, fit_column, &c, error));
     for (int64_t j = 0; j < d; j++)

@@ -9,8 +9,12 @@
 #include "core/prep/columns.h"
 #include "toolbox/bracket.h"
 
+/* Larger values are added up in other units (hone_moments_of). */
+static const double LARGEST = 1e150;
+
 /* Of the sample: rows, and how far from its median the bracket reaches (three deviations). */
 enum { LARGE = 8192, SAMPLE = 1024, REACH = 48, SHARE_KEPT = 8, TILE = 128 };
+enum { MEANS = 4 * HONE_BRACKETS }; /* columns */
 
 typedef struct medians {
     const hone_matrix *x;
@@ -118,4 +122,43 @@ hone_status hone_medians(const hone_step_job *job, const int32_t *levels, double
     medians m = {x, hone_run_isa(job->run), levels, median, holes, done};
     return hone_for_blocks(job->run, (x->stored_cols + HONE_BRACKETS - 1) / HONE_BRACKETS, block,
                            &m, error);
+}
+
+/* ---- means ---- */
+
+/* Several groups of columns while their rows are in the cache. */
+static hone_status mean_block(void *context, int64_t number, hone_arena *scratch, hone_error *error)
+{
+    const medians *m = context;
+    const int64_t n = m->x->rows, from = number * MEANS, left = m->x->stored_cols - from;
+    const int64_t cols = left < MEANS ? left : MEANS;
+    double *cells = HONE_NEW(scratch, double, TILE, HONE_BRACKETS);
+    if (!cells)
+        return hone_no_memory(error);
+    double sum[MEANS] = {0}, most[MEANS] = {0};
+    for (int64_t i = 0; i < n; i += TILE)
+        for (int64_t c = 0; c < cols; c += HONE_BRACKETS) {
+            const int64_t rows = n - i < TILE ? n - i : TILE;
+            const int64_t some = cols - c < HONE_BRACKETS ? cols - c : HONE_BRACKETS;
+            for (int64_t k = 0; k < rows; k++)
+                read_cells(m->x, i + k, from + c, some, cells + k * HONE_BRACKETS);
+            HONE_PICK(m->isa, hone_bracket_add)(sum + c, most + c, cells, rows);
+        }
+    for (int64_t c = 0; c < cols; c++) {
+        if (isnan(sum[c]) || most[c] > LARGEST || (m->levels && m->levels[from + c]))
+            continue;
+        m->median[from + c] = sum[c] / (double)n;
+        m->done[from + c] = true;
+    }
+    return HONE_OK;
+}
+
+hone_status hone_means(const hone_step_job *job, const int32_t *levels, double *mean, bool *done,
+                       hone_error *error)
+{
+    const hone_matrix *x = &job->x;
+    if (x->col_stride != 1 || job->before->steps)
+        return HONE_OK;
+    medians m = {x, hone_run_isa(job->run), levels, mean, NULL, done};
+    return hone_for_blocks(job->run, (x->stored_cols + MEANS - 1) / MEANS, mean_block, &m, error);
 }

@@ -14,10 +14,11 @@
 #include "toolbox/linear/tile.h"
 #include "toolbox/rows.h"
 
-enum { MOST_BLOCKS = 64, FEWEST_ROWS = 1024 };
+enum { MOST_BLOCKS = 64, FEWEST_ROWS = 1024, SLICE = 32 };
 
 typedef struct building {
     const hone_matrix *x;
+    bool floats; /* rows are read as they lie */
     hone_design *design;
     hone_marks marks;
     hone_isa isa;
@@ -41,19 +42,34 @@ static void raw_tile(const hone_design *d, const hone_matrix *x, int64_t first, 
         hone_stored_tile(x, first, rows, d->numeric, d->stored, out, stride);
 }
 
+/* Where rows of floats lie. */
+static void find_rows(const hone_matrix *x, int64_t first, int64_t rows,
+                      const float *row[HONE_TILE])
+{
+    for (int64_t i = 0; i < rows; i++)
+        row[i] = (const float *)x->values + hone_row_id(x, first + i) * x->row_stride;
+}
+
 static hone_status measure(void *context, int64_t block, hone_arena *scratch, hone_error *error)
 {
     const building *b = context;
     const int64_t w = b->width, end = start_of(b, block + 1);
     double *const low = b->sums + block * 4 * w, *const high = low + w, *const sum = high + w,
                   *const squares = sum + w;
-    double *tile = HONE_NEW(scratch, double, HONE_TILE, w);
+    double *tile = HONE_NEW(scratch, double, b->floats ? 0 : SLICE, w);
     if (!tile)
         return hone_no_memory(error);
+    const float *row[HONE_TILE];
     for (int64_t j = 0; j < w; j++)
         low[j] = DBL_MAX, high[j] = -DBL_MAX;
-    for (int64_t i = start_of(b, block); i < end; i += HONE_TILE) {
-        const int64_t rows = end - i < HONE_TILE ? end - i : HONE_TILE;
+    for (int64_t i = start_of(b, block); i < end; i += SLICE) {
+        const int64_t rows = end - i < SLICE ? end - i : SLICE;
+        if (b->floats) {
+            find_rows(b->x, i, rows, row);
+            HONE_PICK(b->isa, hone_tile_measure_f32)
+            (rows, b->design->numeric, row, b->first, low, high, sum, squares);
+            continue;
+        }
         raw_tile(b->design, b->x, i, rows, tile, w);
         HONE_PICK(b->isa, hone_tile_measure)(rows, w, tile, b->first, low, high, sum, squares);
     }
@@ -180,14 +196,13 @@ static hone_status make_room(const hone_fit_job *job, building *b, hone_error *e
         return hone_no_memory(error);
     if (sparse)
         return HONE_OK;
-    d->panel = HONE_RAW(job->keep, float, d->rows, d->stride);
     b->first = HONE_NEW(job->scratch, double, b->width, 1);
     b->sums = HONE_NEW(job->scratch, double, b->blocks * 4, b->width);
     if (b->marks.count) {
         d->mark_start = HONE_RAW(job->keep, int64_t, d->rows + 1, 1);
         d->mark = HONE_RAW(job->keep, int32_t, marks + 1, 1);
     }
-    return d->panel && b->first && b->sums && (!b->marks.count || (d->mark_start && d->mark))
+    return b->first && b->sums && (!b->marks.count || (d->mark_start && d->mark))
                ? HONE_OK
                : hone_no_memory(error);
 }
@@ -196,13 +211,18 @@ hone_status hone_design_build(const hone_fit_job *job, bool intercept, hone_desi
                               hone_error *error)
 {
     const hone_matrix *x = &job->x;
-    *d = (hone_design){.rows = x->rows, .intercept = intercept, .numeric = x->stored_cols};
+    *d = (hone_design){.rows = x->rows,
+                       .intercept = intercept,
+                       .numeric = x->stored_cols,
+                       .dense = x->layout != HONE_CSR};
     building b = {
         .x = x, .design = d, .isa = hone_run_isa(job->run), .blocks = d->rows / FEWEST_ROWS};
     b.blocks = b.blocks < 1 ? 1 : b.blocks > MOST_BLOCKS ? MOST_BLOCKS : b.blocks;
     if (x->layout != HONE_CSR)
         HONE_TRY(hone_marks_find(job, intercept, b.blocks, &b.marks, error));
     d->numeric -= b.marks.count;
+    b.floats = x->layout == HONE_DENSE && x->dtype == HONE_F32 && x->col_stride == 1 &&
+               d->numeric == x->stored_cols;
     HONE_TRY(make_room(job, &b, error));
     lay_out(x, &b.marks, d);
     if (x->layout == HONE_CSR) {
@@ -214,6 +234,11 @@ hone_status hone_design_build(const hone_fit_job *job, bool intercept, hone_desi
     for (int64_t j = 0; j < d->numeric; j++)
         settle(&b, j, intercept);
     hone_work(job->run, 2 * d->rows * x->stored_cols);
+    if (b.floats)
+        return HONE_OK;
+    d->panel = HONE_RAW(job->keep, float, d->rows, d->stride);
+    if (!d->panel)
+        return hone_no_memory(error);
     return hone_for_blocks(job->run, b.blocks, fill, &b, error);
 }
 
@@ -254,9 +279,15 @@ const double *hone_design_tile_f64(const hone_design *d, const hone_matrix *x, h
 const float *hone_design_tile_f32(const hone_design *d, const hone_matrix *x, hone_isa isa,
                                   int64_t first, int64_t rows, float *buffer)
 {
-    (void)isa;
     if (d->panel)
         return d->panel + first * d->stride;
+    if (d->dense) {
+        const float *row[HONE_TILE];
+        find_rows(x, first, rows, row);
+        HONE_PICK(isa, hone_tile_take)
+        (rows, d->numeric, row, d->shift, d->inverse, d->base, buffer, d->stride);
+        return buffer;
+    }
     hone_rows_f32(x, first, rows, buffer, d->stride);
     for (int64_t i = 0; i < rows; i++) {
         float *const row = buffer + i * d->stride;

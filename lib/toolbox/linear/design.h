@@ -20,13 +20,15 @@ typedef struct hone_design {
     int64_t base;    /* numeric + intercept: coordinates of the panel */
     int64_t stride;  /* of the panel: base, padded */
     bool intercept;
+    bool dense;            /* not sparse rows */
     double *shift, *scale; /* size; of marks the common value, and from there to the other one */
     double *inverse;       /* numeric, padded: 1 / scale */
     int64_t *column;       /* size: logical column; -1: the intercept */
     int32_t *stored;       /* numeric: column in memory */
-    float *panel;          /* rows x stride; NULL for sparse rows: tiles are expanded on the way */
-    int64_t *mark_start;   /* rows + 1; NULL: no marks */
-    int32_t *mark;         /* coordinates that are 1, ascending within a row */
+    float *panel; /* scaled rows, rows x stride; NULL for sparse rows and for rows of floats: tiles
+                     are made on the way, with the same bits */
+    int64_t *mark_start; /* rows + 1; NULL: no marks */
+    int32_t *mark;       /* coordinates that are 1, ascending within a row */
 } hone_design;
 
 /* Coordinates that a row touches, on average. */

@@ -6,6 +6,16 @@
 #include <math.h>
 #include <string.h>
 
+hone_status hone_gram_open(hone_gram *gram, int64_t size, int64_t stride, hone_arena *keep,
+                           hone_error *error)
+{
+    *gram = (hone_gram){.size = size, .stride = stride};
+    gram->origin = HONE_NEW(keep, double, size, 1);
+    gram->g = HONE_NEW(keep, double, size, 1);
+    gram->h = HONE_NEW(keep, double, size, stride);
+    return gram->origin && gram->g && gram->h ? HONE_OK : hone_no_memory(error);
+}
+
 hone_status hone_gram_build(const hone_fit_job *job, const hone_rows_loss *rows, hone_gram *gram,
                             hone_error *error)
 {
@@ -13,12 +23,8 @@ hone_status hone_gram_build(const hone_fit_job *job, const hone_rows_loss *rows,
     hone_pass *pass = hone_pass_open(rows, HONE_FULL, job->scratch);
     if (!pass)
         return hone_no_memory(error);
-    gram->size = d->size, gram->stride = hone_pass_stride(pass);
-    gram->origin = HONE_NEW(job->keep, double, d->size, 1);
-    gram->g = HONE_NEW(job->keep, double, d->size, 1);
-    gram->h = HONE_NEW(job->keep, double, d->size, gram->stride);
-    if (!gram->origin || !gram->g || !gram->h)
-        return hone_no_memory(error);
+    HONE_TRY(hone_gram_open(gram, d->size, hone_pass_stride(pass), job->keep, error));
+    gram->exact = true;
     for (int64_t i = 0; i < d->rows && d->intercept; i++)
         gram->origin[d->numeric] += rows->weight[i] * rows->y[i];
     return hone_pass_run(pass, gram->origin, true, HONE_FULL, &gram->loss, gram->g, gram->h, error);

@@ -1,5 +1,5 @@
-/* The squared loss of a fit as a quadratic in its coordinates: once this is known, a penalty costs
- * nothing that depends on the number of rows.
+/* The loss of a fit as a quadratic in its coordinates. The squared loss is one: once this is known,
+ * a penalty costs nothing that depends on the number of rows. Others are near it: linear.h, lead.
  *
  * mean loss at v = loss + g'(v - origin) + (v - origin)' H (v - origin) / 2
  */
@@ -10,10 +10,15 @@
 
 typedef struct hone_gram {
     int64_t size, stride;
+    bool exact, thin; /* sums in double; h of some rows only */
     double loss;
     double *origin, *g; /* size */
     double *h;          /* size x stride, lower triangle */
 } hone_gram;
+
+/* Room for its arrays. */
+hone_status hone_gram_open(hone_gram *gram, int64_t size, int64_t stride, hone_arena *keep,
+                           hone_error *error);
 
 /* Of the training rows with the job's targets and weights, all of them positive. */
 hone_status hone_gram_of_fit(hone_shared *shared, bool intercept, const hone_gram **gram,

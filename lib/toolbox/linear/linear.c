@@ -14,6 +14,7 @@
 /* A larger penalty counts as this, and its coordinate as 0. */
 static const double MOST_PENALTY = 1e100;
 enum { MOST_FACTORED = 3000, PRODUCTS = 20, LONE_PRODUCTS = 100, EPOCHS = 2000, SCATTERED = 4 };
+enum { MOST_LED = 1000 }; /* coordinates of a fit that begins from a shared Hessian */
 
 double hone_solver_penalty(const hone_solver *s, const double *v)
 {
@@ -166,7 +167,7 @@ static void set_penalties(hone_solver *s)
 /* Multiply-adds decide between a factored Hessian and products with it: of a Newton step, and of
  * about PRODUCTS passes (LONE_PRODUCTS with one output, where a pass has no tile to fill registers
  * with; EPOCHS with an l1 penalty), whose scattered sums cost SCATTERED times as much. */
-static bool factors(const hone_solver *s)
+static bool factors(const hone_solver *s, bool lasso)
 {
     const hone_matrix *x = &s->rows.x;
     const hone_design *d = s->rows.design;
@@ -174,10 +175,11 @@ static bool factors(const hone_solver *s)
     if (all > MOST_FACTORED)
         return false;
     const double touched = hone_design_touched(d), n = (double)d->rows;
+    const double bent = (double)hone_newton_rows(d, s->rows.outputs);
     const double step =
-        n * outputs * (outputs + 1) / 2 * touched * touched / 2 + all * all * all / 3;
+        bent * outputs * (outputs + 1) / 2 * touched * touched / 2 + all * all * all / 3;
     const double entries = x->layout == HONE_CSR ? SCATTERED * (double)entries_of(x) : n * touched;
-    const int passes = s->problem->l1 > 0 ? EPOCHS : outputs > 1 ? PRODUCTS : LONE_PRODUCTS;
+    const int passes = lasso ? EPOCHS : outputs > 1 ? PRODUCTS : LONE_PRODUCTS;
     return step <= passes * 2 * entries * outputs;
 }
 
@@ -185,7 +187,7 @@ static bool factors(const hone_solver *s)
 static hone_status open_columns(hone_solver *s, hone_fit_job *job, bool shared, hone_error *error)
 {
     s->size = s->rows.design->size, s->all = s->size * s->rows.outputs;
-    if ((job->x.layout != HONE_CSR && s->problem->l1 == 0) || factors(s))
+    if ((job->x.layout != HONE_CSR && s->problem->l1 == 0) || factors(s, s->problem->l1 > 0))
         return HONE_OK;
     if (shared)
         return hone_columns_of_rows(job->shared, s->problem->intercept, &s->columns, error);
@@ -201,7 +203,7 @@ static hone_status open_columns(hone_solver *s, hone_fit_job *job, bool shared, 
 static hone_status open_gram(hone_solver *s, hone_fit_job *job, bool shared, hone_error *error)
 {
     const hone_linear *p = s->problem;
-    const bool wanted = p->loss == HONE_SQUARED && factors(s);
+    const bool wanted = p->loss == HONE_SQUARED && factors(s, p->l1 > 0);
     if (wanted && shared && p->y == job->target)
         return hone_gram_of_fit(job->shared, p->intercept, &s->gram, error);
     HONE_TRY(weigh(p, s, error));
@@ -213,6 +215,19 @@ static hone_status open_gram(hone_solver *s, hone_fit_job *job, bool shared, hon
     s->gram = own;
     job->keep = job->scratch;
     return hone_gram_build(job, &s->rows, own, error);
+}
+
+/* A fit that is told where to begin, or watched from the start on, begins as told. */
+static hone_status open_lead(hone_solver *s, const hone_fit_job *job, bool all, hone_error *error)
+{
+    const hone_linear *p = s->problem;
+    if (!p->lead || !all || p->start || p->enough || s->all > MOST_LED || !factors(s, false))
+        return HONE_OK;
+    static const int64_t key[HONE_KEY] = {0};
+    const void *object = NULL;
+    HONE_TRY(hone_derive(job->shared, p->lead, key, &object, error));
+    s->lead = object;
+    return HONE_OK;
 }
 
 /* Least squares begin with the mean of the target. */
@@ -247,6 +262,7 @@ static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error 
     }
     HONE_TRY(open_columns(s, &job, all, error));
     HONE_TRY(open_gram(s, &job, all, error));
+    HONE_TRY(open_lead(s, &job, all, error));
     s->ridge = HONE_NEW(scratch, double, s->size, 1);
     s->lasso = HONE_NEW(scratch, double, s->size, 1);
     s->v = HONE_NEW(scratch, double, s->all, 1);
@@ -266,7 +282,7 @@ hone_status hone_linear_solve(const hone_linear *problem, hone_linear_fit *fit, 
     *fit = (hone_linear_fit){0};
     hone_solver s = {.problem = problem, .fit = fit};
     HONE_TRY(open_solver(problem, &s, error));
-    if (factors(&s))
+    if (factors(&s, problem->l1 > 0))
         HONE_TRY(hone_newton(&s, error));
     else
         HONE_TRY(problem->l1 > 0 ? hone_descent(&s, error) : hone_conjugate(&s, error));
@@ -276,6 +292,16 @@ hone_status hone_linear_solve(const hone_linear *problem, hone_linear_fit *fit, 
         if (!isfinite(fit->w[i]))
             return hone_fail(error, HONE_INTERNAL, "linear", "a coefficient is not finite");
     return HONE_OK;
+}
+
+hone_status hone_linear_lead(const hone_linear *problem, hone_gram *lead, hone_error *error)
+{
+    hone_linear moderate = *problem;
+    hone_linear_fit fit = {0};
+    moderate.l1 = 0, moderate.l2 = 1, moderate.lead = NULL;
+    hone_solver s = {.problem = &moderate, .fit = &fit};
+    HONE_TRY(open_solver(&moderate, &s, error));
+    return hone_newton_lead(&s, lead, problem->job->keep, error);
 }
 
 /* ---- memory ---- */

@@ -8,7 +8,7 @@
 #ifndef HONE_TOOLBOX_LINEAR_H
 #define HONE_TOOLBOX_LINEAR_H
 
-#include "toolbox/linear/pass.h"
+#include "toolbox/linear/gram.h"
 
 typedef struct hone_linear {
     const hone_fit_job *job; /* x, run, shared, scratch */
@@ -22,6 +22,9 @@ typedef struct hone_linear {
     double tol; /* of the objective, relative */
     int64_t max_iter;
     const double *start; /* outputs x (cols + 1) to begin from; NULL: 0 */
+    /* For a hone_gram made by hone_linear_lead of the same rows, labels and weights but for a
+     * factor. The fit begins there where that serves. NULL: none. */
+    const hone_recipe *lead;
     /* After each iteration, with its coefficients: true ends the fit. NULL: never. */
     bool (*enough)(void *context, const double *w);
     void *context;
@@ -35,6 +38,11 @@ typedef struct hone_linear_fit {
     double gap;       /* decrease of the objective that the last quadratic model foresaw */
     double gradient;  /* largest entry of the (sub)gradient at w, in scaled columns */
 } hone_linear_fit;
+
+/* The mean loss about a point near the optimum of a moderate penalty, in job->keep: with it the
+ * first step of a fit, whatever its penalty, costs no pass over the rows. What `problem` says of
+ * penalties does not count; all weights are positive. */
+hone_status hone_linear_lead(const hone_linear *problem, hone_gram *lead, hone_error *error);
 
 /* HONE_STOPPED when abandoned, or when told to finish before a first iteration. */
 hone_status hone_linear_solve(const hone_linear *problem, hone_linear_fit *fit, hone_error *error);

@@ -4,9 +4,10 @@
  * g  gradient of loss + ridge   H  its Hessian, all x ld   d  step   F  objective
  * A fused pass gives F, g and H at once, in float from the panel while that resolves the decrease,
  * then in double from the data. With H a pass costs about all / 16 times what it costs without. So
- * many rows begin with a sample of their tiles, and near the optimum an old H serves for steps as
- * long as each lowers the foreseen decrease enough (Shamanskii, 1967). A new H costs all^3 / 3
- * more.
+ * many rows begin with a sample of their tiles or with what fits of other penalties left (linear.h,
+ * lead), H is of some tiles where no few rows decide a column, and near the optimum an old H serves
+ * for steps as long as each lowers the foreseen decrease enough (Shamanskii, 1967). A new H costs
+ * all^3 / 3 more.
  */
 #include <float.h>
 #include <math.h>
@@ -24,6 +25,13 @@ static const double SLOWEST = 0.1, SLOWEST_EXACT = 0.3, PROMISING = 0.12;
 /* The sample: rows a coordinate; its own noise is about half a coordinate a row. */
 static const double SAMPLE_NOISE = 0.125, NEAR = 0.1;
 enum { SAMPLE_ROWS = 2048, SAMPLE_PER_COORDINATE = 16, SAMPLE_STEPS = 12 };
+/* A thin Hessian: rows a coordinate, of one output and of all. A step with it leaves about 1 part
+ * in 30 of the decrease; with more left that near the optimum, it is not the rows' own. */
+enum { THIN_PER_COORDINATE = 64, ROUGH_HALVINGS = 3 };
+static const double ROUGH_NEAR = 1e-2;
+/* The lead: its last step foresees no more than this share of the objective. */
+static const double LEAD_NEAR = 0.1;
+enum { LEAD_STEPS = 12 };
 enum { HALVINGS = 40, EPOCHS = 400, BETWEEN_POLISHES = 8, MOST_POLISHED = 1000 };
 
 typedef struct newton {
@@ -32,6 +40,7 @@ typedef struct newton {
     int64_t ld;
     bool exact;                                /* in double */
     enum { NONE, FRESH, FACTORED, OLD } model; /* of h: made elsewhere, here, solved, of before */
+    bool rough;                                /* h is of some rows only */
     double last, ratio; /* decrease foreseen for the step before; this one's share of that */
     double F;           /* at s->v */
     double *g, *h;      /* at s->v; g all, h all x ld, lower triangle until factored */
@@ -54,7 +63,7 @@ static hone_status evaluate(newton *t, const double *v, hone_curvature wanted, d
     for (int64_t i = 0; i < s->all; i++)
         t->g[i] += s->ridge[i % s->size] * v[i];
     if (wanted)
-        t->model = FRESH;
+        t->model = FRESH, t->rough = t->pass && hone_pass_is_thin(t->pass);
     return HONE_OK;
 }
 
@@ -261,6 +270,19 @@ static double foreseen_by_descent(const newton *t)
 
 /* ---- the iteration ---- */
 
+int64_t hone_newton_rows(const hone_design *d, int64_t outputs)
+{
+    const int64_t rows = THIN_PER_COORDINATE * d->size * (1 + outputs);
+    return !d->mark && d->dense && rows <= d->rows / 2 ? rows : d->rows;
+}
+
+/* Later Hessians are of all rows. */
+static void thicken(newton *t)
+{
+    if (t->pass)
+        hone_pass_thin(t->pass, 0);
+}
+
 /* The step of the model at hand and the decrease that it foresees. */
 static hone_status minimise_model(newton *t, double *foreseen, bool *again, hone_error *error)
 {
@@ -294,9 +316,12 @@ static hone_status find_step(newton *t, double *foreseen, hone_error *error)
         const bool fine = *foreseen <= FLOAT_DECREASE * t->F && s->problem->tol < FLOAT_DECREASE;
         if (!t->exact && (again || fine)) {
             t->exact = true, t->last = INFINITY;
+            thicken(t);
             HONE_TRY(evaluate_here(t, again ? HONE_FULL : HONE_SLOPE, error));
         } else if (t->model == OLD && t->ratio > (t->exact ? SLOWEST_EXACT : SLOWEST)) {
             t->model = NONE;
+            if (t->rough && t->last <= ROUGH_NEAR * t->F)
+                thicken(t);
         } else {
             return HONE_OK;
         }
@@ -326,12 +351,15 @@ static hone_status try_step(newton *t, double length, double foreseen, hone_curv
 }
 
 /* Halves the step until it is taken. */
-static hone_status advance(newton *t, double foreseen, bool *moved, hone_error *error)
+static hone_status advance(newton *t, double foreseen, hone_curvature wanted, bool *moved,
+                           hone_error *error)
 {
     double length = 1;
-    hone_curvature wanted = t->ratio <= PROMISING ? HONE_SLOPE : HONE_FULL;
+    const int most = t->rough ? ROUGH_HALVINGS : HALVINGS;
     *moved = false;
-    for (int k = 0; k < HALVINGS && !*moved; k++, length /= 2) {
+    for (int k = 0; k < most && !*moved; k++, length /= 2) {
+        if (k == 1 && t->rough)
+            thicken(t);
         HONE_TRY(try_step(t, length, foreseen, wanted, moved, error));
         wanted = HONE_SLOPE;
         if (!*moved && hone_stopping(t->s->rows.run))
@@ -339,6 +367,17 @@ static hone_status advance(newton *t, double foreseen, bool *moved, hone_error *
     }
     t->last = foreseen;
     return HONE_OK;
+}
+
+/* What to make of the next step beside its gradient: an old Hessian serves while steps shrink fast.
+ */
+static hone_curvature next_curvature(newton *t)
+{
+    if (t->ratio <= PROMISING)
+        return HONE_SLOPE;
+    if (t->rough && t->last <= ROUGH_NEAR * t->F)
+        thicken(t);
+    return HONE_FULL;
 }
 
 /* ---- the sample ---- */
@@ -354,12 +393,42 @@ static hone_status descend_sample(newton *t, int64_t rows, hone_error *error)
         if (foreseen <= SAMPLE_NOISE * (double)t->s->all / (double)rows)
             break;
         t->s->fit->gap = foreseen;
-        HONE_TRY(advance(t, foreseen, &moved, error));
+        HONE_TRY(advance(t, foreseen, next_curvature(t), &moved, error));
         if (!moved)
             break;
     }
     return HONE_OK;
 }
+
+/* ---- the lead ---- */
+
+/* The mean loss where all coordinates are 0. */
+static double loss_at_zero(const hone_rows_loss *rows)
+{
+    return rows->loss == HONE_SOFTMAX    ? log((double)rows->outputs)
+           : rows->loss == HONE_LOGISTIC ? log(2)
+                                         : 1;
+}
+
+/* Begins where the lead ends. False: the penalty is so large there that 0 is nearer. */
+static bool follow(newton *t)
+{
+    hone_solver *s = t->s;
+    const hone_gram *lead = s->lead;
+    t->F = lead->loss + hone_solver_penalty(s, lead->origin);
+    if (!(t->F <= loss_at_zero(&s->rows)))
+        return false;
+    for (int64_t i = 0; i < s->all; i++) {
+        s->v[i] = lead->origin[i];
+        t->g[i] = lead->g[i] + s->ridge[i % s->size] * s->v[i];
+        memcpy(t->h + i * t->ld, lead->h + i * t->ld, (size_t)(i + 1) * sizeof *t->h);
+    }
+    t->model = FRESH, t->exact = lead->exact, t->rough = lead->thin;
+    t->last = NEAR * t->F;
+    return true;
+}
+
+/* ---- the begin ---- */
 
 /* Where the first step over all rows begins. Left as it was where the sample misleads: its optimum
  * must be better for all rows than the start is for the sample. */
@@ -368,6 +437,8 @@ static hone_status begin(newton *t, hone_error *error)
     hone_solver *s = t->s;
     const int64_t fewest = s->all * SAMPLE_PER_COORDINATE;
     int64_t rows = 0;
+    if (s->lead && follow(t))
+        return HONE_OK;
     if (t->pass && !t->exact && !s->problem->start)
         rows = hone_pass_sample(t->pass, fewest > SAMPLE_ROWS ? fewest : SAMPLE_ROWS);
     if (rows) {
@@ -392,6 +463,8 @@ static bool prepare(newton *t, hone_arena *scratch)
     const int64_t all = t->s->all;
     if (!t->s->gram && !(t->pass = hone_pass_open(&t->s->rows, HONE_FULL, scratch)))
         return false;
+    if (t->pass && !t->exact)
+        hone_pass_thin(t->pass, hone_newton_rows(t->s->rows.design, t->s->rows.outputs));
     t->ld = t->s->gram ? t->s->gram->stride : hone_pass_stride(t->pass);
     t->g = HONE_NEW(scratch, double, all, 1);
     t->h = HONE_NEW(scratch, double, all, t->ld);
@@ -405,14 +478,14 @@ static bool prepare(newton *t, hone_arena *scratch)
     return t->g && t->h && t->l && t->trial && t->d && t->q && t->bound && t->support && t->start;
 }
 
-/* Whether this step is the last. With a new Hessian it squares the error: with 0.1 tol before it,
- * tol is far away after it. An old one has to leave as little. */
+/* Whether this step is the last. With a new Hessian of all rows it squares the error: with 0.1 tol
+ * before it, tol is far away after it. An old one has to leave as little. */
 static bool ends_here(const newton *t, double foreseen)
 {
     const double enough = 0.1 * t->s->problem->tol * t->F;
     return t->F <= DBL_MIN || hone_solver_separates(t->s, t->F) ||
-           (foreseen <= enough &&
-            (t->model != OLD || t->ratio * foreseen <= fmax(1e-3 * enough, 1e-11 * t->F)));
+           (foreseen <= enough && ((t->model != OLD && !t->rough) ||
+                                   t->ratio * foreseen <= fmax(3e-4 * enough, 1e-11 * t->F)));
 }
 
 hone_status hone_newton(hone_solver *s, hone_error *error)
@@ -434,8 +507,8 @@ hone_status hone_newton(hone_solver *s, hone_error *error)
             break;
         }
         bool moved;
-        const bool old = t.model == OLD;
-        HONE_TRY(advance(&t, foreseen, &moved, error));
+        const bool old = t.model == OLD || t.rough;
+        HONE_TRY(advance(&t, foreseen, next_curvature(&t), &moved, error));
         if (!moved && t.exact && !old)
             break; /* at the last digit of the objective */
         if (!moved) {
@@ -447,5 +520,30 @@ hone_status hone_newton(hone_solver *s, hone_error *error)
             break;
     }
     s->fit->objective = t.F;
+    return HONE_OK;
+}
+
+hone_status hone_newton_lead(hone_solver *s, hone_gram *lead, hone_arena *keep, hone_error *error)
+{
+    newton t = {.s = s};
+    double foreseen = INFINITY;
+    bool moved = true;
+    if (!prepare(&t, s->problem->job->scratch))
+        return hone_no_memory(error);
+    HONE_TRY(begin(&t, error));
+    for (int k = 0; k < LEAD_STEPS && moved && foreseen > LEAD_NEAR * t.F; k++) {
+        HONE_TRY(find_step(&t, &foreseen, error));
+        HONE_TRY(advance(&t, foreseen, HONE_FULL, &moved, error));
+    }
+    if (t.model != FRESH)
+        HONE_TRY(evaluate_here(&t, HONE_FULL, error));
+    HONE_TRY(hone_gram_open(lead, s->all, t.ld, keep, error));
+    lead->exact = t.exact, lead->thin = t.rough;
+    lead->loss = t.F - hone_solver_penalty(s, s->v);
+    for (int64_t i = 0; i < s->all; i++) {
+        lead->origin[i] = s->v[i];
+        lead->g[i] = t.g[i] - s->ridge[i % s->size] * s->v[i];
+        memcpy(lead->h + i * t.ld, t.h + i * t.ld, (size_t)(i + 1) * sizeof *t.h);
+    }
     return HONE_OK;
 }

@@ -21,8 +21,9 @@ struct hone_pass {
     int64_t stride; /* of Hessians */
     int64_t every;  /* tiles: the ones that count */
     double share;   /* of the weight, in them */
+    int64_t bent;   /* without a sample: the tiles that Hessians are of */
+    double bent_share;
     int64_t chunks, g_size, h_size, w_size, room_bytes;
-    char *rooms;
     float *y_f32, *s_f32, *w_f32;
     double *y_f64, *s_f64, *w_f64;
     double *part_g, *part_h, *part_loss; /* chunks x ... */
@@ -36,6 +37,12 @@ static int64_t start_of(const hone_pass *p, int64_t chunk)
 {
     const int64_t n = p->rows.design->rows;
     return chunk == p->chunks ? n : n * chunk / p->chunks / HONE_LANES * HONE_LANES;
+}
+
+/* Whether the tile at row i of a chunk adds to the Hessian that is wanted. */
+static bool bends_at(const hone_pass *p, int64_t chunk, int64_t i)
+{
+    return p->wanted && (p->every > 1 || (i - start_of(p, chunk)) / HONE_TILE % p->bent == 0);
 }
 
 #define PICK(isa, name) HONE_PICK(isa, name)
@@ -135,7 +142,7 @@ hone_pass *hone_pass_open(const hone_rows_loss *rows, hone_curvature most, hone_
     const hone_design *d = rows->design;
     const int64_t outputs = rows->outputs, n = d->rows, padded = n + HONE_TILE;
     p->rows = *rows;
-    p->every = 1, p->share = 1;
+    p->every = p->bent = 1, p->share = p->bent_share = 1;
     p->kp = outputs == 1 ? 1 : hone_lanes(outputs);
     p->stride = hone_lanes(most == HONE_FULL ? d->size * outputs : d->size) + HONE_LANES;
     p->chunks = chunks_of(n, d->size, outputs, most);
@@ -143,7 +150,6 @@ hone_pass *hone_pass_open(const hone_rows_loss *rows, hone_curvature most, hone_
     p->h_size = hessian_size(d->size, outputs, most);
     p->w_size = (d->stride + d->size) * p->kp;
     p->room_bytes = 8 * HONE_TILE * (3 * d->stride + 3 * p->kp);
-    p->rooms = HONE_RAW(scratch, char, p->chunks, p->room_bytes);
     p->w_f32 = HONE_NEW(scratch, float, p->w_size, 1);
     p->w_f64 = HONE_NEW(scratch, double, p->w_size, 1);
     p->s_f32 = HONE_NEW(scratch, float, padded, 1);
@@ -153,8 +159,8 @@ hone_pass *hone_pass_open(const hone_rows_loss *rows, hone_curvature most, hone_
     p->part_g = HONE_RAW(scratch, double, p->chunks, p->g_size);
     p->part_h = HONE_RAW(scratch, double, p->chunks, p->h_size);
     p->part_loss = HONE_NEW(scratch, double, p->chunks, 1);
-    if (!p->rooms || !p->w_f32 || !p->w_f64 || !p->s_f32 || !p->s_f64 ||
-        (rows->y && (!p->y_f32 || !p->y_f64)) || !p->part_g || !p->part_h || !p->part_loss)
+    if (!p->w_f32 || !p->w_f64 || !p->s_f32 || !p->s_f64 || (rows->y && (!p->y_f32 || !p->y_f64)) ||
+        !p->part_g || !p->part_h || !p->part_loss)
         return NULL;
     for (int64_t i = 0; i < n; i++) {
         p->s_f64[i] = rows->weight[i];
@@ -165,26 +171,48 @@ hone_pass *hone_pass_open(const hone_rows_loss *rows, hone_curvature most, hone_
     return p;
 }
 
+/* Rows of every k-th tile and their share of the weight; 0 rows: the weight lies elsewhere, which
+ * makes another problem of them. */
+static int64_t count_every(const hone_pass *p, int64_t every, double *share)
+{
+    int64_t count = 0;
+    *share = 0;
+    for (int64_t c = 0; c < p->chunks; c++) {
+        const int64_t end = start_of(p, c + 1);
+        for (int64_t i = start_of(p, c); i < end; i += every * HONE_TILE)
+            for (int64_t k = i; k < i + HONE_TILE && k < end; k++, count++)
+                *share += p->s_f64[k];
+    }
+    return *share < 0.5 * (double)count / (double)p->rows.design->rows ? 0 : count;
+}
+
 int64_t hone_pass_sample(hone_pass *p, int64_t rows)
 {
     const int64_t n = p->rows.design->rows;
     p->every = 1, p->share = 1;
     if (rows <= 0 || n / LEAST_SPARED < rows || n / LEAST_SPARED < p->chunks * HONE_TILE)
         return 0;
-    const int64_t every = n / rows;
-    double share = 0;
-    int64_t count = 0;
-    for (int64_t c = 0; c < p->chunks; c++) {
-        const int64_t end = start_of(p, c + 1);
-        for (int64_t i = start_of(p, c); i < end; i += every * HONE_TILE)
-            for (int64_t k = i; k < i + HONE_TILE && k < end; k++, count++)
-                share += p->s_f64[k];
-    }
-    /* Weights that lie elsewhere make another problem of it. */
-    if (share < 0.5 * (double)count / (double)n || count > n / LEAST_SPARED)
+    double share;
+    const int64_t count = count_every(p, n / rows, &share);
+    if (!count || count > n / LEAST_SPARED)
         return 0;
-    p->every = every, p->share = share;
+    p->every = n / rows, p->share = share;
     return count;
+}
+
+void hone_pass_thin(hone_pass *p, int64_t rows)
+{
+    double share;
+    p->bent = 1, p->bent_share = 1;
+    const int64_t every = rows > 0 ? p->rows.design->rows / rows : 1;
+    if (every < 2 || !count_every(p, every, &share))
+        return;
+    p->bent = every, p->bent_share = share;
+}
+
+bool hone_pass_is_thin(const hone_pass *p)
+{
+    return p->every == 1 && p->bent > 1;
 }
 
 /* ---- a pass ---- */
@@ -203,8 +231,9 @@ static hone_status add_row(void *context, int64_t row, hone_arena *scratch, hone
         for (int64_t j = 0; j < cols; j++)
             to[j] += from[j];
     }
+    const double share = p->every > 1 ? p->share : p->bent_share;
     for (int64_t j = 0; j < cols; j++)
-        to[j] /= p->share;
+        to[j] /= share;
     return HONE_OK;
 }
 
@@ -238,7 +267,8 @@ static int64_t work_of(const hone_pass *p)
     const hone_design *d = p->rows.design;
     const int64_t touched = (int64_t)ceil(hone_design_touched(d)), k = p->rows.outputs;
     const int64_t blocks = !p->wanted ? 0 : p->wanted == HONE_FULL ? k * (k + 1) / 2 : k;
-    return d->rows / p->every * (2 * touched * k + blocks * touched * touched / 2);
+    const int64_t rows = d->rows / p->every, bent = hone_pass_is_thin(p) ? rows / p->bent : rows;
+    return rows * 2 * touched * k + bent * (blocks * touched * touched / 2);
 }
 
 hone_status hone_pass_run(hone_pass *p, const double *v, bool exact, hone_curvature wanted,
@@ -291,16 +321,17 @@ static void bend(const hone_pass *p, int64_t first, int64_t rows, const float *z
 static hone_status product_chunk(void *context, int64_t chunk, hone_arena *scratch,
                                  hone_error *error)
 {
-    (void)scratch, (void)error;
     const hone_pass *p = context;
-    const room_f32 m = room_of_f32(p, chunk);
+    room_f32 m;
+    if (!open_room_f32(p, scratch, &m))
+        return hone_no_memory(error);
     double *const g = p->part_g + chunk * p->g_size;
     memset(g, 0, (size_t)p->g_size * sizeof *g);
+    const hone_isa isa = hone_run_isa(p->rows.run);
     const int64_t end = start_of(p, chunk + 1);
     for (int64_t i = start_of(p, chunk); i < end; i += HONE_TILE) {
         const int64_t rows = end - i < HONE_TILE ? end - i : HONE_TILE;
-        const float *x =
-            hone_design_tile_f32(p->rows.design, &p->rows.x, HONE_ISA_AUTO, i, rows, m.x);
+        const float *x = hone_design_tile_f32(p->rows.design, &p->rows.x, isa, i, rows, m.x);
         margins_f32(p, p->w_f32, i, rows, x, m.z);
         bend(p, i, rows, m.z, m.r);
         slope_f32(p, i, rows, x, m.r, g);

@@ -42,6 +42,13 @@ int64_t hone_pass_bytes(int64_t rows, int64_t size, int64_t outputs, hone_curvat
  * for that; nothing changes. `rows` 0: at all again. */
 int64_t hone_pass_sample(hone_pass *pass, int64_t rows);
 
+/* Later Hessians over all rows are the mean over every k-th tile, at least `rows` rows: near the
+ * whole one where no few rows decide a coordinate. Losses and gradients stay those of all rows.
+ * `rows` 0, or too many for that: of all rows. */
+void hone_pass_thin(hone_pass *pass, int64_t rows);
+/* Whether a Hessian made now is of some rows only, unlike the gradient beside it. */
+bool hone_pass_is_thin(const hone_pass *pass);
+
 /* Mean loss at v, its gradient g (outputs x size) and, lower triangle, h: (outputs * size) rows for
  * HONE_FULL, outputs blocks of `size` rows for HONE_WITHIN_OUTPUTS. `exact`: in double from the
  * data, not in float from the panel. */

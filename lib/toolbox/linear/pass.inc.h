@@ -7,12 +7,16 @@ typedef struct T(room) {
     double *wide;     /* in float: HONE_TILE x (2 stride + 1), for Hessians in double */
 } T(room);
 
-static T(room) T(room_of)(const hone_pass *p, int64_t chunk)
+/* A thread's own: the same memory for each of its chunks stays in its cache. */
+static bool T(open_room)(const hone_pass *p, hone_arena *scratch, T(room) * room)
 {
     const int64_t wide = HONE_TILE * p->rows.design->stride, tall = HONE_TILE * p->kp;
-    real *const at = (real *)(void *)(p->rooms + chunk * p->room_bytes);
+    real *const at = (real *)(void *)HONE_RAW(scratch, char, p->room_bytes, 1);
+    if (!at)
+        return false;
     real *const z = at + 2 * wide;
-    return (T(room)){at, at + wide, z, z + tall, z + 2 * tall, (double *)(void *)(z + 3 * tall)};
+    *room = (T(room)){at, at + wide, z, z + tall, z + 2 * tall, (double *)(void *)(z + 3 * tall)};
+    return true;
 }
 
 /* z (rows x kp) = x w; w is size x kp */
@@ -136,9 +140,10 @@ static void T(remember)(const hone_pass *p, int64_t first, int64_t rows, const T
 
 static hone_status T(chunk)(void *context, int64_t chunk, hone_arena *scratch, hone_error *error)
 {
-    (void)scratch, (void)error;
     const hone_pass *p = context;
-    const T(room) m = T(room_of)(p, chunk);
+    T(room) m;
+    if (!T(open_room)(p, scratch, &m))
+        return hone_no_memory(error);
     double *const g = p->part_g + chunk * p->g_size, *const h = p->part_h + chunk * p->h_size;
     memset(g, 0, (size_t)p->g_size * sizeof *g);
     if (p->wanted)
@@ -146,7 +151,8 @@ static hone_status T(chunk)(void *context, int64_t chunk, hone_arena *scratch, h
     double loss = 0;
     const hone_isa isa = hone_run_isa(p->rows.run);
     const int64_t end = start_of(p, chunk + 1);
-    for (int64_t i = start_of(p, chunk); i < end; i += p->every * HONE_TILE) {
+    for (int64_t i = start_of(p, chunk); i < end && hone_stopping(p->rows.run) != HONE_ABANDON;
+         i += p->every * HONE_TILE) {
         const int64_t rows = end - i < HONE_TILE ? end - i : HONE_TILE;
         const real *x = T(hone_design_tile)(p->rows.design, &p->rows.x, isa, i, rows, m.x);
         T(margins)(p, p->T(w), i, rows, x, m.z);
@@ -154,12 +160,12 @@ static hone_status T(chunk)(void *context, int64_t chunk, hone_arena *scratch, h
         if (p->curve)
             T(remember)(p, i, rows, &m);
         T(slope)(p, i, rows, x, m.r, g);
-        if (p->wanted && p->kp == 1)
+        if (!bends_at(p, chunk, i))
+            continue;
+        if (p->kp == 1)
             CURVE(p, i, rows, x, &m, h);
-        else if (p->wanted)
+        else
             T(curve_classes)(p, i, rows, x, &m, h);
-        if (hone_stopping(p->rows.run) == HONE_ABANDON)
-            break;
     }
     p->part_loss[chunk] = loss;
     return HONE_OK;

@@ -11,6 +11,7 @@ typedef struct hone_solver {
     hone_rows_loss rows;
     const hone_columns *columns; /* NULL: not needed */
     const hone_gram *gram;       /* squared loss; NULL: not needed */
+    const hone_gram *lead;       /* NULL: begins from v */
     int64_t size, all;           /* coordinates of one output, of all */
     double *ridge, *lasso;       /* size: penalties of a coordinate */
     double *v;                   /* all: where it stands; the answer */
@@ -32,6 +33,10 @@ bool hone_solver_separates(const hone_solver *s, double F);
 
 /* Newton's method with the whole Hessian in memory. */
 hone_status hone_newton(hone_solver *s, hone_error *error);
+/* Its first steps: the loss about where they end, in `keep`. */
+hone_status hone_newton_lead(hone_solver *s, hone_gram *lead, hone_arena *keep, hone_error *error);
+/* Rows that a Hessian is made of, for the choice of the solver. */
+int64_t hone_newton_rows(const hone_design *design, int64_t outputs);
 /* Newton's method with conjugate gradients; no l1 penalty. */
 hone_status hone_conjugate(hone_solver *s, hone_error *error);
 /* Coordinate descent on working sets, for an l1 penalty over many columns. */

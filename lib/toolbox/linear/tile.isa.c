@@ -132,6 +132,65 @@ void HONE_KERNEL(hone_tile_measure)(int64_t rows, int64_t d, const double *x, co
     }
 }
 
+/* Four floats as doubles. */
+INLINE double_vector widen(const float *x)
+{
+    half_vector v;
+    memcpy(&v, x, sizeof v);
+    return __builtin_convertvector(v, double_vector);
+}
+
+void HONE_KERNEL(hone_tile_measure_f32)(int64_t rows, int64_t d, const float *const *x,
+                                        const double *first, double *low, double *high, double *sum,
+                                        double *squares)
+{
+    int64_t j = 0;
+    for (; j + 4 <= d; j += 4) {
+        double_vector least = *(double_vector *)(low + j), most = *(double_vector *)(high + j);
+        double_vector total = {0}, square = {0};
+        const double_vector middle = *(const double_vector *)(first + j);
+        for (int64_t i = 0; i < rows; i++) {
+            const double_vector v = widen(x[i] + j), away = v - middle;
+            least = choose_f64(v < least, v, least);
+            most = choose_f64(v > most, v, most);
+            total += away;
+            square += away * away;
+        }
+        *(double_vector *)(low + j) = least, *(double_vector *)(high + j) = most;
+        *(double_vector *)(sum + j) += total, *(double_vector *)(squares + j) += square;
+    }
+    for (; j < d; j++) {
+        double total = 0, square = 0;
+        for (int64_t i = 0; i < rows; i++) {
+            const double v = (double)x[i][j], away = v - first[j];
+            low[j] = v < low[j] ? v : low[j];
+            high[j] = v > high[j] ? v : high[j];
+            total += away;
+            square += away * away;
+        }
+        sum[j] += total, squares[j] += square;
+    }
+}
+
+void HONE_KERNEL(hone_tile_take)(int64_t rows, int64_t d, const float *const *x,
+                                 const double *shift, const double *inverse, int64_t base,
+                                 float *out, int64_t ldo)
+{
+    for (int64_t i = 0; i < rows; i++, out += ldo) {
+        const float *const from = x[i];
+        int64_t j = 0;
+        for (; j + 4 <= d; j += 4) {
+            const double_vector v = (widen(from + j) - *(const double_vector *)(shift + j)) *
+                                    *(const double_vector *)(inverse + j);
+            *(half_vector *)(out + j) = __builtin_convertvector(v, half_vector);
+        }
+        for (; j < d; j++)
+            out[j] = (float)(((double)from[j] - shift[j]) * inverse[j]);
+        for (; j < ldo; j++)
+            out[j] = j < base;
+    }
+}
+
 void HONE_KERNEL(hone_tile_enter_f64)(int64_t rows, int64_t d, const double *x, const double *shift,
                                       const double *inverse, double *out)
 {
