@@ -20,12 +20,14 @@ static double solver_bytes(const hone_fit_job *job, double n)
     const svm_params *p = job->params;
     const bool regress = job->shape.task == HONE_REGRESSION;
     const double limit = fmin((double)hone_derive_limit(job->shared), (double)SVM_ROW_BYTES);
-    const double rows = fmin(limit, 4 * (n + 64) * (n + 64)) + 0x1p23;
+    /* kernel rows, and the distances behind them that trials share */
+    const double rows = 2 * fmin(limit, 4 * (n + 64) * (n + 64)) + 0x1p23;
     /* points and rows of the kernel in double, for the last steps */
     const double exact = 0x1p25 + n * 128 + fmin(limit, 8 * n * n);
     const double share = n / fmax(1, (double)job->x.rows);
     const double own = panels_bytes(&job->x, n, share * hone_entries_of(&job->x));
-    return (n * (regress ? 520 : 260) + own + rows + exact) * (p->probability && !regress ? 6 : 1) +
+    return (n * (regress ? 540 : 280) + 2 * own + rows + exact) *
+               (p->probability && !regress ? 6 : 1) +
            0x1p20;
 }
 

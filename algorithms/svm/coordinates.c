@@ -105,21 +105,6 @@ static double pass(descent *c, int64_t number)
     return c->active ? most - least : 0;
 }
 
-/* Takes what y'a has too much from alphas of its sign. */
-static void balance(const descent *c)
-{
-    problem *p = c->p;
-    double sum = 0;
-    for (int64_t i = 0; i < p->n; i++)
-        sum += p->sign[i] * p->alpha[i];
-    for (int64_t i = 0; i < p->n && sum != 0; i++)
-        if (p->sign[i] * sum > 0) {
-            const double take = fmin(p->alpha[i], fabs(sum));
-            p->alpha[i] -= take;
-            sum -= p->sign[i] * take;
-        }
-}
-
 hone_status coordinates_run(problem *p, hone_arena *scratch, hone_error *error)
 {
     const double gamma = (double)p->kernel->gamma;
@@ -134,6 +119,9 @@ hone_status coordinates_run(problem *p, hone_arena *scratch, hone_error *error)
         c.order[i] = i;
         c.curve[i] = gamma * (double)p->panels->norm[i];
         c.penalty += c.curve[i] / (double)p->n;
+        c.sum += p->sign[i] * p->alpha[i];
+        if (p->alpha[i] > 0)
+            add_row(&c, i, p->sign[i] * p->alpha[i]);
         entries += p->panels->x ? p->panels->d : p->panels->end[i] - p->panels->begin[i];
     }
     c.penalty = fmax(c.penalty, 1e-12);
@@ -151,6 +139,6 @@ hone_status coordinates_run(problem *p, hone_arena *scratch, hone_error *error)
             c.most = INFINITY, c.least = -INFINITY;
         }
     }
-    balance(&c);
+    solver_balance(p);
     return HONE_OK;
 }

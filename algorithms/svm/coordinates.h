@@ -10,8 +10,8 @@
 
 #include "solve.h"
 
-/* Classification with a linear kernel, formulation c. Fills p->alpha. Cost: entries of the rows a
- * pass. */
+/* Classification with a linear kernel, formulation c. Moves p->alpha, 0 or feasible. Cost: entries
+ * of the rows a pass. */
 hone_status coordinates_run(problem *p, hone_arena *scratch, hone_error *error);
 
 #endif

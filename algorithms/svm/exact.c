@@ -12,6 +12,9 @@ enum { POLL = 64 };
 /* Least curvature of a pair, as in LIBSVM. */
 #define TINY 1e-12
 
+/* Slopes this many times as far from the gap as float32 moved any are not looked at. */
+#define REACH 16.0
+
 /* Entries of the points that are unpacked together. */
 enum { UNPACKED = 1 << 20 };
 
@@ -135,7 +138,9 @@ static void kernel_lanes(const kernel *k, double *sum, double own, const double 
         return;
     }
     for (int64_t l = 0; l < EXACT_LANES; l++)
-        sum[l] = -k->full_gamma * fmax(square ? own + norm[l] - 2 * sum[l] : sum[l], 0);
+        sum[l] = square ? own + norm[l] - 2 * sum[l] : sum[l];
+    for (int64_t l = 0; l < EXACT_LANES; l++)
+        sum[l] = -k->full_gamma * (sum[l] > 0 ? sum[l] : 0);
     HONE_PICK(k->isa, svm_exact_exp)(sum);
     for (int64_t l = 0; l < EXACT_LANES; l++)
         sum[l] -= (double)k->less;
@@ -195,16 +200,17 @@ static hone_status pass_run(pass *a, hone_arena *scratch, hone_error *error)
     return HONE_OK;
 }
 
-/* g of rows id[0 .. count) in double; not done when the run stops meanwhile. */
-static hone_status slopes(const problem *p, const int64_t *id, int64_t count, double *g, bool *done,
-                          hone_arena *scratch, hone_error *error)
+/* What p->alpha less `since` (NULL: 0) adds to g of rows id[0 .. count), in double; not done when
+ * the run stops meanwhile. */
+static hone_status slopes(const problem *p, const double *since, const int64_t *id, int64_t count,
+                          double *g, bool *done, hone_arena *scratch, hone_error *error)
 {
     double *weight = HONE_NEW(scratch, double, p->n, 1);
     bundle b;
     if (!weight || !bundle_new(p, scratch, &b))
         return hone_no_memory(error);
     for (int64_t v = 0; v < p->m; v++)
-        weight[row_of(p, v)] += p->sign[v] * p->alpha[v];
+        weight[row_of(p, v)] += p->sign[v] * (p->alpha[v] - (since ? since[v] : 0));
     pass a = {p, &b, id, count, g};
     for (int64_t i = 0; i < p->n && hone_stopping(p->run) == HONE_GO;) {
         i = fill_bundle(p, weight, i, &b);
@@ -214,17 +220,102 @@ static hone_status slopes(const problem *p, const int64_t *id, int64_t count, do
     return HONE_OK;
 }
 
-hone_status exact_gradient(problem *p, hone_arena *scratch, bool *done, hone_error *error)
+/* Of rows id[0 .. count): base->g, from alpha or from what changed since base->alpha. */
+static hone_status slopes_of(const problem *p, exact_base *base, bool anew, const int64_t *id,
+                             int64_t count, bool *done, hone_arena *scratch, hone_error *error)
 {
-    double *g = HONE_NEW(scratch, double, p->n, 1);
-    int64_t *id = HONE_RAW(scratch, int64_t, p->n, 1);
-    if (!g || !id)
+    double *g = HONE_RAW(scratch, double, count, 1);
+    if (!g)
         return hone_no_memory(error);
-    for (int64_t i = 0; i < p->n; i++)
-        id[i] = i;
-    HONE_TRY(slopes(p, id, p->n, g, done, scratch, error));
-    if (*done)
-        memcpy(p->g, g, (size_t)p->n * sizeof *p->g);
+    if (count == 0)
+        return HONE_OK;
+    for (int64_t l = 0; l < count; l++)
+        g[l] = anew ? 0 : base->g[id[l]];
+    HONE_TRY(slopes(p, anew ? NULL : base->alpha, id, count, g, done, scratch, error));
+    for (int64_t l = 0; l < count; l++)
+        base->g[id[l]] = g[l];
+    return HONE_OK;
+}
+
+/* The variable that most wants to move up, among those of `sign` (0: all), and the ends of the
+ * gap among them. */
+typedef struct end {
+    int64_t i;
+    double least, most;
+} end;
+
+static end find_end(const problem *p, int sign)
+{
+    end e = {-1, INFINITY, -INFINITY};
+    for (int64_t v = 0; v < p->m; v++) {
+        if (sign && p->sign[v] != sign)
+            continue;
+        const double f = slope(p, v);
+        if (f < e.least && smo_up(p->sign[v], p->alpha[v], p->bound[v])) {
+            e.i = v;
+            e.least = f;
+        }
+        if (f > e.most && smo_low(p->sign[v], p->alpha[v], p->bound[v]))
+            e.most = f;
+    }
+    return e;
+}
+
+/* Lists rows that may decide the gap or have a part in the objective, and are not known. */
+static int64_t list_near(const problem *p, const exact_base *base, int64_t *id)
+{
+    const double reach = REACH * base->moved;
+    const end plus = find_end(p, p->nu > 0), minus = p->nu > 0 ? find_end(p, -1) : plus;
+    int64_t count = 0;
+    for (int64_t r = 0; r < p->n; r++) {
+        bool near = isinf(reach);
+        for (int64_t v = r; v < p->m && !near; v += p->n) {
+            const end e = p->sign[v] > 0 ? plus : minus;
+            const double f = slope(p, v);
+            near = p->alpha[v] > 0 ||
+                   (f - e.least <= reach && smo_up(p->sign[v], p->alpha[v], p->bound[v])) ||
+                   (e.most - f <= reach && smo_low(p->sign[v], p->alpha[v], p->bound[v]));
+        }
+        if (near && !base->known[r])
+            id[count++] = r;
+    }
+    return count;
+}
+
+static bool base_open(const problem *p, exact_base *base, hone_arena *scratch)
+{
+    if (base->alpha)
+        return true;
+    base->alpha = HONE_NEW(scratch, double, p->m, 1);
+    base->g = HONE_NEW(scratch, double, p->n, 1);
+    base->known = HONE_NEW(scratch, bool, p->n, 1);
+    return base->alpha && base->g && base->known;
+}
+
+hone_status exact_gradient(problem *p, exact_base *base, hone_arena *scratch, bool *done,
+                           hone_error *error)
+{
+    int64_t *id = HONE_RAW(scratch, int64_t, p->n, 1), count = 0;
+    if (!id || !base_open(p, base, scratch))
+        return hone_no_memory(error);
+    for (int64_t r = 0; r < p->n; r++)
+        if (base->known[r])
+            id[count++] = r;
+    *done = true;
+    HONE_TRY(slopes_of(p, base, false, id, count, done, scratch, error));
+    memcpy(base->alpha, p->alpha, (size_t)p->m * sizeof *base->alpha);
+    while (*done) {
+        for (int64_t l = 0; l < count; l++) {
+            const int64_t r = id[l];
+            base->moved = fmax(base->moved, fabs(base->g[r] - p->g[r]));
+            base->known[r] = true;
+            p->g[r] = base->g[r];
+        }
+        count = list_near(p, base, id);
+        if (count == 0)
+            break;
+        HONE_TRY(slopes_of(p, base, true, id, count, done, scratch, error));
+    }
     return HONE_OK;
 }
 
@@ -251,7 +342,7 @@ hone_status exact_error(const problem *p, double *largest, hone_arena *scratch, 
     for (int64_t l = 0; l < count; l++)
         id[l] = l * p->n / count;
     bool done;
-    HONE_TRY(slopes(p, id, count, g, &done, scratch, error));
+    HONE_TRY(slopes(p, NULL, id, count, g, &done, scratch, error));
     for (int64_t l = 0; l < count; l++)
         worst = fmax(worst, fabs(g[l] - p->g[id[l]]));
     *largest = done ? worst : INFINITY;
@@ -352,31 +443,6 @@ static double self(const store *s, int64_t i)
     return kernel_exact(k, product ? s->norm[i] : 0, 0);
 }
 
-/* The variable that most wants to move up, among those of `sign` (0: all), and its gap. */
-typedef struct end {
-    int64_t i;
-    double least, gap;
-} end;
-
-static end find_end(const problem *p, int sign)
-{
-    end e = {-1, INFINITY, -INFINITY};
-    double most = -INFINITY;
-    for (int64_t v = 0; v < p->m; v++) {
-        if (sign && p->sign[v] != sign)
-            continue;
-        const double f = slope(p, v);
-        if (f < e.least && smo_up(p->sign[v], p->alpha[v], p->bound[v])) {
-            e.i = v;
-            e.least = f;
-        }
-        if (f > most && smo_low(p->sign[v], p->alpha[v], p->bound[v]))
-            most = f;
-    }
-    e.gap = most - e.least;
-    return e;
-}
-
 /* Second-order partner of `e.i`, whose kernel row is `ki`. */
 static int64_t find_partner(const store *s, int sign, const end *e, const double *ki)
 {
@@ -426,11 +492,11 @@ hone_status exact_pairs(problem *p, hone_arena *scratch, hone_error *error)
         int sign = p->nu > 0 ? 1 : 0;
         end e = find_end(p, sign);
         const end other = p->nu > 0 ? find_end(p, -1) : e;
-        if (other.gap > e.gap) {
+        if (other.most - other.least > e.most - e.least) {
             e = other;
             sign = -1;
         }
-        if (!(e.gap >= p->tol) || (step % POLL == 0 && hone_stopping(p->run) != HONE_GO))
+        if (!(e.most - e.least >= p->tol) || (step % POLL == 0 && hone_stopping(p->run) != HONE_GO))
             return HONE_OK;
         const double *ki = kernel_row(&s, row_of(p, e.i), -1);
         const int64_t j = ki ? find_partner(&s, sign, &e, ki) : -1;

@@ -14,9 +14,19 @@
  * there are no values in double then. */
 hone_status exact_error(const problem *p, double *largest, hone_arena *scratch, hone_error *error);
 
-/* p->g anew, from alpha; unchanged when the run stops meanwhile. Cost: n d for each row whose alpha
- * is not 0. */
-hone_status exact_gradient(problem *p, hone_arena *scratch, bool *done, hone_error *error);
+/* An alpha and what is known of its g in double: nothing, where the pointers are NULL. */
+typedef struct exact_base {
+    double *alpha, *g;
+    bool *known;  /* n */
+    double moved; /* what float32 moved slopes by, as far as is known; INFINITY: look at all */
+} exact_base;
+
+/* p->g anew, from alpha, for support vectors and the rows that can decide the gap: those whose
+ * slopes lie within 16 times `moved` of its ends. Not done when the run stops meanwhile; `base` is
+ * then of no more use. Cost: n d for each support vector and row that is new to the base, and for
+ * each alpha that changed since. */
+hone_status exact_gradient(problem *p, exact_base *base, hone_arena *scratch, bool *done,
+                           hone_error *error);
 
 /* Goes on from alpha and a g in double, pair by pair with kernel rows in double, until the gap is
  * below `tol`, `max_iter` or a stop. */

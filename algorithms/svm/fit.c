@@ -5,36 +5,62 @@
 #include <string.h>
 
 #include "gamma.h"
-#include "sigmoid.h"
-#include "solve.h"
-
-/* One problem of the fit: rows `row[0 .. n)` of the data, ascending. */
-typedef struct part {
-    int64_t a, b; /* classes; b < 0: all others */
-    int64_t n;
-    int64_t *row;
-    bool whole;   /* every row, in order */
-    double *coef; /* n: y alpha in units of the kernel */
-    double rho, gap, objective;
-    int64_t iterations;
-    bool converged;
-    sigmoid sigmoid; /* when probabilities are asked for */
-} part;
-
-typedef struct fit {
-    const hone_fit_job *job;
-    const svm_params *params;
-    const hone_panels *panels;
-    kernel kernel;
-    bool rest;        /* one against the rest */
-    double gamma, nu; /* nu: 0 unless that is the formulation */
-    double *cost;     /* n: C of each row, in units of the kernel */
-    part *parts;
-    int64_t n_parts;
-    int64_t *small; /* numbers of the parts that run side by side */
-} fit;
+#include "gram.h"
+#include "parts.h"
 
 /* ---- the data ---- */
+
+static int64_t count_weightless(const hone_fit_job *job)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; job->weight && i < job->x.rows; i++)
+        count += !(job->weight[i] > 0);
+    return count;
+}
+
+/* Rows of weight 0 are as if absent: neither the centre of the points nor gamma knows them. The
+ * job that is left shares nothing with trials, whose rows are those of the table. */
+static hone_status leave_weightless(fit *f, hone_fit_job *own, hone_error *error)
+{
+    const hone_fit_job *job = f->job;
+    const int64_t n = job->x.rows - count_weightless(job);
+    if (n == job->x.rows)
+        return HONE_OK;
+    int64_t *row = HONE_RAW(job->scratch, int64_t, n, 1);
+    int64_t *id = HONE_RAW(job->scratch, int64_t, n, 1);
+    int32_t *label = job->label ? HONE_RAW(job->scratch, int32_t, n, 1) : NULL;
+    double *target = job->target ? HONE_RAW(job->scratch, double, n, 1) : NULL;
+    double *weight = HONE_RAW(job->scratch, double, n, 1);
+    if (!row || !id || !weight || (job->label && !label) || (job->target && !target))
+        return hone_no_memory(error);
+    for (int64_t i = 0, k = 0; i < job->x.rows; i++) {
+        if (!(job->weight[i] > 0))
+            continue;
+        row[k] = i, id[k] = hone_row_id(&job->x, i), weight[k] = job->weight[i];
+        if (label)
+            label[k] = job->label[i];
+        if (target)
+            target[k] = job->target[i];
+        k++;
+    }
+    *own = *job;
+    own->x.rows = n, own->x.row = id;
+    own->label = label, own->target = target, own->weight = weight;
+    f->job = own, f->row_of = row, f->shared = NULL;
+    return HONE_OK;
+}
+
+static hone_status pack(fit *f, bool centred, hone_error *error)
+{
+    const hone_fit_job *job = f->job;
+    if (f->shared)
+        return hone_panels_of_rows(f->shared, centred, &f->panels, error);
+    hone_panels *own = HONE_NEW(job->scratch, hone_panels, 1, 1);
+    f->panels = own;
+    return own ? hone_panels_make(&job->x, centred, job->run, job->scratch, job->scratch, own,
+                                  error)
+               : hone_no_memory(error);
+}
 
 static double *class_shares(const hone_fit_job *job)
 {
@@ -208,6 +234,14 @@ static hone_status calibrate(const fit *f, part *p, solver *work, hone_arena *sc
     return HONE_OK;
 }
 
+/* Alpha from y alpha, less what rounding has made of their sum. */
+static void begin(const part *p, problem *q)
+{
+    for (int64_t v = 0; v < q->m; v++)
+        q->alpha[v] = fmin(fmax(q->sign[v] * p->coef[row_of(q, v)], 0), q->bound[v]);
+    solver_balance(q);
+}
+
 static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *scratch,
                               hone_error *error)
 {
@@ -221,12 +255,16 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
     const int64_t limit = hone_derive_limit(f->job->shared);
     q.row_bytes = limit < SVM_ROW_BYTES ? limit : SVM_ROW_BYTES;
     q.inside = inside;
-    q.shared = p->whole && !inside ? f->job->shared : NULL;
+    q.shared = p->whole && !inside ? f->shared : NULL;
+    q.distances = f->distances;
+    if (p->begun)
+        begin(p, &q);
     solver work;
     HONE_TRY(solver_open(&work, &q, scratch, error));
-    HONE_TRY(solver_run(&work, error));
+    HONE_TRY(p->begun ? solver_resume(&work, error) : solver_run(&work, error));
     /* nu-SVC is C-SVC with C = 1 / level */
     const double level = q.nu > 0 && !regress && q.level > 0 ? q.level : 1;
+    memset(p->coef, 0, (size_t)p->n * sizeof *p->coef);
     for (int64_t v = 0; v < q.m; v++)
         p->coef[row_of(&q, v)] += q.sign[v] * q.alpha[v] / level;
     p->rho = q.rho / level, p->gap = q.gap, p->objective = q.objective / (level * level);
@@ -254,6 +292,8 @@ static hone_status solve_parts(fit *f, hone_error *error)
     for (int64_t i = 0; i < f->n_parts; i++)
         if (f->n_parts > 1 && !regress && solve_is_small(f->parts[i].n, f->parts[i].n))
             f->small[count++] = i;
+    if (count && f->shared)
+        HONE_TRY(gram_distances(job, &f->kernel, f->panels, &f->distances, error));
     HONE_TRY(hone_for_blocks(job->run, count, solve_small_part, f, error));
     for (int64_t i = 0; i < count; i++)
         hone_work(job->run, f->parts[f->small[i]].iterations * f->parts[f->small[i]].n);
@@ -263,165 +303,6 @@ static hone_status solve_parts(fit *f, hone_error *error)
         else
             HONE_TRY(solve_part(f, &f->parts[i], false, job->scratch, error));
     }
-    return HONE_OK;
-}
-
-/* ---- the state ---- */
-
-/* As a logit. */
-#define CERTAIN 16
-
-/* More than any margin. */
-#define NEVER 0x1p1000
-
-/* Support vectors by class, each row once. `slot`: by row, its number among them or -1. */
-static hone_status list_vectors(const fit *f, svm_state *s, int64_t *slot, hone_error *error)
-{
-    const hone_fit_job *job = f->job;
-    const int64_t n = job->x.rows, k = job->shape.outputs;
-    memset(slot, -1, (size_t)n * sizeof *slot);
-    for (int64_t p = 0; p < f->n_parts; p++)
-        for (int64_t i = 0; i < f->parts[p].n; i++)
-            if (f->parts[p].coef[i] != 0 && slot[f->parts[p].row[i]] < 0) {
-                slot[f->parts[p].row[i]] = 0;
-                s->n_sv++;
-            }
-    s->support = HONE_NEW(job->keep, int64_t, s->n_sv, 1);
-    s->class_start = HONE_NEW(job->keep, int64_t, k + 1, 1);
-    if (!s->support || !s->class_start)
-        return hone_no_memory(error);
-    int64_t next = 0;
-    for (int64_t c = 0; c < k; c++) {
-        for (int64_t i = 0; i < n; i++)
-            if (slot[i] >= 0 && (!job->label || job->label[i] == c)) {
-                slot[i] = next;
-                s->support[next++] = i;
-            }
-        s->class_start[c + 1] = next;
-    }
-    return HONE_OK;
-}
-
-static hone_status copy_dense(const fit *f, svm_state *s, hone_error *error)
-{
-    const hone_panels *p = f->panels;
-    s->n_dense = s->n_sv;
-    s->vectors = HONE_RAW(f->job->keep, float, s->n_sv, p->d);
-    s->sparse_start = HONE_NEW(f->job->keep, int64_t, 1, 1);
-    if (!s->vectors || !s->sparse_start)
-        return hone_no_memory(error);
-    for (int64_t i = 0; i < s->n_sv; i++) {
-        const int64_t r = s->support[i];
-        const float *from = p->x + r / HONE_LANES * p->d * HONE_LANES + r % HONE_LANES;
-        for (int64_t k = 0; k < p->d; k++)
-            s->vectors[i * p->d + k] = from[k * HONE_LANES];
-    }
-    return HONE_OK;
-}
-
-static hone_status copy_sparse(const fit *f, svm_state *s, hone_error *error)
-{
-    const hone_panels *p = f->panels;
-    hone_arena *keep = f->job->keep;
-    s->n_sparse = s->n_sv;
-    for (int64_t i = 0; i < s->n_sv; i++)
-        s->n_entries += p->end[s->support[i]] - p->begin[s->support[i]];
-    s->sparse_start = HONE_NEW(keep, int64_t, s->n_sv + 1, 1);
-    s->sparse_column = HONE_RAW(keep, int32_t, s->n_entries, 1);
-    s->sparse_value = HONE_RAW(keep, float, s->n_entries, 1);
-    if (!s->sparse_start || !s->sparse_column || !s->sparse_value)
-        return hone_no_memory(error);
-    for (int64_t i = 0, next = 0; i < s->n_sv; i++) {
-        const int64_t from = p->begin[s->support[i]], count = p->end[s->support[i]] - from;
-        memcpy(s->sparse_column + next, p->column + from, (size_t)count * sizeof(int32_t));
-        memcpy(s->sparse_value + next, p->value + from, (size_t)count * sizeof(float));
-        s->sparse_start[i + 1] = next += count;
-    }
-    return HONE_OK;
-}
-
-static hone_status copy_vectors(const fit *f, svm_state *s, hone_error *error)
-{
-    const hone_panels *p = f->panels;
-    s->unit = p->unit;
-    s->centre = HONE_NEW(f->job->keep, double, p->d, 1);
-    if (!s->centre)
-        return hone_no_memory(error);
-    memcpy(s->centre, p->centre, (size_t)p->d * sizeof *s->centre);
-    return p->x ? copy_dense(f, s, error) : copy_sparse(f, s, error);
-}
-
-static void copy_part(const fit *f, const part *p, svm_state *s, const int64_t *slot)
-{
-    const hone_fit_job *job = f->job;
-    const int64_t k = job->shape.outputs;
-    for (int64_t i = 0; i < p->n; i++) {
-        const int64_t at = slot[p->row[i]];
-        if (at < 0)
-            continue;
-        const int64_t other = !job->label                     ? 0
-                              : f->rest                       ? p->a
-                              : job->label[p->row[i]] == p->a ? p->b - 1
-                                                              : p->a;
-        s->coef[at * s->n_coefs + other] = p->coef[i] / f->kernel.scale;
-    }
-    const int64_t pair = !job->label ? 0 : f->rest ? p->a : svm_pair(p->a, p->b, k);
-    s->intercept[pair] = -p->rho;
-    if (s->n_sigmoids) {
-        s->sigmoid_a[pair] = p->sigmoid.a;
-        s->sigmoid_b[pair] = p->sigmoid.b;
-    }
-    s->gap = fmax(s->gap, p->gap);
-    s->objective += p->objective;
-    s->iterations += p->iterations;
-    s->converged = s->converged && p->converged;
-}
-
-/* A class without rows loses against every class that has some. */
-static void settle_absent(const fit *f, svm_state *s, const bool *present)
-{
-    const int64_t k = f->job->shape.outputs;
-    for (int64_t a = 0; a < k && f->rest; a++)
-        if (!present[a]) {
-            s->intercept[a] = -NEVER;
-            if (s->n_sigmoids)
-                s->sigmoid_b[a] = CERTAIN;
-        }
-    for (int64_t a = 0; a < k && !f->rest; a++)
-        for (int64_t b = a + 1; b < k; b++)
-            if (present[a] != present[b]) {
-                s->intercept[svm_pair(a, b, k)] = present[a] ? 1 : -1;
-                if (s->n_sigmoids)
-                    s->sigmoid_b[svm_pair(a, b, k)] = present[a] ? -CERTAIN : CERTAIN;
-            }
-}
-
-static hone_status make_state(const fit *f, svm_state *s, hone_error *error)
-{
-    const hone_fit_job *job = f->job;
-    const int64_t n = job->x.rows, k = job->shape.outputs;
-    int64_t *slot = HONE_RAW(job->scratch, int64_t, n, 1);
-    bool *present = HONE_NEW(job->scratch, bool, k, 1);
-    if (!slot || !present)
-        return hone_no_memory(error);
-    HONE_TRY(list_vectors(f, s, slot, error));
-    s->n_rows = n, s->gamma = f->gamma, s->converged = 1;
-    s->n_coefs = f->rest ? k : job->label ? k - 1 : 1;
-    s->n_pairs = f->rest ? k : job->label ? k * (k - 1) / 2 : 1;
-    s->n_sigmoids = job->label && f->params->probability ? s->n_pairs : 0;
-    s->coef = HONE_NEW(job->keep, double, s->n_sv, s->n_coefs);
-    s->intercept = HONE_NEW(job->keep, double, s->n_pairs, 1);
-    s->sigmoid_a = HONE_NEW(job->keep, double, s->n_sigmoids, 1);
-    s->sigmoid_b = HONE_NEW(job->keep, double, s->n_sigmoids, 1);
-    if (!s->coef || !s->intercept || !s->sigmoid_a || !s->sigmoid_b)
-        return hone_no_memory(error);
-    HONE_TRY(copy_vectors(f, s, error));
-    for (int64_t i = 0; job->label && i < n; i++)
-        present[job->label[i]] = present[job->label[i]] || f->cost[i] > 0;
-    if (job->label)
-        settle_absent(f, s, present);
-    for (int64_t p = 0; p < f->n_parts; p++)
-        copy_part(f, &f->parts[p], s, slot);
     return HONE_OK;
 }
 
@@ -438,9 +319,12 @@ static void report(const hone_fit_job *job, const svm_state *s)
 
 hone_status svm_fit(const hone_fit_job *job, void *state, hone_error *error)
 {
-    fit f = {.job = job, .params = job->params};
+    fit f = {.job = job, .params = job->params, .shared = job->shared, .all_rows = job->x.rows};
     const bool moves = f.params->kernel == SVM_RBF || f.params->kernel == SVM_LAPLACIAN;
-    HONE_TRY(hone_panels_of_rows(job->shared, moves, &f.panels, error));
+    hone_fit_job weighted;
+    HONE_TRY(leave_weightless(&f, &weighted, error));
+    job = f.job;
+    HONE_TRY(pack(&f, moves, error));
     HONE_TRY(svm_gamma(job, f.params, &f.gamma, error));
     f.kernel = kernel_of(f.params, f.gamma, f.panels, hone_run_isa(job->run));
     HONE_TRY(find_costs(&f, error));
@@ -455,8 +339,9 @@ hone_status svm_fit(const hone_fit_job *job, void *state, hone_error *error)
         HONE_TRY(list_part(&f, f.parts, 0, 0, error));
     }
     HONE_TRY(find_nu(&f, error));
+    HONE_TRY(svm_begin(&f, job->scratch, error));
     HONE_TRY(solve_parts(&f, error));
-    HONE_TRY(make_state(&f, state, error));
+    HONE_TRY(svm_make_state(&f, state, error));
     report(job, state);
     return HONE_OK;
 }

@@ -1,9 +1,22 @@
 #include "gram.h"
 
+#include <string.h>
+
 #include "hone/derived.h"
+#include "subproblem.h"
 
 /* Rows computed together. */
 enum { QUERIES = 96 };
+
+/* A matrix takes at most this part of what trials may share: there are folds. */
+enum { SHARES = 4 };
+
+/* One row at a time takes twice as long, and the whole matrix is symmetric: the part of the rows
+ * from which on it is sooner made as a whole. */
+enum { MANY = 6 };
+
+/* Entries of a row from which on a distance is sooner gathered than measured. */
+enum { LONG = 48 };
 
 /* Multiply-adds of a block: a few milliseconds. */
 #define BLOCK_WORK 1e8
@@ -17,11 +30,19 @@ typedef struct gram {
     int64_t stride, step; /* step: rows of a block */
 } gram;
 
+/* Of a row, on average. */
+static double entries_of(const hone_panels *x)
+{
+    double all = 0;
+    for (int64_t i = 0; !x->x && i < x->n; i++)
+        all += (double)(x->end[i] - x->begin[i]);
+    return x->x ? (double)x->d : all / (double)x->n;
+}
+
 static gram gram_of(const hone_panels *x, const kernel *k, bool bare, const hone_run *run, float *K,
                     int64_t stride)
 {
-    const double d = x->x ? (double)x->d : (double)(x->end[x->n - 1] - x->begin[0]) / (double)x->n;
-    const double rows = BLOCK_WORK / ((double)x->n * (d + 1));
+    const double rows = BLOCK_WORK / ((double)x->n * (entries_of(x) + 1));
     const int64_t step = rows < QUERIES ? (int64_t)(rows / HONE_LANES + 1) * HONE_LANES : QUERIES;
     return (gram){x, k, bare, run, K, stride, step};
 }
@@ -76,84 +97,275 @@ static int64_t block_count(const gram *g)
     return (g->panels->n + g->step - 1) / g->step;
 }
 
-hone_status gram_fill(const problem *p, float *K, int64_t stride, bool *ready, hone_arena *scratch,
-                      hone_error *error)
+/* Not stopped before the end: `ready`. */
+static hone_status fill(gram *g, bool inside, hone_arena *scratch, bool *ready, hone_error *error)
 {
-    gram g = gram_of(p->panels, p->kernel, false, p->run, K, stride);
-    if (!p->inside) {
-        HONE_TRY(hone_for_blocks(p->run, block_count(&g), fill_block, &g, error));
-        *ready = hone_stopping(p->run) == HONE_GO;
+    if (!inside) {
+        HONE_TRY(hone_for_blocks(g->run, block_count(g), fill_block, g, error));
+        *ready = hone_stopping(g->run) == HONE_GO;
         return HONE_OK;
     }
     *ready = true;
     desk d;
-    if (!desk_new(&g, scratch, &d))
+    if (!desk_new(g, scratch, &d))
         return hone_no_memory(error);
-    for (int64_t b = 0; b < block_count(&g) && *ready; b++) {
-        fill_rows(&g, b, &d.q, d.map);
-        *ready = hone_stopping(p->run) == HONE_GO;
+    for (int64_t b = 0; b < block_count(g) && *ready; b++) {
+        fill_rows(g, b, &d.q, d.map);
+        *ready = hone_stopping(g->run) == HONE_GO;
     }
     return HONE_OK;
 }
 
-/* ---- distances of the training rows ---- */
-
-typedef struct distances {
-    int64_t stride;
-    float *value; /* n x stride */
-} distances;
-
-static hone_status build(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
-                         hone_error *error)
-{
-    distances *d = object;
-    const kernel k = {.type = (int)key[0], .isa = (hone_isa)key[1]};
-    const hone_panels *panels;
-    HONE_TRY(hone_panels_of_rows(job->shared, kernel_is_exponential(&k), &panels, error));
-    d->stride = hone_panel_count(panels->n) * HONE_LANES;
-    d->value = HONE_RAW(job->keep, float, panels->n, d->stride);
-    if (!d->value)
-        return hone_no_memory(error);
-    gram g = gram_of(panels, &k, true, job->run, d->value, d->stride);
-    HONE_TRY(hone_for_blocks(job->run, block_count(&g), fill_block, &g, error));
-    return hone_stopping(job->run) == HONE_GO
-               ? HONE_OK
-               : hone_fail(error, HONE_STOPPED, "run", "stopped among distances");
-}
-
-static const hone_recipe DISTANCES = {"svm.distances/1", HONE_OF_ROWS, sizeof(distances), build};
+/* ---- from distances ---- */
 
 typedef struct apply {
     const problem *p;
-    const distances *d;
-    float *K;
+    const whole *from;
+    float *to;
     int64_t stride;
+    bool gathers; /* the problem's rows are some of those of `from` */
 } apply;
+
+static void apply_row(const apply *a, int64_t i)
+{
+    const problem *p = a->p;
+    const int64_t width = hone_panel_count(p->n) * HONE_LANES;
+    const float *from = a->from->value + (a->gathers ? p->row[i] : i) * a->from->stride;
+    float *to = a->to + i * a->stride;
+    for (int64_t j = 0; a->gathers && j < p->n; j++)
+        to[j] = from[p->row[j]];
+    if (a->gathers)
+        memset(to + p->n, 0, (size_t)(width - p->n) * sizeof *to);
+    kernel_values(p->kernel, a->gathers ? to : from, width, to);
+}
 
 static hone_status apply_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
 {
     (void)scratch, (void)error;
     const apply *a = context;
     const int64_t first = block * QUERIES, left = a->p->n - first;
-    for (int64_t i = first; i < first + (left < QUERIES ? left : QUERIES); i++)
-        kernel_values(a->p->kernel, a->d->value + i * a->d->stride, a->d->stride,
-                      a->K + i * a->stride);
+    const int64_t end = first + (left < QUERIES ? left : QUERIES);
+    const bool goes = hone_stopping(a->p->run) == HONE_GO;
+    for (int64_t i = first; goes && i < end; i++)
+        apply_row(a, i);
     return HONE_OK;
 }
 
-hone_status gram_derive(const problem *p, float *K, int64_t stride, bool *ready, hone_error *error)
+static hone_status apply_all(apply *a, bool *ready, hone_error *error)
 {
-    /* poly and sigmoid have the same inner products */
-    const int type = p->kernel->type == SVM_SIGMOID ? SVM_POLY : p->kernel->type;
-    const int64_t key[HONE_KEY] = {type, (int64_t)p->kernel->isa};
-    const void *found;
-    const hone_status status = hone_derive(p->shared, &DISTANCES, key, &found, error);
-    *ready = false;
-    if (status == HONE_STOPPED && hone_stopping(p->run) == HONE_FINISH)
-        return HONE_OK;
-    HONE_TRY(status);
-    apply a = {p, found, K, stride};
-    HONE_TRY(hone_for_blocks(p->run, (p->n + QUERIES - 1) / QUERIES, apply_block, &a, error));
-    *ready = hone_stopping(p->run) == HONE_GO;
+    const int64_t blocks = (a->p->n + QUERIES - 1) / QUERIES;
+    if (!a->p->inside)
+        HONE_TRY(hone_for_blocks(a->p->run, blocks, apply_block, a, error));
+    for (int64_t b = 0; a->p->inside && b < blocks; b++)
+        HONE_TRY(apply_block(a, b, NULL, error));
+    *ready = hone_stopping(a->p->run) == HONE_GO;
     return HONE_OK;
+}
+
+static hone_status make(const problem *p, float *to, int64_t stride, bool *ready,
+                        hone_arena *scratch, hone_error *error)
+{
+    if (p->distances)
+        return apply_all(&(apply){p, p->distances, to, stride, p->row != NULL}, ready, error);
+    gram g = gram_of(p->panels, p->kernel, false, p->run, to, stride);
+    return fill(&g, p->inside, scratch, ready, error);
+}
+
+hone_status gram_make(const problem *p, whole *K, bool *ready, hone_arena *scratch,
+                      hone_error *error)
+{
+    const int64_t stride = subproblem_stride(p->n);
+    float *to = HONE_RAW(scratch, float, p->n, stride);
+    *K = (whole){to, stride};
+    return to ? make(p, to, stride, ready, scratch, error) : hone_no_memory(error);
+}
+
+/* ---- row by row ---- */
+
+hone_status lazy_open(lazy *l, const problem *p, hone_arena *scratch, hone_error *error)
+{
+    *l = (lazy){.p = p, .stride = subproblem_stride(p->n), .scratch = scratch};
+    l->K = HONE_RAW(scratch, float, p->n, l->stride);
+    l->there = HONE_NEW(scratch, bool, p->n, 1);
+    return l->K && l->there && hone_queries_new(p->panels, NULL, 0, 1, scratch, &l->one) &&
+                   hone_map_new(p->panels, scratch, &l->map)
+               ? HONE_OK
+               : hone_no_memory(error);
+}
+
+bool lazy_fill(void *source, int64_t i)
+{
+    lazy *l = source;
+    const problem *p = l->p;
+    bool ready = false;
+    hone_error why;
+    if (++l->count > p->n / MANY)
+        l->status = make(p, l->K, l->stride, &ready, l->scratch, &why);
+    if (l->status)
+        return false;
+    if (ready) {
+        memset(l->there, true, (size_t)p->n);
+        return true;
+    }
+    l->there[i] = true;
+    if (p->distances) {
+        apply_row(&(apply){p, p->distances, l->K, l->stride, p->row != NULL}, i);
+        return true;
+    }
+    hone_queries_pick(p->panels, &i, 1, p->kernel->isa, &l->one);
+    kernel_block(p->kernel, &l->one, p->panels, 0, hone_panel_count(p->n), l->map,
+                 l->K + i * l->stride, l->stride);
+    return true;
+}
+
+/* ---- what trials share ---- */
+
+static hone_status stopped(hone_error *error)
+{
+    return hone_fail(error, HONE_STOPPED, "run", "stopped among distances");
+}
+
+static hone_status new_whole(const hone_fit_job *job, whole *w, float **value, hone_error *error)
+{
+    w->stride = subproblem_stride(job->x.rows);
+    w->value = *value = HONE_RAW(job->keep, float, job->x.rows, w->stride);
+    return *value ? HONE_OK : hone_no_memory(error);
+}
+
+/* key: kind of distance, instructions. */
+static hone_status build_distances(const hone_fit_job *job, const int64_t key[HONE_KEY],
+                                   void *object, hone_error *error)
+{
+    whole *d = object;
+    const kernel k = {.type = (int)key[0], .isa = (hone_isa)key[1]};
+    const hone_panels *panels;
+    float *value;
+    bool ready;
+    HONE_TRY(hone_panels_of_rows(job->shared, kernel_is_exponential(&k), &panels, error));
+    HONE_TRY(new_whole(job, d, &value, error));
+    gram g = gram_of(panels, &k, true, job->run, value, d->stride);
+    HONE_TRY(fill(&g, false, NULL, &ready, error));
+    return ready ? HONE_OK : stopped(error);
+}
+
+/* Says that there was a fit on these rows: what trials share pays from the second on. */
+static hone_status build_mark(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
+                              hone_error *error)
+{
+    (void)job, (void)key, (void)object, (void)error;
+    return HONE_OK;
+}
+
+static const hone_recipe DISTANCES = {"svm.distances/1", HONE_OF_ROWS, sizeof(whole),
+                                      build_distances};
+static const hone_recipe MARK = {"svm.mark/1", HONE_OF_ROWS, sizeof(char), build_mark};
+
+/* key: all that a value depends on. */
+typedef union kernel_key {
+    int64_t key[HONE_KEY];
+    struct {
+        int32_t type, isa, degree;
+        float gamma, coef0, less;
+    } of;
+} kernel_key;
+
+static kernel_key key_of(const kernel *k)
+{
+    kernel_key key = {{0}};
+    key.of.type = k->type, key.of.isa = (int32_t)k->isa;
+    key.of.gamma = k->gamma, key.of.less = k->less;
+    if (k->type == SVM_POLY)
+        key.of.degree = (int32_t)k->degree;
+    if (!kernel_is_exponential(k))
+        key.of.coef0 = k->coef0;
+    return key;
+}
+
+/* Poly and sigmoid have the same inner products. */
+static void key_of_distances(const kernel *k, int64_t key[HONE_KEY])
+{
+    memset(key, 0, HONE_KEY * sizeof *key);
+    key[0] = k->type == SVM_SIGMOID ? SVM_POLY : k->type;
+    key[1] = (int64_t)k->isa;
+}
+
+static hone_status build_kernel(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
+                                hone_error *error)
+{
+    whole *to = object;
+    const kernel_key own = {{key[0], key[1], key[2], key[3]}};
+    const kernel k = {.type = own.of.type,
+                      .isa = (hone_isa)own.of.isa,
+                      .degree = own.of.degree,
+                      .gamma = own.of.gamma,
+                      .coef0 = own.of.coef0,
+                      .less = own.of.less};
+    const problem p = {.n = job->x.rows, .kernel = &k, .run = job->run};
+    const void *distances;
+    float *value;
+    bool ready;
+    int64_t of_distances[HONE_KEY];
+    key_of_distances(&k, of_distances);
+    HONE_TRY(hone_derive(job->shared, &DISTANCES, of_distances, &distances, error));
+    HONE_TRY(new_whole(job, to, &value, error));
+    HONE_TRY(apply_all(&(apply){&p, distances, value, to->stride, false}, &ready, error));
+    return ready ? HONE_OK : stopped(error);
+}
+
+static const hone_recipe KERNEL = {"svm.kernel/1", HONE_OF_ROWS, sizeof(whole), build_kernel};
+
+static bool fits(const hone_shared *shared, int64_t n)
+{
+    return n * subproblem_stride(n) * (int64_t)sizeof(float) <= hone_derive_limit(shared) / SHARES;
+}
+
+/* A run that has to finish goes on without. */
+static hone_status derive(hone_shared *shared, const hone_recipe *recipe,
+                          const int64_t key[HONE_KEY], const hone_run *run, const whole **object,
+                          hone_error *error)
+{
+    const void *found = NULL;
+    const hone_status status = hone_derive(shared, recipe, key, &found, error);
+    *object = status ? NULL : found;
+    return status == HONE_STOPPED && hone_stopping(run) == HONE_FINISH ? HONE_OK : status;
+}
+
+/* A first fit takes as much memory as one that finds all: a cap does not tell them apart. */
+static hone_status go_without(const problem *p, hone_arena *scratch, hone_error *error)
+{
+    const int64_t key[HONE_KEY] = {0};
+    const void *mark;
+    const int64_t matrices = solve_is_small(p->n, p->n) ? 1 : 2;
+    HONE_TRY(hone_derive(p->shared, &MARK, key, &mark, error));
+    return HONE_RAW(scratch, float, matrices * p->n, subproblem_stride(p->n))
+               ? HONE_OK
+               : hone_no_memory(error);
+}
+
+hone_status gram_shared(problem *p, const whole **K, hone_arena *scratch, hone_error *error)
+{
+    *K = NULL;
+    if (p->kernel->type == SVM_LINEAR || !fits(p->shared, p->n))
+        return HONE_OK;
+    p->spared = true;
+    if (!hone_derive_ready(p->shared, &MARK, (const int64_t[HONE_KEY]){0}))
+        return go_without(p, scratch, error);
+    const kernel_key key = key_of(p->kernel);
+    return derive(p->shared, &KERNEL, key.key, p->run, K, error);
+}
+
+bool gram_is_long(const hone_panels *panels)
+{
+    return entries_of(panels) >= LONG;
+}
+
+hone_status gram_distances(const hone_fit_job *job, const kernel *k, const hone_panels *panels,
+                           const whole **distances, hone_error *error)
+{
+    int64_t key[HONE_KEY];
+    *distances = NULL;
+    if (!fits(job->shared, panels->n) || !gram_is_long(panels))
+        return HONE_OK;
+    key_of_distances(k, key);
+    return derive(job->shared, &DISTANCES, key, job->run, distances, error);
 }

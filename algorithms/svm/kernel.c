@@ -139,7 +139,8 @@ void kernel_distances(const kernel *k, const hone_queries *q, const hone_panels 
 
 void kernel_values(const kernel *k, const float *distance, int64_t n, float *out)
 {
-    memcpy(out, distance, (size_t)n * sizeof *out);
+    if (out != distance)
+        memcpy(out, distance, (size_t)n * sizeof *out);
     apply(k, out, n);
 }
 

@@ -35,7 +35,7 @@ void kernel_block(const kernel *kernel, const hone_queries *queries, const hone_
                   int64_t first, int64_t count, int32_t *map, float *out, int64_t stride);
 
 /* The same in two steps: inner products or distances; and values from `n` of them, a multiple
- * of 16. */
+ * of 16, perhaps in their place. */
 void kernel_distances(const kernel *kernel, const hone_queries *queries, const hone_panels *panels,
                       int64_t first, int64_t count, int32_t *map, float *out, int64_t stride);
 void kernel_values(const kernel *kernel, const float *distance, int64_t n, float *out);

@@ -4,7 +4,7 @@
 
 #include "combine.h"
 #include "fit.h"
-#include "kernel.h"
+#include "held.h"
 #include "sigmoid.h"
 
 enum {
@@ -22,31 +22,18 @@ struct svm_prepared {
     int64_t cols;       /* n_coefs, padded */
 };
 
-/* Norms are summed in double here, so that a loaded model is the same on every machine. */
-static bool pack_dense(const svm_state *s, int64_t d, hone_arena *keep, float *norm, hone_panels *p)
+static bool pack_dense(const svm_state *s, int64_t d, hone_arena *keep, hone_panels *p)
 {
     float *x = HONE_NEW(keep, float, hone_panel_count(s->n_sv) * HONE_LANES, d);
-    for (int64_t i = 0; x && i < s->n_sv; i++) {
-        double sum = 0;
-        for (int64_t k = 0; k < d; k++) {
-            const float v = s->vectors[i * d + k];
-            x[(i / HONE_LANES * d + k) * HONE_LANES + i % HONE_LANES] = v;
-            sum += (double)v * (double)v;
-        }
-        norm[i] = (float)sum;
-    }
+    for (int64_t i = 0; x && i < s->n_sv; i++)
+        for (int64_t k = 0; k < d; k++)
+            x[(i / HONE_LANES * d + k) * HONE_LANES + i % HONE_LANES] = s->vectors[i * d + k];
     p->x = x;
     return x;
 }
 
-static void refer_sparse(const svm_state *s, float *norm, hone_panels *p)
+static void refer_sparse(const svm_state *s, hone_panels *p)
 {
-    for (int64_t i = 0; i < s->n_sv; i++) {
-        double sum = 0;
-        for (int64_t t = s->sparse_start[i]; t < s->sparse_start[i + 1]; t++)
-            sum += (double)s->sparse_value[t] * (double)s->sparse_value[t];
-        norm[i] = (float)sum;
-    }
     p->begin = s->sparse_start, p->end = s->sparse_start + 1;
     p->column = s->sparse_column, p->value = s->sparse_value;
 }
@@ -78,9 +65,10 @@ hone_status svm_prepare(const hone_shape *shape, const void *params, void *state
     hone_panels *p = &s->prepared->panels;
     *p = (hone_panels){.n = s->n_sv, .d = d, .unit = s->unit, .centre = s->centre, .norm = norm};
     if (s->n_sparse)
-        refer_sparse(s, norm, p);
-    else if (!pack_dense(s, d, keep, norm, p))
+        refer_sparse(s, p);
+    else if (!pack_dense(s, d, keep, p))
         return hone_no_memory(error);
+    held_norms(p, norm);
     return HONE_OK;
 }
 
@@ -229,7 +217,53 @@ static void finish_row(const hone_predict_job *job, const double *sum, double *d
 typedef struct prediction {
     const hone_predict_job *job;
     kernel kernel;
+    const held *held; /* distances at hand, or NULL */
 } prediction;
+
+/* Rows of a block and where their distances come from. */
+typedef struct desk {
+    hone_queries q;
+    int32_t *map;
+    float *values; /* rows x WIDTH */
+} desk;
+
+static bool desk_new(const prediction *p, int64_t first, int64_t rows, hone_arena *scratch, desk *d)
+{
+    const hone_predict_job *job = p->job;
+    const hone_panels *panels = &((const svm_state *)job->state)->prepared->panels;
+    hone_query_buffer buffer;
+    d->values = HONE_RAW(scratch, float, rows, WIDTH);
+    if (p->held)
+        return d->values;
+    if (!hone_queries_new(panels, &job->x, first, rows, scratch, &d->q) ||
+        !hone_query_buffer_new(panels->d, scratch, &buffer) ||
+        !hone_map_new(panels, scratch, &d->map))
+        return false;
+    hone_queries_read(panels, &job->x, first, rows, p->kernel.isa, &buffer, &d->q);
+    return d->values;
+}
+
+/* Kernel values of the block with vectors from panel `at` on. */
+static void fill_values(const prediction *p, int64_t first, int64_t rows, int64_t at, int64_t count,
+                        const desk *d)
+{
+    const svm_state *s = p->job->state;
+    const int64_t from = at * HONE_LANES, most = count * HONE_LANES;
+    const int64_t some = s->n_sv - from < most ? s->n_sv - from : most;
+    if (!p->held) {
+        kernel_block(&p->kernel, &d->q, &s->prepared->panels, at, count, d->map, d->values, WIDTH);
+        return;
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        const float *distance = p->held->value + (first + r) * p->held->stride;
+        float *to = d->values + r * WIDTH;
+        for (int64_t v = 0; v < some; v++)
+            to[v] = distance[s->support[from + v]];
+        for (int64_t v = some; v < most; v++)
+            to[v] = 0;
+        kernel_values(&p->kernel, to, most, to);
+    }
+}
 
 static hone_status predict_block(void *context, int64_t block, hone_arena *scratch,
                                  hone_error *error)
@@ -240,25 +274,19 @@ static hone_status predict_block(void *context, int64_t block, hone_arena *scrat
     const hone_panels *panels = &s->prepared->panels;
     const int64_t first = block * ROWS, left = job->x.rows - first, k = job->shape.outputs;
     const int64_t rows = left < ROWS ? left : ROWS, cell = k * s->prepared->cols;
-    hone_queries q;
-    hone_query_buffer buffer;
-    int32_t *map;
-    float *values = HONE_RAW(scratch, float, ROWS, WIDTH);
+    desk d;
     double *sum = HONE_NEW(scratch, double, rows, cell);
     double *decision = HONE_RAW(scratch, double, s->n_pairs, 1);
     double *room = HONE_RAW(scratch, double, 2 * k + 1, k);
-    if (!hone_queries_new(panels, &job->x, first, rows, scratch, &q) ||
-        !hone_query_buffer_new(panels->d, scratch, &buffer) ||
-        !hone_map_new(panels, scratch, &map) || !values || !sum || !decision || !room)
+    if (!desk_new(p, first, rows, scratch, &d) || !sum || !decision || !room)
         return hone_no_memory(error);
-    hone_queries_read(panels, &job->x, first, rows, p->kernel.isa, &buffer, &q);
     const int64_t all = hone_panel_count(panels->n);
     const bool rest = job->shape.task == HONE_CLASSIFICATION && svm_against_rest(job->params, k);
     for (int64_t at = 0; at < all; at += PANELS) {
         const int64_t count = all - at < PANELS ? all - at : PANELS, v = at * HONE_LANES;
-        kernel_block(&p->kernel, &q, panels, at, count, map, values, WIDTH);
+        fill_values(p, first, rows, at, count, &d);
         const int64_t true_count = panels->n - v < WIDTH ? panels->n - v : WIDTH;
-        add_vectors(s, k, rest, v, true_count, values, rows, p->kernel.isa, sum);
+        add_vectors(s, k, rest, v, true_count, d.values, rows, p->kernel.isa, sum);
     }
     for (int64_t i = 0; i < rows * cell; i++)
         sum[i] *= p->kernel.scale;
@@ -270,7 +298,8 @@ static hone_status predict_block(void *context, int64_t block, hone_arena *scrat
 hone_status svm_predict(const hone_predict_job *job, hone_error *error)
 {
     const svm_state *s = job->state;
-    prediction p = {job,
-                    kernel_of(job->params, s->gamma, &s->prepared->panels, hone_run_isa(job->run))};
+    prediction p = {
+        job, kernel_of(job->params, s->gamma, &s->prepared->panels, hone_run_isa(job->run)), NULL};
+    HONE_TRY(held_find(job, &p.kernel, &s->prepared->panels, &p.held, error));
     return hone_for_blocks(job->run, (job->x.rows + ROWS - 1) / ROWS, predict_block, &p, error);
 }

@@ -13,16 +13,27 @@ enum { FEW = 512 };
 /* Rows of a block of the product with w, in panels of 16. */
 enum { PRODUCT = 64 };
 
+/* Rows of a whole matrix that are added together. */
+enum { PORTION = 64 };
+
+/* Multiply-adds of rows that are computed together: some hundredths of a second. */
+#define UPDATE_WORK INT64_C(1000000000)
+enum { LEAST = 16 };
+
 /* Floats of memory that slots take at a time. */
 enum { SLAB = 1 << 21 };
 
-bool rows_open(rows *r, const problem *p, hone_arena *arena)
+bool rows_open(rows *r, const problem *p, const whole *all, hone_arena *arena)
 {
     const int64_t width = hone_panel_count(p->n) * HONE_LANES;
     const int64_t fit = p->row_bytes / (width * (int64_t)sizeof(float));
     *r = (rows){.p = p, .arena = arena, .width = width, .room = fit < p->n ? fit : p->n};
+    if (all)
+        r->all = *all;
     r->entries =
         p->panels->x ? r->width * p->panels->d : p->panels->end[p->n - 1] - p->panels->begin[0];
+    if (r->all.value)
+        return true;
     if (p->kernel->type == SVM_LINEAR && r->entries / p->n <= FEW) {
         r->base = HONE_RAW(arena, double, width, 1);
         r->w = HONE_NEW(arena, double, p->panels->d, 1);
@@ -134,6 +145,7 @@ typedef struct update {
     double *g;
     int64_t count, missing;
     const double *weight;
+    int64_t id[ROWS_MOST];    /* rows to compute */
     float *kept[ROWS_MOST];   /* its slot, or NULL */
     int32_t fresh[ROWS_MOST]; /* number among the rows to compute, or -1 */
 } update;
@@ -141,7 +153,6 @@ typedef struct update {
 static void find_rows(update *u, const int64_t *row)
 {
     rows *r = u->r;
-    int64_t id[ROWS_MOST];
     r->clock++;
     for (int64_t i = 0; i < u->count; i++) {
         const int64_t s = r->slot_of[row[i]];
@@ -155,7 +166,7 @@ static void find_rows(update *u, const int64_t *row)
         u->fresh[i] = -1;
         if (s < 0) {
             u->fresh[i] = (int32_t)u->missing;
-            id[u->missing++] = row[i];
+            u->id[u->missing++] = row[i];
             s = free_slot(r);
             if (s >= 0) {
                 r->slot_of[row[i]] = s;
@@ -167,7 +178,7 @@ static void find_rows(update *u, const int64_t *row)
         u->kept[i] = s >= 0 ? r->data[s] : NULL;
     }
     r->computed += u->missing;
-    hone_queries_pick(r->p->panels, id, u->missing, r->p->kernel->isa, &r->queries);
+    hone_queries_pick(r->p->panels, u->id, u->missing, r->p->kernel->isa, &r->queries);
 }
 
 static hone_status update_block(void *context, int64_t block, hone_arena *scratch,
@@ -200,18 +211,78 @@ static hone_status update_block(void *context, int64_t block, hone_arena *scratc
     return HONE_OK;
 }
 
-hone_status rows_update(rows *r, double *g, const int64_t *row, const double *weight, int64_t count,
-                        hone_error *error)
+/* ---- rows of a whole matrix ---- */
+
+typedef struct sum {
+    const rows *r;
+    double *g;
+    const int64_t *row;
+    const double *weight;
+    int64_t count;
+} sum;
+
+static void sum_columns(const sum *s, int64_t block)
 {
+    const rows *r = s->r;
+    const int64_t first = block * COLUMNS, left = r->width - first;
+    const float *row[PORTION];
+    for (int64_t from = 0; from < s->count; from += PORTION) {
+        const int64_t some = s->count - from < PORTION ? s->count - from : PORTION;
+        for (int64_t i = 0; i < some; i++)
+            row[i] = r->all.value + s->row[from + i] * r->all.stride + first;
+        HONE_PICK(r->p->kernel->isa, svm_update)
+        (s->g + first, left < COLUMNS ? left : COLUMNS, row, s->weight + from, some);
+    }
+}
+
+static hone_status sum_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
+{
+    (void)scratch, (void)error;
+    sum_columns(context, block);
+    return HONE_OK;
+}
+
+static hone_status sum_rows(const rows *r, double *g, const int64_t *row, const double *weight,
+                            int64_t count, hone_error *error)
+{
+    sum s = {r, g, row, weight, count};
+    const int64_t blocks = (r->width + COLUMNS - 1) / COLUMNS;
+    if (!r->p->inside) {
+        HONE_TRY(hone_for_blocks(r->p->run, blocks, sum_block, &s, error));
+        hone_work(r->p->run, r->width * count);
+        return HONE_OK;
+    }
+    for (int64_t b = 0; b < blocks; b++)
+        sum_columns(&s, b);
+    return HONE_OK;
+}
+
+/* Rows between two looks at the clock. */
+static int64_t portion(const rows *r)
+{
+    const int64_t some = UPDATE_WORK / (r->entries + 1);
+    return some < LEAST ? LEAST : some < ROWS_MOST ? some : ROWS_MOST;
+}
+
+hone_status rows_update(rows *r, double *g, const int64_t *row, const double *weight, int64_t count,
+                        int64_t *done, hone_error *error)
+{
+    *done = count;
+    if (r->all.value)
+        return sum_rows(r, g, row, weight, count, error);
     if (r->w)
         return update_linear(r, row, weight, count, error);
-    const int64_t blocks = (r->width + COLUMNS - 1) / COLUMNS;
-    for (int64_t from = 0; from < count; from += ROWS_MOST) {
-        const int64_t some = count - from < ROWS_MOST ? count - from : ROWS_MOST;
+    const int64_t blocks = (r->width + COLUMNS - 1) / COLUMNS, most = portion(r);
+    for (int64_t from = 0; from < count; from += most) {
+        const int64_t some = count - from < most ? count - from : most;
         update u = {.r = r, .g = g, .count = some, .weight = weight + from};
+        if (from && hone_stopping(r->p->run) != HONE_GO) {
+            *done = from;
+            return HONE_OK;
+        }
         find_rows(&u, row + from);
         HONE_TRY(hone_for_blocks(r->p->run, blocks, update_block, &u, error));
-        hone_work(r->p->run, r->width * some + u.missing * r->entries);
+        hone_work(r->p->run, r->width * some + (r->p->spared ? 0 : u.missing * r->entries));
     }
     return HONE_OK;
 }

@@ -23,15 +23,18 @@ typedef struct rows {
     hone_queries queries;      /* rows to compute */
     int64_t computed;          /* rows, for the log */
     double *base, *w;          /* linear: g = base + X w; else NULL */
+    whole all;                 /* all values are at hand; value = NULL: they are not */
 } rows;
 
-bool rows_open(rows *r, const problem *p, hone_arena *arena);
+/* `all`: values of all rows, or NULL. */
+bool rows_open(rows *r, const problem *p, const whole *all, hone_arena *arena);
 
 /* What is in p->g counts from now on. */
 void rows_begin(rows *r);
 
-/* p->g += sum of weight[i] K(row[i], .), rows ascending, any number of them. */
+/* p->g += sum of weight[i] K(row[i], .), rows ascending, any number of them; `done`: of how many,
+ * when the run stops meanwhile. */
 hone_status rows_update(rows *r, double *g, const int64_t *row, const double *weight, int64_t count,
-                        hone_error *error);
+                        int64_t *done, hone_error *error);
 
 #endif

@@ -1,7 +1,5 @@
 #include "select.h"
 
-#include <stdbool.h>
-
 #include "toolbox/random.h"
 
 static bool before(const wish *a, const wish *b)
@@ -38,4 +36,40 @@ void select_least(wish *w, int64_t n, int64_t k)
         else
             return;
     }
+}
+
+/* Wishes between two selections, in units of k. */
+enum { ROOM = 3 };
+
+bool wishes_new(wishes *w, int64_t most, hone_arena *arena)
+{
+    *w = (wishes){.at = HONE_RAW(arena, wish, most, ROOM)};
+    return w->at;
+}
+
+void wishes_begin(wishes *w, int64_t k)
+{
+    w->n = 0;
+    w->k = k, w->room = ROOM * k;
+    w->bar = INFINITY;
+}
+
+void wishes_add(wishes *w, double key, int64_t variable)
+{
+    w->at[w->n++] = (wish){key, variable};
+    if (w->n < w->room)
+        return;
+    select_least(w->at, w->n, w->k);
+    w->n = w->k;
+    w->bar = -INFINITY;
+    for (int64_t i = 0; i < w->n; i++)
+        w->bar = fmax(w->bar, w->at[i].key);
+}
+
+double wishes_least(const wishes *w)
+{
+    double least = INFINITY;
+    for (int64_t i = 0; i < w->n; i++)
+        least = fmin(least, w->at[i].key);
+    return least;
 }

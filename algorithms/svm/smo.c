@@ -37,9 +37,9 @@ static double room_down(const smo *s, int64_t v)
     return s->sign[v] > 0 ? s->alpha[v] : s->bound[v] - s->alpha[v];
 }
 
-static double move_pair(smo *s, int64_t i, int64_t j)
+static double move_pair(smo *s, int64_t i, int64_t j, const float *ki)
 {
-    const double kij = (double)s->K[i * s->stride + j];
+    const double kij = (double)ki[j];
     const double curve = (double)s->diagonal[i] + (double)s->diagonal[j] - 2 * kij;
     const double wanted = (s->f[j] - s->f[i]) / (curve > TINY ? curve : TINY);
     const double up = room_up(s, i), down = room_down(s, j);
@@ -82,16 +82,19 @@ int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_r
 {
     int64_t (*partner)(const smo *, double, const float *, float) = HONE_PICK(isa, svm_partner);
     smo part;
-    smo_ends ends = move_slopes(s, 0, s->K, s->K, isa, &part);
+    smo_ends ends = move_slopes(s, 0, s->diagonal, s->diagonal, isa, &part);
     const double enough = fmax(least, share * (ends.most - ends.least));
     int64_t pairs = 0;
     while (ends.most - ends.least >= enough && pairs < most) {
-        const float *ki = s->K + ends.i * s->stride;
-        const int64_t j = partner(&part, ends.least, ki, s->diagonal[ends.i]);
-        if (j < 0 || (pairs % POLL == POLL - 1 && stops(s, run)))
+        const float *ki = smo_row(s, ends.i);
+        const int64_t j = ki ? partner(&part, ends.least, ki, s->diagonal[ends.i]) : -1;
+        if ((ki && j < 0) || (pairs % POLL == POLL - 1 && stops(s, run)))
             break;
-        const double delta = move_pair(s, ends.i, j);
-        ends = move_slopes(s, delta, ki, s->K + j * s->stride, isa, &part);
+        const float *kj = j < 0 ? NULL : smo_row(s, j);
+        if (!kj)
+            return -1;
+        const double delta = move_pair(s, ends.i, j, ki);
+        ends = move_slopes(s, delta, ki, kj, isa, &part);
         pairs++;
     }
     s->gap = ends.most - ends.least;

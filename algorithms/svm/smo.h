@@ -18,18 +18,29 @@
  * beyond the true variables has up = INFINITY, low = -INFINITY and zero kernel values. */
 typedef struct smo {
     int64_t q, stride;
-    float *K, *diagonal;
+    const float *K;
+    float *diagonal;
     double *f, *alpha, *bound;
     signed char *sign;
     float *up, *low; /* 0 where the variable may move up (down), else INFINITY (-INFINITY) */
     float *other_up,
         *other_low; /* nu: the same for y = -1, and up, low for y = 1 alone; else NULL */
     double gap;     /* at the end */
-    bool inside;    /* of a block, where work is not counted */
+    /* Where rows of K are made as they are asked for: false when that fails. */
+    bool (*fill)(void *source, int64_t row);
+    void *source;
+    const bool *there; /* NULL: all rows are */
+    bool inside;       /* of a block, where work is not counted */
 } smo;
 
+/* Row `i` of K; NULL: it could not be made. */
+static inline const float *smo_row(const smo *s, int64_t i)
+{
+    return !s->there || s->there[i] || s->fill(s->source, i) ? s->K + i * s->stride : NULL;
+}
+
 /* Pairs until the gap is below max(least, share * first gap), `most` pairs or a stop of the run;
- * gives the number of pairs. */
+ * gives the number of pairs; -1: a row could not be made. */
 int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_run *run,
                   hone_isa isa);
 

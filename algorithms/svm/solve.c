@@ -8,9 +8,11 @@
 #include "subproblem.h"
 #include "working.h"
 
-/* Variables of a problem that is solved on its whole kernel matrix; and where the distances behind
- * it are shared. */
-enum { SMALL = 3072, SMALL_SHARED = 6144 };
+/* Rows up to which pairs move on the whole problem; larger ones take working sets. */
+enum { NARROW = 1024 };
+
+/* Rows of a problem of classes up to which its kernel matrix is made whole. */
+enum { SMALL = 3072 };
 
 /* Share of tol that leaves room for the rounding of float32 kernel values. */
 #define NEAR 0.9375
@@ -97,47 +99,85 @@ static void deal(problem *p)
 
 /* ---- small problems ---- */
 
-static hone_status open_small(solver *s, hone_arena *scratch, hone_error *error)
+static hone_status lacks_row(const solver *s, hone_error *error)
 {
-    s->whole = HONE_NEW(scratch, smo, 1, 1);
-    if (!s->whole || !subproblem_make(s->whole, s->p->n, s->p->nu > 0, scratch))
+    return s->rows->status == HONE_STOPPED
+               ? hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop")
+               : hone_no_memory(error);
+}
+
+/* K: NULL when its rows are to be made as they are asked for. */
+static hone_status open_narrow(solver *s, const whole *K, hone_arena *scratch, hone_error *error)
+{
+    const problem *p = s->p;
+    s->narrow = HONE_NEW(scratch, smo, 1, 1);
+    if (!s->narrow || !subproblem_make(s->narrow, p->n, p->nu > 0, scratch))
         return hone_no_memory(error);
-    return s->p->shared ? gram_derive(s->p, s->whole->K, s->whole->stride, &s->ready, error)
-                        : gram_fill(s->p, s->whole->K, s->whole->stride, &s->ready, scratch, error);
+    if (K) {
+        s->narrow->K = K->value, s->narrow->stride = K->stride;
+        return HONE_OK;
+    }
+    s->rows = HONE_NEW(scratch, lazy, 1, 1);
+    if (!s->rows)
+        return hone_no_memory(error);
+    HONE_TRY(lazy_open(s->rows, p, scratch, error));
+    s->narrow->K = s->rows->K, s->narrow->stride = s->rows->stride;
+    s->narrow->there = s->rows->there, s->narrow->source = s->rows, s->narrow->fill = lazy_fill;
+    return HONE_OK;
 }
 
 /* From alpha and the g that belongs to it. */
-static void run_small(problem *p, smo *s)
+static hone_status run_small(solver *s, hone_error *error)
 {
+    problem *p = s->p;
+    smo *pairs = s->narrow;
     for (int64_t v = 0; v < p->m; v++)
-        subproblem_load(s, v, p, v);
-    subproblem_pad(s, p->m);
-    s->inside = p->inside;
-    p->iterations += smo_solve(s, p->tol, 0, p->max_iter - p->iterations, p->run, p->kernel->isa);
+        subproblem_load(pairs, v, p, v);
+    subproblem_pad(pairs, p->m);
+    pairs->inside = p->inside;
+    const int64_t moved =
+        smo_solve(pairs, p->tol, 0, p->max_iter - p->iterations, p->run, p->kernel->isa);
+    if (moved < 0)
+        return lacks_row(s, error);
+    p->iterations += moved;
     for (int64_t v = 0; v < p->m; v++) {
-        p->alpha[v] = s->alpha[v];
-        p->g[v] = s->f[v] - p->sign[v] * p->linear[v];
+        p->alpha[v] = pairs->alpha[v];
+        p->g[v] = pairs->f[v] - p->sign[v] * p->linear[v];
     }
+    return HONE_OK;
 }
 
-static void start_small(problem *p, const smo *s)
+/* The g of an alpha that is not 0. */
+static hone_status start_small(const solver *s, hone_error *error)
 {
+    const problem *p = s->p;
     void (*add)(double *, int64_t, const float *const *, const double *, int64_t) =
         HONE_PICK(p->kernel->isa, svm_update);
-    for (int64_t v = 0; v < p->m; v++)
-        if (p->alpha[v] > 0)
-            add(p->g, s->q, &(const float *){s->K + v * s->stride},
-                &(double){p->sign[v] * p->alpha[v]}, 1);
+    for (int64_t v = 0; v < p->m; v++) {
+        const float *row = p->alpha[v] > 0 ? smo_row(s->narrow, v) : NULL;
+        if (row)
+            add(p->g, s->narrow->q, &row, &(double){p->sign[v] * p->alpha[v]}, 1);
+        else if (p->alpha[v] > 0)
+            return lacks_row(s, error);
+    }
+    return HONE_OK;
 }
 
+/* Where values come from decides time only: their bits are the same. */
 hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *error)
 {
-    *s = (solver){.p = p, .scratch = scratch};
-    if (p->shared && !(p->m == p->n && p->n <= SMALL_SHARED && p->kernel->type != SVM_LINEAR))
-        p->shared = NULL;
-    if (p->shared || solve_is_small(p->n, p->m))
-        return open_small(s, scratch, error);
-    return working_open(&s->working, p, scratch, error);
+    *s = (solver){.p = p, .scratch = scratch, .ready = true};
+    const whole *K = NULL;
+    whole own = {0};
+    if (p->shared)
+        HONE_TRY(gram_shared(p, &K, scratch, error));
+    if (p->m == p->n && p->n <= NARROW)
+        return open_narrow(s, K, scratch, error);
+    if (!K && solve_is_small(p->n, p->m)) {
+        HONE_TRY(gram_make(p, &own, &s->ready, scratch, error));
+        K = &own;
+    }
+    return s->ready ? working_open(&s->working, p, K, scratch, error) : HONE_OK;
 }
 
 static bool goes_on(const problem *p)
@@ -155,7 +195,7 @@ static hone_status attempt(solver *s, double share, hone_error *error)
     if (s->working)
         status = working_run(s->working, error);
     else
-        run_small(p, s->whole);
+        status = run_small(s, error);
     p->tol = tol;
     return status;
 }
@@ -165,8 +205,21 @@ static double gap_of(const problem *p)
     return p->nu > 0 ? fmax(judge(p, 1).gap, judge(p, -1).gap) : judge(p, 0).gap;
 }
 
+/* Pairs with kernel values in double. */
+static hone_status end_exactly(solver *s, exact_base *base, hone_error *error)
+{
+    problem *p = s->p;
+    bool done;
+    base->moved = INFINITY;
+    HONE_TRY(exact_gradient(p, base, s->scratch, &done, error));
+    HONE_TRY(exact_pairs(p, s->scratch, error));
+    HONE_TRY(exact_gradient(p, base, s->scratch, &done, error));
+    p->doubtful = !done;
+    return HONE_OK;
+}
+
 /* Iterative refinement: the gradient in double, and float32 values for the way on from there only.
- * Where that no longer helps, pairs with kernel values in double. */
+ */
 static hone_status refine(solver *s, hone_error *error)
 {
     problem *p = s->p;
@@ -177,41 +230,54 @@ static hone_status refine(solver *s, hone_error *error)
         HONE_TRY(attempt(s, 0.5, error)); /* both ends of the gap moved, rows not seen by more */
         p->doubtful = !(gap_of(p) < 0.5 * p->tol);
     }
+    /* errors of other kernels grow with the norm of a row: a few rows do not tell */
+    exact_base base = {.moved = kernel_is_exponential(p->kernel) ? moved : INFINITY};
     while (p->doubtful && goes_on(p)) {
         bool done;
-        HONE_TRY(exact_gradient(p, s->scratch, &done, error));
+        HONE_TRY(exact_gradient(p, &base, s->scratch, &done, error));
         const double gap = gap_of(p);
         if (!done || gap < p->tol) {
             p->doubtful = !done;
             return HONE_OK;
         }
-        if (gap > last / 4) {
-            HONE_TRY(exact_pairs(p, s->scratch, error));
-            return exact_gradient(p, s->scratch, &done, error);
-        }
+        if (gap > last / 4)
+            return end_exactly(s, &base, error);
         last = gap;
         HONE_TRY(attempt(s, 0.5, error));
     }
     return HONE_OK;
 }
 
-hone_status solver_run(solver *s, hone_error *error)
+void solver_balance(problem *p)
+{
+    double sum = 0;
+    for (int64_t v = 0; v < p->m; v++)
+        sum += p->sign[v] * p->alpha[v];
+    for (int64_t v = 0; v < p->m && sum != 0; v++)
+        if (p->sign[v] * sum > 0) {
+            const double take = fmin(p->alpha[v], fabs(sum));
+            p->alpha[v] -= take;
+            sum -= p->sign[v] * take;
+        }
+}
+
+/* From p->alpha, which is 0 unless it is `begun`. */
+static hone_status run(solver *s, bool begun, hone_error *error)
 {
     problem *p = s->p;
-    memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
     memset(p->g, 0, (size_t)hone_panel_count(p->n) * HONE_LANES * sizeof *p->g);
     p->iterations = 0;
-    if (s->ready || s->working) {
-        if (p->nu > 0)
-            deal(p);
+    if (!s->ready)
+        memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
+    if (s->ready) {
         const bool descends =
             s->working && p->nu == 0 && p->m == p->n && working_is_linear(s->working);
         if (descends)
             HONE_TRY(coordinates_run(p, s->scratch, error));
-        if ((p->nu > 0 && s->working) || descends)
+        if (s->working && (begun || descends))
             HONE_TRY(working_start(s->working, error));
-        else if (p->nu > 0)
-            start_small(p, s->whole);
+        else if (begun)
+            HONE_TRY(start_small(s, error));
         HONE_TRY(attempt(s, NEAR, error));
         HONE_TRY(refine(s, error));
     }
@@ -219,4 +285,18 @@ hone_status solver_run(solver *s, hone_error *error)
         return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");
     finish(p);
     return HONE_OK;
+}
+
+hone_status solver_run(solver *s, hone_error *error)
+{
+    problem *p = s->p;
+    memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
+    if (p->nu > 0)
+        deal(p);
+    return run(s, p->nu > 0, error);
+}
+
+hone_status solver_resume(solver *s, hone_error *error)
+{
+    return run(s, true, error);
 }

@@ -29,7 +29,9 @@ typedef struct problem {
     int64_t row_bytes; /* that kept kernel rows may take */
     const hone_run *run;
     hone_shared *shared; /* of what trials share; NULL unless these are all training rows */
-    bool inside;         /* called from a block: start none */
+    const struct whole *distances; /* of all training rows, of which row[] are ours; may be NULL */
+    bool inside;                   /* called from a block: start none */
+    bool spared; /* kernel values may come from other trials: making them does not count as work */
 
     double *alpha; /* m */
     double *g;     /* n: sum over v of y_v alpha_v K(row of v, .) */
@@ -39,6 +41,12 @@ typedef struct problem {
     bool converged, doubtful; /* doubtful: the gap in double is not known */
 } problem;
 
+/* Kernel values, or the distances or inner products behind them, of all pairs of rows. */
+typedef struct whole {
+    const float *value; /* n x stride */
+    int64_t stride;
+} whole;
+
 /* Whether the whole kernel matrix is taken: such problems may be solved inside blocks. */
 bool solve_is_small(int64_t n, int64_t m);
 
@@ -46,9 +54,10 @@ bool solve_is_small(int64_t n, int64_t m);
  * whose bound is 0 takes no part, but `g` covers its row too. */
 typedef struct solver {
     problem *p;
-    struct smo *whole;       /* the kernel matrix of a small problem */
-    bool ready;              /* that matrix is filled */
-    struct working *working; /* or working sets and kernel rows */
+    struct smo *narrow;      /* pairs on all of a small problem, */
+    struct lazy *rows;       /* whose rows may be made as they are asked for, */
+    struct working *working; /* or working sets */
+    bool ready;              /* either is there: the run was not stopped before */
     hone_arena *scratch;
 } solver;
 
@@ -56,6 +65,11 @@ hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *
 
 /* Solves from alpha = 0, or from the first rows with nu. */
 hone_status solver_run(solver *s, hone_error *error);
+/* The same from p->alpha, which is feasible; not with nu. */
+hone_status solver_resume(solver *s, hone_error *error);
+
+/* Takes what the sum of y alpha has too much from alphas of its sign. */
+void solver_balance(problem *p);
 
 /* Row of a variable. */
 static inline int64_t row_of(const problem *p, int64_t v)

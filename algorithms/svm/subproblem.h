@@ -5,13 +5,18 @@
 #include "smo.h"
 #include "solve.h"
 
-/* Room for `q` variables, `apart` for nu; false: no memory. */
+/* Floats between rows of q values that spread over cache sets. */
+static inline int64_t subproblem_stride(int64_t q)
+{
+    const int64_t panels = hone_panel_count(q);
+    return (panels % 2 ? panels : panels + 1) * HONE_LANES;
+}
+
+/* Room for `q` variables, `apart` for nu, without K; false: no memory. */
 static inline bool subproblem_make(smo *s, int64_t q, bool apart, hone_arena *arena)
 {
     const int64_t pad = hone_panel_count(q) * HONE_LANES;
-    const int64_t odd = pad / HONE_LANES % 2 ? pad : pad + HONE_LANES; /* spreads cache sets */
-    *s = (smo){.q = pad, .stride = odd};
-    s->K = HONE_RAW(arena, float, pad, odd);
+    *s = (smo){.q = pad};
     s->diagonal = HONE_NEW(arena, float, pad, 1);
     s->f = HONE_NEW(arena, double, pad, 1);
     s->alpha = HONE_NEW(arena, double, pad, 1);
@@ -23,7 +28,7 @@ static inline bool subproblem_make(smo *s, int64_t q, bool apart, hone_arena *ar
     s->other_low = apart ? HONE_NEW(arena, float, pad, 1) : NULL;
     if (apart && (!s->other_up || !s->other_low))
         return false;
-    return s->K && s->diagonal && s->f && s->alpha && s->bound && s->sign && s->up && s->low;
+    return s->diagonal && s->f && s->alpha && s->bound && s->sign && s->up && s->low;
 }
 
 static inline void subproblem_still(smo *s, int64_t at)

@@ -126,7 +126,7 @@ const hone_algorithm hone_svm = {
     .summary = "Support vector machine, solved exactly, for classes and numbers.",
     .tasks = HONE_CLASSIFICATION | HONE_REGRESSION,
     .takes = HONE_TAKES_SPARSE | HONE_TAKES_WEIGHTS | HONE_WEIGHTS_COUNT | HONE_LIKES_SCALED |
-             HONE_LIKES_SCALED_TARGET,
+             HONE_LIKES_SCALED_TARGET | HONE_STARTS_WARM,
     .params_size = sizeof(svm_params),
     .state_size = sizeof(svm_state),
     .params = PARAMS,

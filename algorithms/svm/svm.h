@@ -43,6 +43,7 @@ typedef struct svm_state {
     int64_t *turn; /* n_turns = 0: of classes with equal votes the lower wins; else the one whose
                       turn is lower, as in a file of LIBSVM with its classes in another order */
     struct svm_prepared *prepared; /* panels of the vectors */
+    bool shares; /* fitted on all rows of the split at hand: set by fit alone, never loaded */
 } svm_state;
 
 /* Whether each of `classes` has a problem of its own; two classes are one pair either way. */

@@ -8,7 +8,9 @@
 #include "subproblem.h"
 
 enum {
-    WORKING = 512, /* variables of a working set */
+    WORKING = 512, /* variables of a working set, */
+    WIDE = 1024,   /* and after so many */
+    STEPS = 16,    /* steps: hard problems take fewer wide ones */
     INNER = 40,    /* pairs per variable before the gradient is brought up to date */
     QUERIES = 48   /* kernel rows of a block */
 };
@@ -19,11 +21,15 @@ enum {
 
 typedef struct working {
     problem *p;
+    hone_panels points; /* where rows are computed: those of the problem, laid out for picking */
     smo s;
-    int64_t held, kept;   /* variables in the set; those in front were there before */
-    int64_t *variable;    /* q */
-    bool *chosen;         /* m */
-    wish *up, *low;       /* m */
+    float *K; /* of the set, `stride` floats a row */
+    int64_t stride;
+    int64_t q, steps;   /* most variables of a set; sets so far */
+    int64_t held, kept; /* those in it; those in front were there before */
+    int64_t *variable;  /* q */
+    bool *chosen;       /* m */
+    wishes up, low;
     hone_panel_room room; /* panels of the set's rows */
     hone_panels panels;
     hone_queries fresh; /* the set's new rows */
@@ -31,44 +37,51 @@ typedef struct working {
     int64_t *row;       /* rows that changed, ascending */
     double *change;     /* their weights */
     double *old;        /* q: alpha before the pairs */
+    int32_t *first;     /* n: -1, but while the set is put in order: the first variable of a row */
+    double *spare;      /* n: the gradient before it is made anew */
     rows rows;
     double gap;
 } working;
 
-static bool make_arrays(working *w, problem *p, hone_arena *scratch)
+static bool make_arrays(working *w, problem *p, const whole *all, hone_arena *scratch)
 {
-    const int64_t q = p->m < WORKING ? p->m : WORKING;
-    *w = (working){.p = p};
+    const int64_t q = p->m < WIDE ? p->m : WIDE;
+    w->p = p, w->stride = subproblem_stride(q);
+    w->K = HONE_RAW(scratch, float, hone_panel_count(q) * HONE_LANES, w->stride);
     w->variable = HONE_NEW(scratch, int64_t, q, 1);
     w->chosen = HONE_NEW(scratch, bool, p->m, 1);
-    w->up = HONE_RAW(scratch, wish, p->m, 1);
-    w->low = HONE_RAW(scratch, wish, p->m, 1);
     w->weight = HONE_NEW(scratch, double, p->n, 1);
     w->row = HONE_NEW(scratch, int64_t, p->n, 1);
     w->change = HONE_NEW(scratch, double, p->n, 1);
     w->old = HONE_NEW(scratch, double, q, 1);
-    return w->variable && w->chosen && w->up && w->low && w->weight && w->row && w->change &&
-           w->old && subproblem_make(&w->s, q, p->nu > 0, scratch) &&
-           hone_panel_room_new(p->panels, q, scratch, &w->room) &&
-           hone_queries_new(p->panels, NULL, 0, q, scratch, &w->fresh) &&
-           rows_open(&w->rows, p, scratch);
+    w->first = HONE_RAW(scratch, int32_t, p->n, 1);
+    if (w->first)
+        memset(w->first, -1, (size_t)p->n * sizeof *w->first);
+    w->spare = HONE_RAW(scratch, double, hone_panel_count(p->n), HONE_LANES);
+    return w->variable && w->chosen && wishes_new(&w->up, 2 * q + 2, scratch) &&
+           wishes_new(&w->low, 2 * q + 2, scratch) && w->weight && w->row && w->change && w->old &&
+           w->first && w->spare && w->K && subproblem_make(&w->s, q, p->nu > 0, scratch) &&
+           rows_open(&w->rows, p, all, scratch) &&
+           (all || (hone_panel_room_new(p->panels, q, scratch, &w->room) &&
+                    hone_queries_new(p->panels, NULL, 0, q, scratch, &w->fresh)));
 }
 
 /* ---- choosing ---- */
 
-static void take(working *w, wish *wishes, int64_t n, int64_t most)
+/* Adds up to `most` of the best wishes whose variables are not in the set. */
+static void take(working *w, wishes *list, int64_t most)
 {
-    const int64_t q = w->p->m < WORKING ? w->p->m : WORKING;
     int64_t free = 0;
-    for (int64_t i = 0; i < n; i++)
-        if (!w->chosen[wishes[i].variable])
-            wishes[free++] = wishes[i];
-    int64_t k = q - w->held < most ? q - w->held : most;
+    for (int64_t i = 0; i < list->n; i++)
+        if (!w->chosen[list->at[i].variable])
+            list->at[free++] = list->at[i];
+    list->n = free;
+    int64_t k = w->q - w->held < most ? w->q - w->held : most;
     k = k < free ? k : free;
-    select_least(wishes, free, k);
+    select_least(list->at, free, k);
     for (int64_t i = 0; i < k; i++) {
-        w->variable[w->held++] = wishes[i].variable;
-        w->chosen[wishes[i].variable] = true;
+        w->variable[w->held++] = list->at[i].variable;
+        w->chosen[list->at[i].variable] = true;
     }
 }
 
@@ -77,33 +90,33 @@ static void take(working *w, wish *wishes, int64_t n, int64_t most)
 static void choose_sign(working *w, int sign, int64_t share)
 {
     const problem *p = w->p;
-    int64_t ups = 0, lows = 0;
-    double least = INFINITY, most = -INFINITY;
+    /* those of the set, those that the other direction takes, and twice one's share */
+    const int64_t k = w->kept + 3 * share;
+    wishes *up = &w->up, *low = &w->low;
+    wishes_begin(up, k);
+    wishes_begin(low, k);
     for (int64_t v = 0; v < p->m; v++) {
         const double f = slope(p, v);
         if (sign && p->sign[v] != sign)
             continue;
-        if (smo_up(p->sign[v], p->alpha[v], p->bound[v])) {
-            w->up[ups++] = (wish){f, v};
-            least = fmin(least, f);
-        }
-        if (smo_low(p->sign[v], p->alpha[v], p->bound[v])) {
-            w->low[lows++] = (wish){-f, v};
-            most = fmax(most, f);
-        }
+        if (f < up->bar && smo_up(p->sign[v], p->alpha[v], p->bound[v]))
+            wishes_add(up, f, v);
+        if (-f < low->bar && smo_low(p->sign[v], p->alpha[v], p->bound[v]))
+            wishes_add(low, -f, v);
     }
-    w->gap = fmax(w->gap, most - least);
-    take(w, w->up, ups, share);
-    take(w, w->low, lows, share);
+    w->gap = fmax(w->gap, -wishes_least(low) - wishes_least(up));
+    take(w, up, share);
+    take(w, low, share);
     if (!sign)
-        take(w, w->up, ups, share);
+        take(w, up, share);
 }
 
 /* Keeps the newest half of the set and fills it up. */
 static void choose(working *w)
 {
     const problem *p = w->p;
-    const int64_t q = p->m < WORKING ? p->m : WORKING;
+    const int64_t most = w->steps++ < STEPS ? WORKING : WIDE, q = p->m < most ? p->m : most;
+    w->q = q;
     w->kept = w->held < q / 2 ? w->held : q / 2;
     for (int64_t i = 0; i < w->held - w->kept; i++)
         w->chosen[w->variable[i]] = false;
@@ -129,24 +142,68 @@ static hone_status fresh_block(void *context, int64_t block, hone_arena *scratch
     if (!hone_map_new(&w->panels, scratch, &map))
         return hone_no_memory(error);
     kernel_block(w->p->kernel, &some, &w->panels, 0, hone_panel_count(w->held), map,
-                 w->s.K + (w->kept + first) * w->s.stride, w->s.stride);
+                 w->K + (w->kept + first) * w->stride, w->stride);
     return HONE_OK;
+}
+
+typedef struct seat {
+    int64_t row, at;
+} seat;
+
+/* Variables of the set in the order of their rows; in regression two may share one. */
+static void seat_by_row(working *w, const int64_t *id, seat *seats)
+{
+    int32_t next[WIDE];
+    int64_t count = 0;
+    for (int64_t j = w->held - 1; j >= 0; j--) {
+        next[j] = w->first[id[j]];
+        w->first[id[j]] = (int32_t)j;
+    }
+    for (int64_t r = 0; r < w->p->n && count < w->held; r++) {
+        for (int32_t j = w->first[r]; j >= 0; j = next[j])
+            seats[count++] = (seat){r, j};
+        w->first[r] = -1;
+    }
+}
+
+/* The set's new rows from those of all points, each read from front to back. */
+static void gather(working *w, const int64_t *id)
+{
+    const whole *all = &w->rows.all;
+    const int64_t padded = hone_panel_count(w->held) * HONE_LANES;
+    seat seats[WIDE];
+    seat_by_row(w, id, seats);
+    for (int64_t i = w->kept; i < w->held; i++) {
+        const float *from = all->value + id[i] * all->stride;
+        float *to = w->K + i * w->stride;
+        for (int64_t j = 0; j < w->held; j++)
+            to[seats[j].at] = from[seats[j].row];
+        for (int64_t j = w->held; j < padded; j++)
+            to[j] = 0;
+    }
+}
+
+static hone_status compute(working *w, const int64_t *id, hone_error *error)
+{
+    hone_panels_pick(w->p->panels, id, w->held, &w->room, &w->panels);
+    hone_queries_pick(w->p->panels, id + w->kept, w->held - w->kept, w->p->kernel->isa, &w->fresh);
+    return hone_for_blocks(w->p->run, (w->fresh.m + QUERIES - 1) / QUERIES, fresh_block, w, error);
 }
 
 /* `before`: the size of the last set, whose last `kept` variables are now the first. */
 static hone_status fill_matrix(working *w, int64_t before, hone_error *error)
 {
-    const int64_t stride = w->s.stride, from = before - w->kept;
-    float *K = w->s.K;
-    int64_t id[WORKING];
+    const int64_t stride = w->stride, from = before - w->kept;
+    float *K = w->K;
+    int64_t id[WIDE];
     for (int64_t i = 0; i < w->held; i++)
         id[i] = row_of(w->p, w->variable[i]);
-    hone_panels_pick(w->p->panels, id, w->held, &w->room, &w->panels);
-    hone_queries_pick(w->p->panels, id + w->kept, w->held - w->kept, w->p->kernel->isa, &w->fresh);
     for (int64_t i = 0; from > 0 && i < w->kept; i++)
         memmove(K + i * stride, K + (from + i) * stride + from, (size_t)w->kept * sizeof *K);
-    HONE_TRY(
-        hone_for_blocks(w->p->run, (w->fresh.m + QUERIES - 1) / QUERIES, fresh_block, w, error));
+    if (w->rows.all.value)
+        gather(w, id);
+    else
+        HONE_TRY(compute(w, id, error));
     for (int64_t i = 0; i < w->kept; i++)
         for (int64_t j = w->kept; j < w->held; j++)
             K[i * stride + j] = K[j * stride + i];
@@ -158,6 +215,8 @@ static hone_status fill_matrix(working *w, int64_t before, hone_error *error)
 static void load_set(working *w)
 {
     w->s.q = hone_panel_count(w->held) * HONE_LANES;
+    w->s.K = w->K, w->s.stride = w->stride;
+    w->s.inside = w->p->inside;
     for (int64_t i = 0; i < w->held; i++) {
         subproblem_load(&w->s, i, w->p, w->variable[i]);
         w->old[i] = w->s.alpha[i];
@@ -190,21 +249,56 @@ static int64_t collect(working *w)
     return list_rows(w);
 }
 
-/* The gradient anew from all of alpha: what rounding has added up is gone. */
-static hone_status rebuild(working *w, hone_error *error)
+/* The gradient anew from all of alpha: what rounding has added up is gone. A run that stops
+ * meanwhile leaves the old one; `done`: it did not. */
+static hone_status rebuild(working *w, bool *done, hone_error *error)
 {
     problem *p = w->p;
-    memset(p->g, 0, (size_t)w->rows.width * sizeof *p->g);
+    const size_t bytes = (size_t)w->rows.width * sizeof *p->g;
+    int64_t some;
+    memcpy(w->spare, p->g, bytes);
+    memset(p->g, 0, bytes);
     rows_begin(&w->rows);
     for (int64_t v = 0; v < p->m; v++)
         w->weight[row_of(p, v)] += p->sign[v] * p->alpha[v];
-    return rows_update(&w->rows, p->g, w->row, w->change, list_rows(w), error);
+    const int64_t count = list_rows(w);
+    HONE_TRY(rows_update(&w->rows, p->g, w->row, w->change, count, &some, error));
+    *done = some == count;
+    if (!*done)
+        memcpy(p->g, w->spare, bytes);
+    return HONE_OK;
 }
 
-hone_status working_open(working **w, problem *p, hone_arena *scratch, hone_error *error)
+/* Carries the set's change to the gradient; a run that stops meanwhile takes it back. */
+static hone_status carry(working *w, int64_t count, hone_error *error)
+{
+    problem *p = w->p;
+    int64_t done, undone;
+    HONE_TRY(rows_update(&w->rows, p->g, w->row, w->change, count, &done, error));
+    if (done == count)
+        return HONE_OK;
+    for (int64_t i = 0; i < w->held; i++)
+        p->alpha[w->variable[i]] = w->old[i];
+    for (int64_t i = 0; i < done; i++)
+        w->change[i] = -w->change[i];
+    for (int64_t from = 0; from < done; from += undone)
+        HONE_TRY(rows_update(&w->rows, p->g, w->row + from, w->change + from, done - from, &undone,
+                             error));
+    return HONE_OK;
+}
+
+hone_status working_open(working **w, problem *p, const whole *all, hone_arena *scratch,
+                         hone_error *error)
 {
     *w = HONE_NEW(scratch, working, 1, 1);
-    return *w && make_arrays(*w, p, scratch) ? HONE_OK : hone_no_memory(error);
+    if (!*w)
+        return hone_no_memory(error);
+    if (!all && p->panels->x) {
+        (*w)->points = *p->panels;
+        p->panels = &(*w)->points;
+        HONE_TRY(hone_panels_lay_out(&(*w)->points, p->run, p->inside, scratch, error));
+    }
+    return make_arrays(*w, p, all, scratch) ? HONE_OK : hone_no_memory(error);
 }
 
 bool working_is_linear(const working *w)
@@ -214,7 +308,12 @@ bool working_is_linear(const working *w)
 
 hone_status working_start(working *w, hone_error *error)
 {
-    return rebuild(w, error);
+    problem *p = w->p;
+    bool done;
+    HONE_TRY(rebuild(w, &done, error));
+    if (!done)
+        memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
+    return HONE_OK;
 }
 
 hone_status working_run(working *w, hone_error *error)
@@ -222,7 +321,7 @@ hone_status working_run(working *w, hone_error *error)
     problem *p = w->p;
     bool rebuilt = false;
     double first = 0;
-    w->held = 0;
+    w->held = w->steps = 0;
     rows_begin(&w->rows);
     memset(w->chosen, 0, (size_t)p->m * sizeof *w->chosen);
     while (p->iterations < p->max_iter && hone_stopping(p->run) == HONE_GO) {
@@ -239,12 +338,13 @@ hone_status working_run(working *w, hone_error *error)
         if (count == 0 && rebuilt)
             break; /* the gap is below what double can move */
         if (count == 0)
-            HONE_TRY(rebuild(w, error));
+            HONE_TRY(rebuild(w, &rebuilt, error));
         else
-            HONE_TRY(rows_update(&w->rows, p->g, w->row, w->change, count, error));
-        rebuilt = count == 0;
+            HONE_TRY(carry(w, count, error));
+        rebuilt = rebuilt && count == 0;
         first = fmax(first, w->gap);
-        hone_progress(p->run, fmin(1, log(first / w->gap) / log(first / p->tol)));
+        if (!p->inside)
+            hone_progress(p->run, fmin(1, log(first / w->gap) / log(first / p->tol)));
     }
     return HONE_OK;
 }

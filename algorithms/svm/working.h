@@ -4,8 +4,10 @@
 #include "solve.h"
 
 /* Working sets (see solve.h). `working_run` starts from p->alpha and a p->g that belongs to it;
- * kernel rows stay from run to run. */
-hone_status working_open(struct working **w, problem *p, hone_arena *scratch, hone_error *error);
+ * kernel rows stay from run to run. `all`: kernel values of all rows;
+ * NULL: computed when they are needed. */
+hone_status working_open(struct working **w, problem *p, const whole *all, hone_arena *scratch,
+                         hone_error *error);
 /* Whether the gradient is a product with one vector: without kernel rows. */
 bool working_is_linear(const struct working *w);
 /* p->g from a p->alpha that is not 0. */

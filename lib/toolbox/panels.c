@@ -222,11 +222,50 @@ bool hone_panel_room_new(const hone_panels *from, int64_t n, hone_arena *arena,
     return room->norm && room->begin && room->end;
 }
 
-static void copy_point(const hone_panels *from, int64_t r, float *to)
+typedef struct layout {
+    const hone_panels *panels;
+    float *rows;
+} layout;
+
+static hone_status lay_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
 {
+    (void)scratch, (void)error;
+    const layout *l = context;
+    const int64_t d = l->panels->d, n = l->panels->n, end = (block + 1) * ROWS;
+    for (int64_t i = block * ROWS; i < (end < n ? end : n); i++) {
+        const float *from = l->panels->x + i / HONE_LANES * d * HONE_LANES + i % HONE_LANES;
+        for (int64_t k = 0; k < d; k++)
+            l->rows[i * d + k] = from[k * HONE_LANES];
+    }
+    return HONE_OK;
+}
+
+hone_status hone_panels_lay_out(hone_panels *panels, const hone_run *run, bool inside,
+                                hone_arena *arena, hone_error *error)
+{
+    layout l = {panels, HONE_RAW(arena, float, panels->n, panels->d)};
+    const int64_t blocks = (panels->n + ROWS - 1) / ROWS;
+    if (!l.rows)
+        return hone_no_memory(error);
+    if (!inside)
+        HONE_TRY(hone_for_blocks(run, blocks, lay_block, &l, error));
+    for (int64_t b = 0; inside && b < blocks; b++)
+        HONE_TRY(lay_block(&l, b, arena, error));
+    panels->rows = l.rows;
+    return HONE_OK;
+}
+
+/* Dimension k of the point is to[k * stride]. */
+static void copy_point(const hone_panels *from, int64_t r, float *to, int64_t stride)
+{
+    const float *row = from->rows ? from->rows + r * from->d : NULL;
+    for (int64_t k = 0; row && k < from->d; k++)
+        to[k * stride] = row[k];
+    if (row)
+        return;
     const float *at = from->x + r / HONE_LANES * from->d * HONE_LANES + r % HONE_LANES;
-    for (int64_t k = 0; k < from->d * HONE_LANES; k += HONE_LANES)
-        to[k] = at[k];
+    for (int64_t k = 0; k < from->d; k++)
+        to[k * stride] = at[k * HONE_LANES];
 }
 
 void hone_panels_pick(const hone_panels *from, const int64_t *id, int64_t n,
@@ -236,7 +275,8 @@ void hone_panels_pick(const hone_panels *from, const int64_t *id, int64_t n,
     for (int64_t i = 0; i < n; i++) {
         room->norm[i] = from->norm[id[i]];
         if (from->x) {
-            copy_point(from, id[i], room->x + i / HONE_LANES * d * HONE_LANES + i % HONE_LANES);
+            copy_point(from, id[i], room->x + i / HONE_LANES * d * HONE_LANES + i % HONE_LANES,
+                       HONE_LANES);
         } else {
             room->begin[i] = from->begin[id[i]];
             room->end[i] = from->end[id[i]];
@@ -249,6 +289,7 @@ void hone_panels_pick(const hone_panels *from, const int64_t *id, int64_t n,
             to[k] = 0;
     }
     *panels = *from;
+    panels->rows = NULL;
     panels->n = n, panels->x = room->x, panels->norm = room->norm;
     panels->begin = room->begin, panels->end = room->end;
 }
@@ -432,12 +473,8 @@ void hone_queries_pick(const hone_panels *p, const int64_t *id, int64_t count, h
         pick_sparse(p, id, count, q);
         return;
     }
-    for (int64_t i = 0; i < count; i++) {
-        const float *from = p->x + id[i] / HONE_LANES * p->d * HONE_LANES + id[i] % HONE_LANES;
-        float *to = query(q, i);
-        for (int64_t k = 0; k < p->d; k++)
-            to[k * HONE_TILE] = from[k * HONE_LANES];
-    }
+    for (int64_t i = 0; i < count; i++)
+        copy_point(p, id[i], query(q, i), HONE_TILE);
     finish(q, count, isa);
 }
 

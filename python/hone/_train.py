@@ -208,7 +208,7 @@ def train(cfg: Any, dataset: Any, seed: int = 0, model_dir: str | os.PathLike[st
         strict: refuses keys that have no effect and values that the data make act differently.
         refit: False: the saved model is the validation model.
         warm_from: a model to start from.
-        warm_start: fits that can (linear models) start from the nearest solution that an earlier trial with this
+        warm_start: fits that can (linear models, svm) start from the nearest solution that an earlier trial with this
             option left for the same rows. Results then depend on what ran before, within the solver's tolerance.
         isa: kernels: auto, portable, avx2 or avx512.
         verbose: 1: a line a stage on standard error; 2: progress too. Lines also go to the logger 'hone.train'.

@@ -88,6 +88,8 @@ static hone_matrix matrix_of(const table *t)
 
 /* ---- a fit ---- */
 
+struct fitted;
+
 typedef struct how {
     int threads;
     hone_isa isa;        /* 0: the best */
@@ -95,6 +97,8 @@ typedef struct how {
     int64_t n_rows;
     int64_t budget;       /* of the cache */
     const hone_matrix *x; /* instead of the table's */
+    hone_cache *cache;    /* instead of one of its own */
+    const struct fitted *warm;
 } how;
 
 typedef struct fitted {
@@ -108,8 +112,11 @@ static void fit(fitted *out, const table *t, const svm_params *p, how h)
     const hone_run *run = hone_run_simple(&out->storage, h.threads ? h.threads : 1);
     if (h.isa)
         out->storage.run.isa = h.isa;
-    hone_cache *cache = hone_cache_open(h.budget);
-    const hone_trial trial = {.algorithm = &hone_svm,
+    hone_cache *cache = h.cache ? h.cache : hone_cache_open(h.budget);
+    const hone_trial trial = {.warm_params = h.warm ? h.warm->f->params : NULL,
+                              .warm_state = h.warm ? h.warm->f->state : NULL,
+                              .warm_same_rows = h.warm,
+                              .algorithm = &hone_svm,
                               .params = p,
                               .shape = {.features = t->d,
                                         .outputs = t->classes ? t->classes : 1,
@@ -128,7 +135,8 @@ static void fit(fitted *out, const table *t, const svm_params *p, how h)
     if (hone_trial_fit(&trial, cache, &out->f, NULL, &error))
         fail_msg("%s: %s", error.path, error.message);
     out->s = out->f->state;
-    hone_cache_close(cache);
+    if (!h.cache)
+        hone_cache_close(cache);
 }
 
 static double *scores(fitted *f, const hone_matrix *x)
@@ -492,14 +500,19 @@ static void rows_of_weight_zero_are_as_if_absent(void **state)
     }
     fitted a, b;
     svm_params p = defaults(&t);
-    p.gamma = number(0.2);
-    p.kernel = SVM_POLY; /* not centred: the same kernel values */
-    fit(&a, &t, &p, (how){0});
-    fit(&b, &less, &p, (how){.rows = rows, .n_rows = n});
-    assert_int_equal(a.s->n_sv, b.s->n_sv);
-    assert_memory_equal(a.s->coef, b.s->coef, (size_t)(a.s->n_sv * 2) * sizeof(double));
-    assert_memory_equal(a.s->intercept, b.s->intercept, 3 * sizeof(double));
-    hone_fitted_free(a.f), hone_fitted_free(b.f);
+    for (int64_t i = 0; i < 200 * 3; i++) /* far away: neither the centre nor gamma follow */
+        t.x[i] += t.w[i / 3] > 0 ? 0 : 1e6;
+    for (int k = SVM_LINEAR; k <= SVM_LAPLACIAN; k++) {
+        p.kernel = k;
+        fit(&a, &t, &p, (how){0});
+        fit(&b, &less, &p, (how){.rows = rows, .n_rows = n});
+        assert_int_equal(a.s->n_sv, b.s->n_sv);
+        for (int64_t i = 0; i < a.s->n_sv; i++)
+            assert_int_equal(a.s->support[i], rows[b.s->support[i]]);
+        assert_memory_equal(a.s->coef, b.s->coef, (size_t)(a.s->n_sv * 2) * sizeof(double));
+        assert_memory_equal(a.s->intercept, b.s->intercept, 3 * sizeof(double));
+        hone_fitted_free(a.f), hone_fitted_free(b.f);
+    }
     free_table(&t), free_table(&less);
 }
 
@@ -540,6 +553,103 @@ static void threads_and_room_never_change_bits(void **state)
         hone_fitted_free(one.f);
         free_table(&t);
     }
+}
+
+static void what_trials_share_changes_no_bits(void **state)
+{
+    (void)state;
+    const int64_t rows[] = {300, 1300};
+    for (int z = 0; z < 6; z++)
+        for (int k = SVM_POLY; k <= SVM_LAPLACIAN; k++) {
+            table t = clouds(rows[z % 2], 50, z / 2 ? 2 * (z / 2) : 0, 7);
+            svm_params p = defaults(&t);
+            p.kernel = k;
+            hone_cache *cache = hone_cache_open(INT64_C(1) << 28);
+            for (int trial = 0; trial < 4; trial++) {
+                p.gamma = number(trial % 2 ? 0.01 : 0.03);
+                p.C = trial < 2 ? 1 : 5;
+                fitted alone, shared;
+                fit(&alone, &t, &p, (how){0});
+                fit(&shared, &t, &p, (how){.cache = cache, .threads = 2});
+                assert_same(&alone, &shared);
+                hone_fitted_free(alone.f), hone_fitted_free(shared.f);
+            }
+            hone_cache_close(cache);
+            free_table(&t);
+        }
+}
+
+static void rows_held_out_have_the_scores_of_any_rows(void **state)
+{
+    (void)state;
+    for (int64_t classes = 0; classes <= 4; classes += 2) {
+        table t = clouds(400, 50, classes, 12);
+        svm_params p = defaults(&t);
+        int64_t rows[300], valid[100];
+        for (int64_t i = 0; i < 400; i++)
+            *(i % 4 ? &rows[i - i / 4 - 1] : &valid[i / 4]) = i;
+        hone_simple_run storage;
+        hone_cache *cache = hone_cache_open(INT64_C(1) << 28);
+        hone_trial trial = {.algorithm = &hone_svm,
+                            .params = &p,
+                            .shape = {.features = t.d,
+                                      .outputs = classes ? classes : 1,
+                                      .stored = t.d,
+                                      .task = classes ? HONE_CLASSIFICATION : HONE_REGRESSION},
+                            .table = matrix_of(&t),
+                            .table_id = 1,
+                            .rows = rows,
+                            .n_rows = 300,
+                            .label = classes ? t.label : NULL,
+                            .target = classes ? NULL : t.y,
+                            .labels_id = 1,
+                            .valid = valid,
+                            .n_valid = 100,
+                            .run = hone_run_simple(&storage, 2)};
+        hone_arena *arena = hone_arena_open(NULL);
+        hone_matrix x = trial.table;
+        x.row = valid, x.rows = 100;
+        for (int k = SVM_LINEAR; k <= SVM_LAPLACIAN; k++) {
+            p.kernel = k;
+            hone_shared door;
+            hone_fitted *f;
+            hone_error error = {0};
+            double one[400], two[400];
+            assert_int_equal(hone_trial_fit_open(&trial, cache, arena, &door, &f, &error), 0);
+            assert_int_equal(hone_fitted_predict(f, &x, trial.run, &door, one, &error), 0);
+            assert_int_equal(hone_fitted_predict(f, &x, trial.run, NULL, two, &error), 0);
+            assert_memory_equal(one, two, (size_t)(100 * f->shape.outputs) * sizeof *one);
+            hone_shared_release(&door);
+            hone_fitted_free(f);
+        }
+        hone_arena_close(arena);
+        hone_cache_close(cache);
+        free_table(&t);
+    }
+}
+
+static void a_warm_start_ends_at_the_same_optimum(void **state)
+{
+    (void)state;
+    for (int z = 0; z < 4; z++)
+        for (int k = SVM_LINEAR; k <= SVM_LAPLACIAN; k += k == SVM_RBF ? 2 : 1) { /* definite */
+            table t = clouds(z % 2 ? 1500 : 300, 4, z / 2 ? 3 : 0, 13);
+            svm_params p = defaults(&t);
+            p.kernel = k;
+            fitted first, cold, warm;
+            fit(&first, &t, &p, (how){0});
+            p.C = 2, p.tol = 1e-4;
+            fit(&cold, &t, &p, (how){0});
+            fit(&warm, &t, &p, (how){.warm = &first});
+            assert_true(warm.s->converged >= cold.s->converged);
+            if (cold.s->converged)
+                assert_true(fabs(warm.s->objective - cold.s->objective) <=
+                            1e-5 * fabs(cold.s->objective));
+            if (k == SVM_RBF)
+                assert_true(warm.s->iterations < cold.s->iterations);
+            hone_fitted_free(first.f), hone_fitted_free(cold.f), hone_fitted_free(warm.f);
+            free_table(&t);
+        }
 }
 
 static void every_instruction_set_agrees_to_the_tolerance(void **state)
@@ -870,6 +980,9 @@ int main(void)
         cmocka_unit_test(exponentials_in_double_are_those_of_the_c_library),
         cmocka_unit_test(rows_of_weight_zero_are_as_if_absent),
         cmocka_unit_test(threads_and_room_never_change_bits),
+        cmocka_unit_test(what_trials_share_changes_no_bits),
+        cmocka_unit_test(rows_held_out_have_the_scores_of_any_rows),
+        cmocka_unit_test(a_warm_start_ends_at_the_same_optimum),
         cmocka_unit_test(every_instruction_set_agrees_to_the_tolerance),
         cmocka_unit_test(scores_have_the_largest_vote_and_ties_go_to_the_lower_class),
         cmocka_unit_test(order_of_rows_changes_nothing_beyond_the_tolerance),
