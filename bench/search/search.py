@@ -283,7 +283,7 @@ def measure_memory(limit):
     pathlib.Path("/proc/self/clear_refs").write_text("5")
     results = hone.train_many(cfgs, data, 0, n_threads=len(cfgs), deadline=limit)
     grown, size = bytes_of("VmHWM") - before, x.nbytes + y.nbytes
-    own = sum(r.info["peak_bytes"] for r in results)
+    own = sum(r.info["run"]["peak_bytes"] for r in results)
     print(f"eight trials at once, {limit:g} s each: the process grew by {grown / 2**20:.0f} MiB, of which data "
           f"{size / 2**20:.0f}; the trials' own peaks come to {own / 2**20:.0f} together: "
           f"{max(0, grown - own) / size:.2f} times the data and the trials' own; ends {[r.end for r in results]}")

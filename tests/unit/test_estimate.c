@@ -36,9 +36,17 @@ static hone_options options_of(int i)
     return o;
 }
 
-static bool is_near(double guess, double found)
+/* The long form tells the guesses that are not. */
+static bool is_near(const char *what, double guess, double found, const hone_config *c,
+                    hone_task task)
 {
-    return fabs(log(guess / found)) <= log(3);
+    if (fabs(log(guess / found)) <= log(3))
+        return true;
+    char *json = NULL;
+    if (thorough && !hone_config_json(c, task, &json, NULL))
+        print_message("%s: guess %.3g, found %.3g: %s\n", what, guess, found, json);
+    hone_text_free(json);
+    return false;
 }
 
 /* Bytes: the bound always holds; the guess is mostly within a factor of 3. Seconds are told, not
@@ -69,8 +77,9 @@ static void hold_over_the_space(const char *name, const char *target, hone_task 
         closest = fmax(closest, peak / (double)e.bytes_bound);
         if (hone_result_end(r) == HONE_END_OK) {
             whole++;
-            likely += is_near((double)e.bytes_likely, peak);
-            timely += is_near(e.seconds_likely, hone_result_number(r, "seconds", -1));
+            likely += is_near("bytes", (double)e.bytes_likely, peak, c, task);
+            timely += is_near("seconds", e.seconds_likely, hone_result_number(r, "seconds", -1), c,
+                              task);
         }
         hone_result_free(r);
         hone_config_free(c);
