@@ -14,22 +14,22 @@
 
 /* ---- units ---- */
 
-double knn_value(const knn_state *s, int64_t d, int64_t i, int64_t k)
+static double larger(double a, double v)
 {
-    return s->n_narrow ? (double)s->narrow[i * d + k] : s->wide[i * d + k];
+    return fabs(v) > a ? fabs(v) : a;
 }
 
 static double largest_of(const knn_state *s, int64_t d)
 {
     double largest = 0;
     for (int64_t t = 0; t < s->n_narrow * d; t++)
-        largest = fmax(largest, fabs((double)s->narrow[t]));
+        largest = larger(largest, (double)s->narrow[t]);
     for (int64_t t = 0; t < s->n_wide * d; t++)
-        largest = fmax(largest, fabs(s->wide[t]));
+        largest = larger(largest, s->wide[t]);
     for (int64_t t = 0; t < s->n_thin; t++)
-        largest = fmax(largest, fabs((double)s->sparse_thin[t]));
+        largest = larger(largest, (double)s->sparse_thin[t]);
     for (int64_t t = 0; t < s->n_thick; t++)
-        largest = fmax(largest, fabs(s->sparse_thick[t]));
+        largest = larger(largest, s->sparse_thick[t]);
     return largest;
 }
 

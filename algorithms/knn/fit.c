@@ -8,7 +8,6 @@ enum { ROWS = 512 }; /* of a block */
 typedef struct copying {
     const hone_fit_job *job;
     knn_state *s;
-    bool *inexact; /* by block */
 } copying;
 
 static int64_t source(const knn_state *s, int64_t i)
@@ -21,44 +20,17 @@ static bool is_exact(double v)
     return isnan(v) || (fabs(v) <= FLT_MAX && (double)(float)v == v);
 }
 
-static int64_t end_of(const knn_state *s, int64_t block)
+static int64_t end_of(int64_t rows, int64_t block)
 {
-    return (block + 1) * ROWS < s->n_rows ? (block + 1) * ROWS : s->n_rows;
+    return (block + 1) * ROWS < rows ? (block + 1) * ROWS : rows;
 }
 
-/* ---- dense rows ---- */
-
-static hone_status copy_narrow(void *context, int64_t block, hone_arena *scratch, hone_error *error)
-{
-    const copying *c = context;
-    const int64_t d = c->job->x.cols;
-    double *buffer = HONE_RAW(scratch, double, d, 1);
-    if (!buffer)
-        return hone_no_memory(error);
-    for (int64_t i = block * ROWS; i < end_of(c->s, block); i++) {
-        const double *row = hone_row_f64(&c->job->x, source(c->s, i), buffer);
-        for (int64_t k = 0; k < d; k++) {
-            c->inexact[block] |= !is_exact(row[k]);
-            c->s->narrow[i * d + k] = is_exact(row[k]) ? (float)row[k] : 0;
-        }
-    }
-    return HONE_OK;
-}
-
-static hone_status copy_wide(void *context, int64_t block, hone_arena *scratch, hone_error *error)
-{
-    (void)scratch, (void)error;
-    const copying *c = context;
-    const int64_t d = c->job->x.cols;
-    for (int64_t i = block * ROWS; i < end_of(c->s, block); i++)
-        hone_rows_f64(&c->job->x, source(c->s, i), 1, c->s->wide + i * d, d);
-    return HONE_OK;
-}
-
-/* ---- rows that stay where they are ---- */
+/* ---- whether float32 holds all values ---- */
 
 typedef struct survey {
     const hone_matrix *x;
+    const int64_t *position; /* of row i in x; NULL: i */
+    int64_t rows;
     bool *inexact; /* by block */
 } survey;
 
@@ -66,36 +38,43 @@ static hone_status survey_block(void *context, int64_t block, hone_arena *scratc
                                 hone_error *error)
 {
     const survey *y = context;
-    const int64_t d = y->x->cols, next = (block + 1) * ROWS;
+    const int64_t d = y->x->cols, end = end_of(y->rows, block);
     double *buffer = HONE_RAW(scratch, double, d, 1);
     if (!buffer)
         return hone_no_memory(error);
-    for (int64_t i = block * ROWS; i < next && i < y->x->rows; i++) {
-        const double *row = hone_row_f64(y->x, i, buffer);
+    for (int64_t i = block * ROWS; i < end && !y->inexact[block]; i++) {
+        const double *row = hone_row_f64(y->x, y->position ? y->position[i] : i, buffer);
         for (int64_t k = 0; k < d; k++)
             y->inexact[block] |= !is_exact(row[k]);
     }
     return HONE_OK;
 }
 
-/* Whether float32 holds all values of the training rows: once for all trials on them. */
-static hone_status survey_rows(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
-                               hone_error *error)
+static hone_status survey_rows(const hone_fit_job *job, const int64_t *position, int64_t rows,
+                               bool *exact, hone_error *error)
 {
-    (void)key;
-    const int64_t blocks = (job->x.rows + ROWS - 1) / ROWS;
-    survey y = {&job->x, HONE_NEW(job->scratch, bool, blocks, 1)};
+    const int64_t blocks = (rows + ROWS - 1) / ROWS;
+    survey y = {&job->x, position, rows, HONE_NEW(job->scratch, bool, blocks, 1)};
     if (!y.inexact)
         return hone_no_memory(error);
     HONE_TRY(hone_for_blocks(job->run, blocks, survey_block, &y, error));
-    bool *exact = object;
     *exact = true;
     for (int64_t b = 0; b < blocks; b++)
         *exact &= !y.inexact[b];
     return HONE_OK;
 }
 
-static const hone_recipe EXACT = {"knn.exact/1", HONE_OF_ROWS, sizeof(bool), survey_rows};
+/* Of all rows: once for all trials on them. */
+static hone_status survey_once(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
+                               hone_error *error)
+{
+    (void)key;
+    return survey_rows(job, NULL, job->x.rows, object, error);
+}
+
+static const hone_recipe EXACT = {"knn.exact/1", HONE_OF_ROWS, sizeof(bool), survey_once};
+
+/* ---- rows that stay where they are ---- */
 
 /* Counts as those of a copy. */
 static hone_status borrow_rows(const hone_fit_job *job, knn_state *s, hone_error *error)
@@ -109,37 +88,47 @@ static hone_status borrow_rows(const hone_fit_job *job, knn_state *s, hone_error
     return HONE_OK;
 }
 
-/* ---- copies ---- */
+/* ---- dense rows ---- */
+
+static hone_status copy_narrow(void *context, int64_t block, hone_arena *scratch, hone_error *error)
+{
+    const copying *c = context;
+    const int64_t d = c->job->x.cols, end = end_of(c->s->n_rows, block);
+    double *buffer = HONE_RAW(scratch, double, d, 1);
+    if (!buffer)
+        return hone_no_memory(error);
+    for (int64_t i = block * ROWS; i < end; i++) {
+        const double *row = hone_row_f64(&c->job->x, source(c->s, i), buffer);
+        for (int64_t k = 0; k < d; k++)
+            c->s->narrow[i * d + k] = (float)row[k];
+    }
+    return HONE_OK;
+}
+
+static hone_status copy_wide(void *context, int64_t block, hone_arena *scratch, hone_error *error)
+{
+    (void)scratch, (void)error;
+    const copying *c = context;
+    const int64_t d = c->job->x.cols, end = end_of(c->s->n_rows, block);
+    for (int64_t i = block * ROWS; i < end; i++)
+        hone_rows_f64(&c->job->x, source(c->s, i), 1, c->s->wide + i * d, d);
+    return HONE_OK;
+}
 
 static hone_status copy_dense(const hone_fit_job *job, knn_state *s, hone_error *error)
 {
-    const int64_t n = s->n_rows, d = job->x.cols, blocks = (n + ROWS - 1) / ROWS;
-    copying c = {job, s, HONE_NEW(job->scratch, bool, blocks, 1)};
-    hone_arena *first = job->x.dtype == HONE_F32 ? job->keep : job->scratch;
-    s->narrow = HONE_RAW(first, float, n, d);
-    if (!c.inexact || !s->narrow)
+    const int64_t n = s->n_rows, d = job->x.cols;
+    copying c = {job, s};
+    bool exact = false;
+    HONE_TRY(survey_rows(job, s->n_positions ? s->position : NULL, n, &exact, error));
+    s->n_narrow = exact ? n : 0;
+    s->n_wide = n - s->n_narrow;
+    s->narrow = HONE_RAW(job->keep, float, s->n_narrow, d);
+    s->wide = HONE_RAW(job->keep, double, s->n_wide, d);
+    if (!s->narrow || !s->wide)
         return hone_no_memory(error);
-    HONE_TRY(hone_for_blocks(job->run, blocks, copy_narrow, &c, error));
-    bool exact = true;
-    for (int64_t b = 0; b < blocks; b++)
-        exact &= !c.inexact[b];
-    if (exact) {
-        const float *from = s->narrow;
-        s->n_narrow = n;
-        if (first == job->keep)
-            return HONE_OK;
-        s->narrow = HONE_RAW(job->keep, float, n, d);
-        if (!s->narrow)
-            return hone_no_memory(error);
-        memcpy(s->narrow, from, (size_t)(n * d) * sizeof *from);
-        return HONE_OK;
-    }
-    s->n_wide = n;
-    s->narrow = NULL;
-    s->wide = HONE_RAW(job->keep, double, n, d);
-    if (!s->wide)
-        return hone_no_memory(error);
-    return hone_for_blocks(job->run, blocks, copy_wide, &c, error);
+    return hone_for_blocks(job->run, (n + ROWS - 1) / ROWS, exact ? copy_narrow : copy_wide, &c,
+                           error);
 }
 
 /* ---- sparse rows ---- */

@@ -89,7 +89,10 @@ double knn_rank(const knn_rule *rule, const knn_query *query, int64_t row);
 double knn_root(const knn_rule *rule, double rank);
 double knn_distance(const knn_rule *rule, double rank);
 /* Value k of training row i, dense rows only. */
-double knn_value(const knn_state *state, int64_t d, int64_t i, int64_t k);
+static inline double knn_value(const knn_state *s, int64_t d, int64_t i, int64_t k)
+{
+    return s->n_narrow ? (double)s->narrow[i * d + k] : s->wide[i * d + k];
+}
 
 /* ---- points: training rows as float32 panels, with bounds of their error (points.c) ---- */
 

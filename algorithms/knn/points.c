@@ -89,12 +89,15 @@ static void find_centre(const knn_rule *r, double *centre, double *deviation)
 {
     const knn_state *s = r->s;
     const int64_t n = s->n_rows, d = r->d;
+    const double share = r->inverse / (double)n;
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < d; k++)
-            centre[k] += knn_value(s, d, i, k) * r->inverse / (double)n;
+            centre[k] += knn_value(s, d, i, k) * share;
     for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; k < d; k++)
-            deviation[k] = fmax(deviation[k], fabs(knn_value(s, d, i, k) * r->inverse - centre[k]));
+        for (int64_t k = 0; k < d; k++) {
+            const double far = fabs(knn_value(s, d, i, k) * r->inverse - centre[k]);
+            deviation[k] = far > deviation[k] ? far : deviation[k];
+        }
     for (int64_t k = 0; k < d; k++) {
         const double grid = deviation[k] > 0 ? ldexp(1, ilogb(deviation[k])) : 0;
         if (grid > 0)
@@ -133,15 +136,18 @@ float knn_stored(const knn_points *p, int64_t row, int64_t k, double scale)
     return (float)place_of(p, k, knn_value(p->rule.s, p->rule.d, row, k) * p->rule.inverse, scale);
 }
 
-static void fill_point(const knn_points *p, int64_t t, int64_t row)
+/* `place`: room for a row. */
+static void fill_point(const knn_points *p, int64_t t, int64_t row, float *place)
 {
     const knn_rule *r = &p->rule;
     const bool cosine = r->metric == COSINE;
     float *to = p->x + t / LANES * r->d * LANES + t % LANES;
     const double norm = cosine ? r->norm[row] : 0, scale = norm > 0 ? 1 / sqrt(norm) : 0;
     for (int64_t k = 0; k < r->d; k++)
-        to[k * LANES] = knn_stored(p, row, k, scale);
-    const double m = magnitude(r, to, LANES), slack = unit_error(r) * m;
+        place[k] = knn_stored(p, row, k, scale);
+    for (int64_t k = 0; k < r->d; k++)
+        to[k * LANES] = place[k];
+    const double m = magnitude(r, place, 1), slack = unit_error(r) * m;
     p->slack[t] = slack > 0 ? up(slack) : 0;
     if (r->metric == HAMMING)
         p->start[t] = 0;
@@ -175,12 +181,13 @@ hone_status knn_points_make(const knn_state *s, const knn_params *params, const 
     p->root = hone_power_of(1 / p->rule.p, LIFT, 0);
     p->panels = (s->n_rows + LANES - 1) / LANES;
     const int64_t lanes = p->panels * LANES;
+    float *place = HONE_RAW(keep, float, d, 1);
     p->centre = HONE_NEW(keep, double, d, 2);
     p->x = HONE_RAW(keep, float, lanes, d > 2 ? d : 2);
     p->start = HONE_RAW(keep, float, lanes, 1);
     p->slack = HONE_NEW(keep, float, lanes, 1);
     p->id = HONE_NEW(keep, int32_t, lanes, 1);
-    if (!p->centre || !p->x || !p->start || !p->slack || !p->id)
+    if (!place || !p->centre || !p->x || !p->start || !p->slack || !p->id)
         return hone_no_memory(error);
     if (p->rule.metric < COSINE)
         find_centre(&p->rule, p->centre, p->centre + d);
@@ -188,7 +195,7 @@ hone_status knn_points_make(const knn_state *s, const knn_params *params, const 
         p->id[t] = (int32_t)t;
     HONE_TRY(knn_tree_order(p, params->algorithm, keep, error));
     for (int64_t t = 0; t < s->n_rows; t++)
-        fill_point(p, t, p->id[t]);
+        fill_point(p, t, p->id[t], place);
     for (int64_t t = s->n_rows; t < lanes; t++) {
         p->start[t] = INFINITY;
         for (int64_t k = 0; k < d; k++)
