@@ -19,6 +19,7 @@
 /* What float sums can tell apart in an objective, and in the pivots of a Hessian. */
 static const double FLOAT_DECREASE = 1e-6, FLOAT_PIVOT = 1e-5, FLOAT_NOISE = 1e-7;
 static const double JITTER = 1e-11;
+static const double FINEST = 1e-9; /* tolerance of the objective */
 /* Of foreseen decreases, from one step to the next: what an old Hessian has to reach, and what
  * makes it worth a try. */
 static const double SLOWEST = 0.1, SLOWEST_EXACT = 0.3, PROMISING = 0.12;
@@ -482,10 +483,12 @@ static bool prepare(newton *t, hone_arena *scratch)
  * before it, tol is far away after it. An old one has to leave as little. */
 static bool ends_here(const newton *t, double foreseen)
 {
-    const double enough = 0.1 * t->s->problem->tol * t->F;
+    const double tol = t->s->problem->tol, enough = 0.1 * tol * t->F;
+    /* Whoever asks for less than that wants digits of the coefficients: the objective shows their
+     * squares. */
+    const double left = tol < FINEST ? 1e-18 * t->F : fmax(3e-4 * enough, 1e-11 * t->F);
     return t->F <= DBL_MIN || hone_solver_separates(t->s, t->F) ||
-           (foreseen <= enough && ((t->model != OLD && !t->rough) ||
-                                   t->ratio * foreseen <= fmax(3e-4 * enough, 1e-11 * t->F)));
+           (foreseen <= enough && ((t->model != OLD && !t->rough) || t->ratio * foreseen <= left));
 }
 
 hone_status hone_newton(hone_solver *s, hone_error *error)
