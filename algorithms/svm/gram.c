@@ -199,7 +199,9 @@ bool lazy_fill(void *source, int64_t i)
     const problem *p = l->p;
     bool ready = false;
     hone_error why;
-    if (++l->count > p->n / MANY)
+    if (hone_stopping(p->run) != HONE_GO)
+        l->status = HONE_STOPPED;
+    else if (++l->count > p->n / MANY)
         l->status = make(p, l->K, l->stride, &ready, l->scratch, &why);
     if (l->status)
         return false;

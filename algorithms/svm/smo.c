@@ -85,14 +85,16 @@ int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_r
     smo_ends ends = move_slopes(s, 0, s->diagonal, s->diagonal, isa, &part);
     const double enough = fmax(least, share * (ends.most - ends.least));
     int64_t pairs = 0;
+    s->lacks = false;
     while (ends.most - ends.least >= enough && pairs < most) {
         const float *ki = smo_row(s, ends.i);
         const int64_t j = ki ? partner(&part, ends.least, ki, s->diagonal[ends.i]) : -1;
         if ((ki && j < 0) || (pairs % POLL == POLL - 1 && stops(s, run)))
             break;
         const float *kj = j < 0 ? NULL : smo_row(s, j);
-        if (!kj)
-            return -1;
+        s->lacks = !kj;
+        if (s->lacks)
+            break;
         const double delta = move_pair(s, ends.i, j, ki);
         ends = move_slopes(s, delta, ki, kj, isa, &part);
         pairs++;

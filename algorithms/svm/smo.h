@@ -26,6 +26,7 @@ typedef struct smo {
     float *other_up,
         *other_low; /* nu: the same for y = -1, and up, low for y = 1 alone; else NULL */
     double gap;     /* at the end */
+    bool lacks;     /* at the end: a row that could not be made */
     /* Where rows of K are made as they are asked for: false when that fails. */
     bool (*fill)(void *source, int64_t row);
     void *source;
@@ -39,8 +40,8 @@ static inline const float *smo_row(const smo *s, int64_t i)
     return !s->there || s->there[i] || s->fill(s->source, i) ? s->K + i * s->stride : NULL;
 }
 
-/* Pairs until the gap is below max(least, share * first gap), `most` pairs or a stop of the run;
- * gives the number of pairs; -1: a row could not be made. */
+/* Pairs until the gap is below max(least, share * first gap), `most` pairs, a stop of the run or a
+ * row that could not be made; gives the number of pairs. */
 int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_run *run,
                   hone_isa isa);
 

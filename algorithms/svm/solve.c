@@ -135,11 +135,11 @@ static hone_status run_small(solver *s, hone_error *error)
         subproblem_load(pairs, v, p, v);
     subproblem_pad(pairs, p->m);
     pairs->inside = p->inside;
-    const int64_t moved =
+    p->iterations +=
         smo_solve(pairs, p->tol, 0, p->max_iter - p->iterations, p->run, p->kernel->isa);
-    if (moved < 0)
+    /* asked to finish: what the pairs have so far */
+    if (pairs->lacks && !(s->rows->status == HONE_STOPPED && hone_stopping(p->run) == HONE_FINISH))
         return lacks_row(s, error);
-    p->iterations += moved;
     for (int64_t v = 0; v < p->m; v++) {
         p->alpha[v] = pairs->alpha[v];
         p->g[v] = pairs->f[v] - p->sign[v] * p->linear[v];
