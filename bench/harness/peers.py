@@ -4,6 +4,7 @@ A peer maps (model, task) to a maker; a maker takes (params, threads, seed, **va
 object with fit and predict. `variants` are the peer's documented ways to the same answer: each is
 tried once, the fastest counts. `metrics` names what may be compared when it is not everything. A `plain`
 peer is no estimator: its single rows are compared with those of Hone's model without its estimator.
+`forget` drops what a fit may have left for the next one.
 libsvm-official is LIBSVM built with OpenMP; scikit-learn's SVC is LIBSVM on one thread.
 """
 
@@ -12,13 +13,15 @@ import importlib.metadata
 
 from . import ranger
 
+DRAWN = 0.632  # distinct rows of a bootstrap sample
+
 CLASSIFY, REGRESS = "classification", "regression"
 
 
 class Peer:
     def __init__(self, package, makers, variants=None, before=None, metrics=None,
-                 plain=False):
-        self.plain = plain
+                 plain=False, forget=lambda: None):
+        self.plain, self.forget = plain, forget
         self.package, self.makers, self.metrics = package, makers, metrics
         self.variants, self.before = variants or {}, before
         self.one_row = not metrics or "p50_us" in metrics
@@ -88,17 +91,32 @@ def _hone():
     }
 
 
+def _forget():
+    import hone
+
+    hone.clear_cache()
+
+
 def _intelex():
     from sklearnex import patch_sklearn
 
     patch_sklearn(verbose=False)
 
 
+ROWS = [{"rows": "as they are"}, {"rows": "sparse"}]  # the bindings walk dense rows in Python
+
+
+def _rows(X, form):
+    import scipy.sparse
+
+    return scipy.sparse.csr_matrix(X) if form == "sparse" else X
+
+
 class _Libsvm:
     """LIBSVM through its own Python binding, -s 0 (C-SVC), 2 GB of kernel cache."""
 
-    def __init__(self, params):
-        self.params = params
+    def __init__(self, params, rows):
+        self.params, self.rows = params, rows
 
     def fit(self, X, y):
         from libsvm.svmutil import svm_parameter, svm_problem, svm_train
@@ -108,35 +126,35 @@ class _Libsvm:
             gamma = 1.0 / (X.shape[1] * X.var())
         options = (f"-s 0 -t 2 -c {self.params['C']} -g {gamma} -e {self.params['tol']} "
                    f"-m 2000 -q")
-        self.model = svm_train(svm_problem(y, X), svm_parameter(options))
+        self.model = svm_train(svm_problem(y, _rows(X, self.rows)), svm_parameter(options))
         return self
 
     def predict(self, X):
         import numpy as np
         from libsvm.svmutil import svm_predict
 
-        labels, _, _ = svm_predict([], X, self.model, "-q")
+        labels, _, _ = svm_predict([], _rows(X, self.rows), self.model, "-q")
         return np.asarray(labels)
 
 
 class _Liblinear:
     """LIBLINEAR through its own Python binding: -s 0 -R, logistic regression with a free intercept."""
 
-    def __init__(self, params):
-        self.params = params
+    def __init__(self, params, rows):
+        self.params, self.rows = params, rows
 
     def fit(self, X, y):
         from liblinear.liblinearutil import parameter, problem, train
 
         options = f"-s 0 -R -B 1 -c {self.params['C']} -e {self.params['tol']} -q"
-        self.model = train(problem(y, X, bias=1), parameter(options))
+        self.model = train(problem(y, _rows(X, self.rows), bias=1), parameter(options))
         return self
 
     def predict(self, X):
         import numpy as np
         from liblinear.liblinearutil import predict
 
-        labels, _, _ = predict([], X, self.model, "-q")
+        labels, _, _ = predict([], _rows(X, self.rows), self.model, "-q")
         return np.asarray(labels)
 
 
@@ -144,43 +162,67 @@ class _Faiss:
     """faiss's exact index with the vote in NumPy."""
 
     def __init__(self, params, threads):
-        self.k, self.threads = params["n_neighbors"], threads
+        self.k, self.n_jobs = params["n_neighbors"], threads
 
     def fit(self, X, y):
         import faiss
         import numpy as np
 
-        faiss.omp_set_num_threads(self.threads)
+        faiss.omp_set_num_threads(self.n_jobs)
         self.index = faiss.IndexFlatL2(X.shape[1])
         self.index.add(np.ascontiguousarray(X, dtype=np.float32))
         self.y, self.classes = np.asarray(y), int(y.max()) + 1
         return self
 
     def predict(self, X):
+        import faiss
         import numpy as np
 
+        faiss.omp_set_num_threads(self.n_jobs)
         _, near = self.index.search(np.ascontiguousarray(X, dtype=np.float32), self.k)
         votes = np.zeros((len(X), self.classes), dtype=np.int32)
         np.add.at(votes, (np.arange(len(X))[:, None], self.y[near]), 1)
         return votes.argmax(axis=1)
 
 
+class _Share:
+    """An estimator that is told the share of columns of a node, which scikit-learn's max_features says."""
+
+    def __init__(self, estimator, name, max_features):
+        self.estimator, self.name, self.max_features = estimator, name, max_features
+
+    @property
+    def n_jobs(self):
+        return self.estimator.n_jobs
+
+    @n_jobs.setter
+    def n_jobs(self, count):
+        self.estimator.set_params(n_jobs=count)
+
+    def fit(self, X, y):
+        share = X.shape[1] ** -0.5 if self.max_features == "sqrt" else self.max_features
+        self.estimator.set_params(**{self.name: share}).fit(X, y)
+        return self
+
+    def predict(self, X):
+        return self.estimator.predict(X)
+
+
 def _lightgbm_forest(params, threads, seed):
     import lightgbm
 
-    share = 0.632
-    return lightgbm.LGBMClassifier(
-        boosting_type="rf", n_estimators=params["n_estimators"], num_leaves=4096, subsample=share,
-        subsample_freq=1, feature_fraction_bynode=0.3, min_child_samples=1, n_jobs=threads,
-        random_state=seed, verbose=-1)
+    return _Share(lightgbm.LGBMClassifier(
+        boosting_type="rf", n_estimators=params["n_estimators"], num_leaves=4096, subsample=DRAWN,
+        subsample_freq=1, min_child_samples=1, n_jobs=threads, random_state=seed, verbose=-1),
+        "feature_fraction_bynode", params["max_features"])
 
 
 def _xgboost_forest(params, threads, seed):
     import xgboost
 
-    return xgboost.XGBRFClassifier(
-        n_estimators=params["n_estimators"], max_depth=16, subsample=0.632, colsample_bynode=0.3,
-        tree_method="hist", n_jobs=threads, random_state=seed)
+    return _Share(xgboost.XGBRFClassifier(
+        n_estimators=params["n_estimators"], max_depth=0, subsample=DRAWN, tree_method="hist",
+        n_jobs=threads, random_state=seed), "colsample_bynode", params["max_features"])
 
 
 class _Onnx:
@@ -213,16 +255,19 @@ def _onnx():
 
 
 PEERS = {
-    "hone": Peer("hone-ml", _hone()),
-    "hone again": Peer("hone-ml", _hone()),
+    "hone": Peer("hone-ml", _hone(), forget=_forget),
+    "hone again": Peer("hone-ml", _hone(), forget=_forget),
     "scikit-learn": Peer("scikit-learn", _sklearn(), SKLEARN_VARIANTS),
     "scikit-learn-intelex": Peer("scikit-learn-intelex", _sklearn(),
                                  {"knn": SKLEARN_VARIANTS["knn"]}, before=_intelex),
-    "libsvm": Peer("libsvm-official", {("svm", CLASSIFY): lambda p, t, s: _Libsvm(p)}, plain=True),
+    "libsvm": Peer("libsvm-official", {("svm", CLASSIFY): lambda p, t, s, rows: _Libsvm(p, rows)},
+                   {"svm": ROWS}, plain=True),
     "liblinear": Peer("liblinear-official",
-                      {("logistic_regression", CLASSIFY): lambda p, t, s: _Liblinear(p)}, plain=True),
+                      {("logistic_regression", CLASSIFY): lambda p, t, s, rows: _Liblinear(p, rows)},
+                      {"logistic_regression": ROWS}, plain=True),
     "faiss": Peer("faiss-cpu", {("knn", CLASSIFY): lambda p, t, s: _Faiss(p, t)}, plain=True),
-    "onnxruntime": Peer("onnxruntime", _onnx(), metrics=("predict", "p50_us"), plain=True),
+    "onnxruntime": Peer("onnxruntime", _onnx(), metrics=("predict", "p50_us"), plain=True,
+                        forget=_forget),
     "ranger": Peer(ranger.version, {("random_forest", CLASSIFY): ranger.Ranger,
                                     ("random_forest", REGRESS): ranger.Ranger},
                    metrics=("fit", "predict")),

@@ -1,11 +1,16 @@
 # The forest of ranger for harness/ranger.py: one command a line on standard input, the seconds inside R
-# on standard output. Arrays are files of doubles, column by column.
+# and the peak in MiB, over that before the first command, on standard output. Arrays are files of doubles, column by column.
 suppressMessages(library(ranger))
 columns <- function(file, n, d) {
   values <- matrix(readBin(file, "double", n * d), n, d)
   colnames(values) <- paste0("x", seq_len(d))
   values
 }
+memory <- function(field) {
+  line <- grep(paste0("^", field, ":"), readLines("/proc/self/status"), value = TRUE)
+  as.double(gsub("[^0-9]", "", line)) / 1024
+}
+before <- memory("VmRSS")
 commands <- file("stdin", "r")
 while (length(line <- readLines(commands, 1)) == 1) {
   w <- strsplit(line, " ")[[1]]
@@ -24,6 +29,6 @@ while (length(line <- readLines(commands, 1)) == 1) {
     seconds <- system.time(said <- predict(model, x, num.threads = as.integer(w[5]), verbose = FALSE)$predictions)[["elapsed"]]
     writeBin(as.double(as.character(said)), paste0(w[2], ".answer"))
   }
-  cat(seconds, "\n", sep = "")
+  cat(seconds, " ", memory("VmHWM") - before, "\n", sep = "")
   flush(stdout())
 }

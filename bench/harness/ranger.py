@@ -15,7 +15,7 @@ def version():
 
 
 class Ranger:
-    """fit and predict; `seconds` is what the last of them took inside R, copies not counted."""
+    """fit and predict; `seconds` is what the last of them took inside R, copies not counted; `peak_mib` is R's."""
 
     def __init__(self, params, threads, seed):
         self.params, self.threads, self.seed = params, threads, seed
@@ -34,7 +34,7 @@ class Ranger:
         answer = self.child.stdout.readline()
         if not answer:
             raise RuntimeError("ranger ended without an answer")
-        self.seconds = float(answer)
+        self.seconds, self.peak_mib = map(float, answer.split())
         return file
 
     def fit(self, X, y):

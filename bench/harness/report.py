@@ -136,7 +136,7 @@ def page(rows, curves, kernels, folder):
 <h1>Hone against its peers</h1>
 <p class="soft">{html.escape(where(rows[-1]))}</p>
 <p>Ratios are the peer's time over Hone's in paired runs of fresh processes on the same arrays: the
-median and its bootstrap 95 % interval. Above 1 Hone is faster. A case whose quality is not at least
+median and the interval of the pairs that holds it with 95 % (below six pairs: all of them). Above 1 Hone is faster. A case whose quality is not at least
 the peer's has no ratio. Score: held-out accuracy, or minus the root mean squared error.</p>
 <ul>{summary}</ul>
 <p class="soft">Left out, of other suites: {html.escape(", ".join(left_out(rows)) or "nothing")}.</p>
@@ -168,14 +168,14 @@ def readme_table(rows):
     """A line a case: the ratio against the best peer of each metric, and who that is."""
     if not rows:
         return BEGIN + "\n" + END
-    lines = [BEGIN, "", "| case | " + " | ".join(pictures.TITLES.values()) + " | score, best peer's |",
+    lines = [BEGIN, "", "| case | " + " | ".join(pictures.TITLES.values()) + " | score, that of the strongest peer |",
              "| --- | --- | --- | --- | --- |"]
     for case in dict.fromkeys(runs.label(row) for row in rows if row["peer"] != "hone again"):
         mine = [row for row in rows if runs.label(row) == case and "missing" not in row]
         passed = [row for row in mine if row["passed"]]
         failed = ", ".join(row["peer"] for row in mine if not row["passed"])
-        scores = (f"{mine[0]['our_score']:.4f}, {max(row['their_score'] for row in mine):.4f}"
-                  if mine else "")
+        best = max(mine, key=lambda row: row["their_score"] - row["our_score"], default=None)
+        scores = f"{best['our_score']:.4f}, {best['their_score']:.4f} {best['peer']}" if best else ""
         note = f" (no ratio, quality: {failed})" if failed else ""
         texts = [quoted(passed, metric) for metric in runs.METRICS]
         lines.append("| " + " | ".join([case, *texts, scores + note]) + " |")

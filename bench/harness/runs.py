@@ -17,7 +17,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXP
 METRICS = ("fit", "predict", "p50_us")
 LIMIT_SECONDS = 600
 SINGLE_ROWS = 400
-SEEDS = 20  # at most, when the quality of a case is open
+SEEDS = (10, 20)  # that judge quality: at least, and at once all when the verdict is open then
 
 
 class Missing(Exception):
@@ -123,17 +123,17 @@ class Bench:
         return lines, missing
 
     def judged(self, case, lines, ours, peer):
-        """Pairs of scores. While the verdict is open, further seeds are fitted once and not timed:
-        forests differ by 0.2 points from seed to seed."""
+        """Pairs of scores. Seeds beyond the timed ones are fitted once: forests differ by 0.2 points from
+        seed to seed. Two looks, not one after each seed: looking until it fits would pass by luck."""
         def pairs():
             return [(lines[ours][s], lines[peer][s]) for s in sorted(lines[ours].keys() & lines[peer].keys())]
 
-        seed = self.pairs
-        while seed < SEEDS and gate.undecided(case["task"], pairs()):
-            seed += 1
-            for side in (ours, peer):
-                if seed not in lines[side]:
-                    lines[side][seed] = self.scored(case, side, seed, lines[side][1])
+        for enough in SEEDS:
+            if gate.undecided(case["task"], pairs()):
+                for seed in range(self.pairs + 1, enough + 1):
+                    for side in (ours, peer):
+                        if seed not in lines[side]:
+                            lines[side][seed] = self.scored(case, side, seed, lines[side][1])
         return pairs()
 
     def rows(self, case, names, threads, ours="hone"):
@@ -201,5 +201,8 @@ def summary(rows):
             worst = {case: min(values) for case, values in best.items()}
             slowest = min(worst, key=worst.get)
             lines.append(f"{metric}: geometric mean {stats.geometric_mean(list(worst.values())):.2f}x "
-                         f"against the best peer of each case, worst {worst[slowest]:.2f}x ({slowest})")
+                         f"against the best peer of each case that passes, worst {worst[slowest]:.2f}x ({slowest})")
+    lines += [f"the harness is off: {row['case']} {metric} is {row[metric][0]:.2f}, not within 0.03 of 1"
+              for row in rows for metric in ("fit", "predict")
+              if row["peer"] == "hone again" and metric in row and abs(row[metric][0] - 1) > 0.03]
     return lines

@@ -8,7 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
-from harness import compare, gate, report, runs, stats  # noqa: E402
+from harness import compare, gate, peers, report, runs, stats, worker  # noqa: E402
 
 
 def pairs(ours, theirs):
@@ -17,8 +17,22 @@ def pairs(ours, theirs):
 
 def test_the_interval_of_a_median_holds_it_and_repeats_itself():
     middle, low, high = stats.interval([1.0, 2.0, 4.0, 3.0, 2.5])
-    assert (middle, low, high) == stats.interval([1.0, 2.0, 4.0, 3.0, 2.5]) and middle == 2.5
     assert 1 <= low <= middle <= high <= 4
+
+
+@pytest.mark.parametrize("n,low,high", [(3, 1, 3), (7, 1, 7), (9, 2, 8), (20, 6, 15)])
+def test_the_interval_is_that_of_the_binomial_distribution(n, low, high):
+    assert stats.interval(range(1, n + 1)) == ((n + 1) / 2, low, high)
+
+
+def test_what_a_first_fit_left_is_forgotten_before_the_one_that_counts(monkeypatch, bench):
+    job = {"data": str(bench.store.path(CASE | {"task": "classification"}, 0, "float64")), "peer": "hone", "model": "knn",
+           "task": "classification", "params": CASE["params"], "threads": 1, "seed": 0, "variant": {},
+           "single_rows": 20, "timed": True}
+    told = []
+    monkeypatch.setattr(peers.PEERS["hone"], "forget", lambda: told.append("forgotten"))
+    line = worker.block(job)
+    assert told == ["forgotten"] and line["peak_mib"] > 0
 
 
 def test_a_worse_score_has_no_ratio_and_an_equal_one_has():
