@@ -24,6 +24,7 @@ enum { INNER, GAPS, LARGEST, DIFFERENT, PLACES, POWERS };
 #define ROWS TILE
 typedef __m512 vector;
 typedef int32_t integer __attribute__((vector_size(64)));
+typedef uint32_t natural __attribute__((vector_size(64)));
 enum { PARTS = 1, WIDTH = 16 };
 
 static inline vector load(const float *p)
@@ -105,6 +106,7 @@ static inline unsigned bits(within w)
 #define ROWS 6
 typedef __m256 vector;
 typedef int32_t integer __attribute__((vector_size(32)));
+typedef uint32_t natural __attribute__((vector_size(32)));
 enum { PARTS = 2, WIDTH = 8 };
 
 static inline vector load(const float *p)
@@ -184,6 +186,7 @@ static inline unsigned bits(within w)
 #define ROWS 4
 typedef float vector;
 typedef int32_t integer;
+typedef uint32_t natural;
 enum { PARTS = 16, WIDTH = 1 };
 
 static inline vector load(const float *p)

@@ -1,4 +1,5 @@
-/* hone_raised: power.h for one `vector` of floats, of which `integer` has the lanes as int32_t. */
+/* hone_raised: power.h for one `vector` of floats, of which `integer` has the lanes as int32_t and
+ * `natural` as uint32_t. */
 
 typedef union power_lanes {
     vector v;
@@ -48,6 +49,6 @@ static inline __attribute__((always_inline)) vector hone_raised(vector x, const 
     const vector part = power_exp2((large - (whole.v - POWER_SHIFT)) + small);
     integer up = whole.i + (125 - POWER_BITS + p->after); /* above the least exponent */
     up &= ~(up >> 31);
-    whole.i = (up + 2) * 0x800000;
+    whole.i = (integer)((natural)(up + 2) * 0x800000u); /* beyond 2^127 it is anything */
     return part * whole.v;
 }

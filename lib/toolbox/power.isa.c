@@ -3,12 +3,15 @@
 #if defined(HONE_HAVE_AVX512)
 typedef float vector __attribute__((vector_size(64)));
 typedef int32_t integer __attribute__((vector_size(64)));
+typedef uint32_t natural __attribute__((vector_size(64)));
 #elif defined(HONE_HAVE_AVX2)
 typedef float vector __attribute__((vector_size(32)));
 typedef int32_t integer __attribute__((vector_size(32)));
+typedef uint32_t natural __attribute__((vector_size(32)));
 #else
 typedef float vector;
 typedef int32_t integer;
+typedef uint32_t natural;
 #endif
 
 #include "toolbox/power.inc.h"
