@@ -150,7 +150,8 @@ class Forest(AbstractRandomForest):
     def _over_instances(self, X: Array, features: Array) -> Array:
         k = len(features)
         rows = np.hstack((np.repeat(X, k, axis=0), np.tile(features, (len(X), 1))))
-        return self._answers(rows).reshape(len(X), k, -1).mean(axis=1)
+        means: Array = self._answers(rows).reshape(len(X), k, -1).mean(axis=1)
+        return means
 
     def _instances(self) -> Array:
         """Features of all instances, as the forest was shown them."""

@@ -103,7 +103,7 @@ def test_labels_that_a_model_does_not_know_are_told(fitted, rows, caplog):
     y = rows[1].copy()
     y[:3] = max(y) + 1
     assert fitted.evaluate({"X": rows[0], "y": y}) <= 1 - 3 / len(y)
-    assert [(r.name, r.levelname) for r in caplog.records] == [("hone.model", "WARNING")]
+    assert [r.name for r in caplog.records if r.levelname == "WARNING"] == ["hone.model"]
     assert "3 of 200 labels" in caplog.text
 
 
