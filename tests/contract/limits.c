@@ -34,8 +34,8 @@ static void *ring(void *arg)
 }
 
 /* Trains on one thread while the bell waits; gives the CPU seconds after it rang. */
-static double overrun_once(stage *s, const hone_algorithm *a, hone_dataset *d, double after,
-                           hone_options o, bool cancels, outcome *out)
+static double overrun(stage *s, const hone_algorithm *a, hone_dataset *d, double after,
+                      hone_options o, bool cancels, outcome *out)
 {
     bell b = {.after = after};
     pthread_t thread;
@@ -46,19 +46,6 @@ static double overrun_once(stage *s, const hone_algorithm *a, hone_dataset *d, d
     const double end = cpu_of(b.clock);
     pthread_join(thread, NULL);
     return end - fmin(end, b.at);
-}
-
-/* The least of up to three: a machine that is stolen from adds to the CPU time of one. */
-static double overrun(stage *s, const hone_algorithm *a, hone_dataset *d, double after,
-                      hone_options o, bool cancels, outcome *out)
-{
-    double late = overrun_once(s, a, d, after, o, cancels, out);
-    for (int again = 0; again < 2 && late >= PATIENCE; again++) {
-        if (!out->status && hone_result_model_path(out->result))
-            remove(hone_result_model_path(out->result));
-        late = overrun_once(s, a, d, after, o, cancels, out);
-    }
-    return late;
 }
 
 /* ---- a training that takes a while ---- */
