@@ -175,14 +175,22 @@ def vector(values: Any, what: str) -> Vector | None:
         return [None if c < 0 else levels[c] for c in column.values]  # type: ignore[operator,index]
     if hasattr(values, "to_pylist"):  # pyarrow
         return object_vector(values.to_pylist(), what)
-    if type(values).__module__.startswith("polars"):
+    if is_polars(values) and hasattr(values, "to_list"):
         return object_vector(values.to_list(), what)
     a = as_array(values, what)
+    if a.ndim == 0:
+        raise DataError(f"{_kind(values)} has 0 dimensions; one value a row is needed", what)
     if a.ndim == 2 and a.shape[1] == 1:
         a = a[:, 0]
     if a.ndim != 1:
         raise DataError(f"{a.ndim} dimensions; one value a row is needed", what)
     return _from_array(a, what)
+
+
+def _kind(values: Any) -> str:
+    """What an object is, with an article."""
+    name = type(values).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def as_array(values: Any, what: str) -> np.ndarray[Any, Any]:
@@ -213,8 +221,21 @@ def is_pandas(x: Any) -> bool:
     return hasattr(x, "iloc") and hasattr(x, "columns") and hasattr(x, "dtypes")
 
 
+def is_polars(x: Any) -> bool:
+    return type(x).__module__.partition(".")[0] == "polars"
+
+
 def is_arrow(x: Any) -> bool:
-    return not is_pandas(x) and (hasattr(x, "__arrow_c_stream__") or hasattr(x, "__arrow_c_array__"))
+    speaks = hasattr(x, "__arrow_c_stream__") or hasattr(x, "__arrow_c_array__")
+    return speaks and not is_pandas(x) and not isinstance(x, (np.ndarray, type))
+
+
+def arrow_table(x: Any, what: str) -> Any:
+    """The same, unless it is one column or a plan of a table (polars' LazyFrame)."""
+    one_column = hasattr(x, "iloc") or (hasattr(x, "type") and not hasattr(x, "schema"))
+    if one_column or (is_polars(x) and not hasattr(x, "height")):
+        raise DataError(f"{_kind(x)} is no table; a data frame is needed", what)
+    return x
 
 
 def _check_range(numbers: np.ndarray[Any, Any], most: int, what: str) -> None:
@@ -275,6 +296,8 @@ def table(x: Any, what: str, *, flatten: bool = False) -> Table:
     """A table in one of the forms above."""
     if isinstance(x, (Dense, Sparse, Columns)):
         return x
+    if isinstance(x, type):
+        raise DataError(f"the class {x.__name__} is no table", what)
     if is_sparse(x):
         return _sparse(x, what)
     if is_pandas(x):
@@ -282,9 +305,11 @@ def table(x: Any, what: str, *, flatten: bool = False) -> Table:
     a = as_array(x, what)
     if a.ndim > 2 and flatten:
         a = a.reshape(a.shape[0], -1)
+    if a.ndim == 0:
+        raise DataError(f"{_kind(x)} has 0 dimensions; an array of 2, sparse rows or a data frame is needed", what)
     if a.ndim != 2:
-        hint = "; flatten=True makes one row of each" if a.ndim > 2 else "; one row is x.reshape(1, -1)"
-        raise DataError(f"{a.ndim} dimensions; a table has 2{hint if a.ndim else ''}", what)
+        hint = "flatten=True makes one row of each" if a.ndim > 2 else "x.reshape(1, -1) is one row, x.reshape(-1, 1) one column"
+        raise DataError(f"{a.ndim} dimensions; a table has 2; {hint}", what)
     if a.dtype.kind in "OUST":
         values = [_from_array(a[:, j], f"{what}[:,{j}]") for j in range(a.shape[1])]
         if all(isinstance(v, np.ndarray) and v.dtype.kind != "b" for v in values):

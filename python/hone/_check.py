@@ -22,7 +22,10 @@ def check_integer(value: Any, name: str, low: int, end: int) -> int:
     """An integer in [low, end)."""
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
         raise ArgumentError(f"an integer is needed, not {type(value).__name__}", name)
-    number = operator.index(value)
+    try:
+        number = operator.index(value)
+    except TypeError as why:  # arrays have __index__ too, for when they hold one integer alone
+        raise ArgumentError(f"an integer is needed, not {value!r}", name) from why
     if not low <= number < end:
         shown = next((f"2**{k}" for k in (31, 63, 64) if end == 2**k), str(end))
         raise ArgumentError(f"{number} is not in [{low}, {shown})", name)

@@ -19,7 +19,8 @@ TASKS = {None: 0, "classification": 1, "regression": 2}
 TASK_NAMES = {number: name for name, number in TASKS.items()}
 
 
-def _plain(key: str, value: Any) -> Scalar:
+def plain(key: str, value: Any) -> Scalar:
+    """The value of a hyperparameter as one of Python's own."""
     if isinstance(value, np.ndarray):
         if value.ndim:
             raise ConfigError(f"an array of shape {value.shape}; a single value is needed", f"config.{key}")
@@ -48,17 +49,17 @@ def _all_keys() -> tuple[str, ...]:
 
 def config_dict(cfg: Any) -> dict[str, Scalar]:
     """The keys that `cfg` has, as plain values. Inactive keys of a ConfigSpace configuration are absent."""
-    if not (isinstance(cfg, Mapping) or (hasattr(cfg, "keys") and hasattr(cfg, "__getitem__"))):
+    if isinstance(cfg, type) or not (isinstance(cfg, Mapping) or (hasattr(cfg, "keys") and hasattr(cfg, "__getitem__"))):
         if isinstance(cfg, type) or not callable(getattr(cfg, "get", None)):
             raise ConfigError(f"a mapping is needed, not {type(cfg).__name__}", "config")
-        found = ((key, cfg.get(key)) for key in _all_keys())
-        return {key: _plain(key, value) for key, value in found if value is not None}
-    plain: dict[str, Scalar] = {}
+        asked = ((key, cfg.get(key)) for key in _all_keys())
+        return {key: plain(key, value) for key, value in asked if value is not None}
+    found: dict[str, Scalar] = {}
     for key in list(cfg.keys()):
         if not isinstance(key, str):
             raise ConfigError(f"the key {key!r} is no text", "config")
-        plain[str.__str__(key)] = _plain(key, cfg[key])
-    return plain
+        found[str.__str__(key)] = plain(key, cfg[key])
+    return found
 
 
 def check_seed(seed: Any, name: str = "seed") -> int:

@@ -53,7 +53,8 @@ class Parts:
     task: int = 0
     cache_bytes: int = 0
     valid: Parts | None = None
-    borrowed: bool = field(default=False, compare=False)  # the table is the caller's own memory
+    # Of each array of the table, the caller's object that its memory dies with; None, or no list: it is ours alone.
+    owners: list[Any] = field(default_factory=list, compare=False)
 
 
 # ---- from what the caller gave ----
@@ -81,6 +82,15 @@ def _categorical(given: Any, names: Sequence[str | None] | None, cols: int | Non
         else:
             raise DataError(f"{c!r} is no name or number of a column", "categorical")
     return out
+
+
+def _joined(given: Any, name: str) -> str:
+    """A list of texts as the library takes it."""
+    listed = check_texts(given, name)
+    for text in listed:
+        if "," in text:
+            raise ArgumentError(f"{text!r} has a comma, which parts the texts of a list", name)
+    return ",".join(listed)
 
 
 def _names(given: Any) -> list[str] | None:
@@ -113,49 +123,80 @@ def _free_name(wanted: str, names: Sequence[str]) -> str:
     return wanted
 
 
-def _with_columns(x: Any, columns: dict[str, Any]) -> Any:
-    """An Arrow table with more columns."""
-    if type(x).__module__.startswith("polars"):
-        import polars
+def _with_columns(x: Any, columns: dict[str, Vector]) -> tuple[Any, dict[str, str]]:
+    """An Arrow table with more columns, and the names that they got."""
+    taken = [str(n) for n in _arrow_names(x)]
+    names = {wanted: _free_name(wanted, taken) for wanted in columns}
+    rows = x.height if _arrays.is_polars(x) else x.num_rows
+    for wanted, values in columns.items():
+        if len(values) != rows:
+            raise DataError(f"{len(values)} values; there are {rows} rows", f"data.{_ROLES[wanted]}")
+        if _arrays.is_polars(x):
+            import polars
 
-        return x.with_columns(**{n: polars.Series(n, v) for n, v in columns.items()})
-    import pyarrow
+            x = x.with_columns(polars.Series(names[wanted], values))
+        else:
+            import pyarrow
 
-    t = pyarrow.table(x)
-    for name, values in columns.items():
-        t = t.append_column(name, pyarrow.array(values))
-    return t
+            x = x.append_column(names[wanted], pyarrow.array(values))
+    return x, names
 
 
-def _arrow(x: Any, y: Any, weight: Any) -> Arrow:
-    columns = {}
-    if type(x).__module__.startswith("polars"):
+_ROLES = {"target": "y", "sample_weight": "weight"}
+
+
+def _arrow_names(x: Any) -> list[str]:
+    return list(x.columns if _arrays.is_polars(x) else x.column_names)
+
+
+def _arrow(x: Any, y: Any, weight: Any, categorical: Any) -> tuple[Arrow, list[str] | None]:
+    """An Arrow table that has target and weights as columns, and the names of its categorical ones."""
+    target, columns = (check_text(y, "y") if isinstance(y, str) else None), {}
+    if y is not None and target is None:
+        columns["target"] = _arrays.vector(y, "y")
+    if weight is not None:
+        columns["sample_weight"] = _arrays.vector(weight, "sample_weight")
+    if _arrays.is_polars(x):
         import polars
 
         # A column of nothing but nulls goes over as numbers: polars gives type null a buffer that Arrow does not.
         x = x.with_columns([polars.col(n).cast(polars.Float64) for n, t in x.schema.items() if t == polars.Null])
-    target, weight_name = (y if isinstance(y, str) else None), None
-    names = list(getattr(x, "columns", getattr(x, "column_names", [])))
-    if y is not None and target is None:
-        target = _free_name("target", [str(n) for n in names])
-        columns[target] = _arrays.vector(y, "y")
-    if weight is not None:
-        weight_name = _free_name("sample_weight", [str(n) for n in names])
-        columns[weight_name] = _arrays.vector(weight, "sample_weight")
-    return Arrow(_with_columns(x, columns) if columns else x, target, weight_name)
+    elif columns or categorical is not None:
+        import pyarrow
+
+        x = pyarrow.table(x)
+    marked = None
+    if categorical is not None:
+        names = [n for n in _arrow_names(x) if n != target]
+        marked = [names[j] for j in _categorical(categorical, names, len(names)) or ()]
+    x, named = _with_columns(x, columns) if columns else (x, {})  # type: ignore[arg-type]
+    return Arrow(x, named.get("target", target), named.get("sample_weight")), marked
 
 
-def _shares(x: Any, table: Table) -> bool:
-    """Whether the table lies in memory of the caller's objects."""
+def _arrays_of(t: Table) -> list[np.ndarray[Any, Any]]:
+    return [t.x] if isinstance(t, Dense) else [t.data, t.indptr, t.indices]  # type: ignore[union-attr]
+
+
+def _owners(x: Any, table: Table) -> list[Any]:
+    """What `Parts.owners` says of a table that was made of `x`."""
     if isinstance(table, Columns):
-        return False
-    if isinstance(table, Sparse):
-        own = [getattr(x, "data", None), getattr(x, "indices", None), getattr(x, "indptr", None)]
-        arrays = [table.data, table.indices, table.indptr]
-        return all(isinstance(o, np.ndarray) and np.may_share_memory(o, a) for o, a in zip(own, arrays))
-    if _arrays.is_pandas(x):
-        return bool(np.may_share_memory(x.iloc[:, 0].to_numpy(), table.x))
-    return isinstance(x, np.ndarray) and np.may_share_memory(x, table.x)
+        return []
+    if _arrays.is_sparse(x):
+        given = [getattr(x, name, None) for name in ("data", "indptr", "indices")]
+    elif _arrays.is_pandas(x):
+        given = [x.iloc[:, 0].to_numpy()]
+    elif isinstance(x, (np.ndarray, list, tuple)):
+        given = [x]
+    else:
+        return [x]  # a tensor, or something else that lends its memory
+    lent = [o for o in given if isinstance(o, np.ndarray)]
+    return [_owner(a) if any(np.may_share_memory(o, a) for o in lent) else None for a in _arrays_of(table)]
+
+
+def _owner(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    while isinstance(a.base, np.ndarray):
+        a = a.base
+    return a
 
 
 def _budget(cache_bytes: Any) -> int:
@@ -171,11 +212,11 @@ def prepare(x: Any, y: Any = None, *, sample_weight: Any = None, feature_names: 
     number, cache = check_task(task), _budget(cache_bytes)
     target_name = y if isinstance(y, str) else getattr(y, "name", None)
     target_name = None if target_name is None else str(target_name)
-    if _arrays.is_arrow(x) and not isinstance(x, np.ndarray):
+    if not isinstance(x, type) and (_arrays.is_arrow(x) or _arrays.is_polars(x)):
         if feature_names is not None:
             raise ArgumentError("an Arrow table has names of its own", "feature_names")
-        source = _arrow(x, y, sample_weight)
-        return Parts(source, None, None, _categorical(categorical, None, None), None, number, cache, valid)
+        source, marked = _arrow(_arrays.arrow_table(x, names[0]), y, sample_weight, categorical)
+        return Parts(source, None, None, marked, None, number, cache, valid)
     if isinstance(y, str):
         if not _arrays.is_pandas(x):
             raise DataError(f"the name of a column is for data frames, X is {type(x).__name__}", names[1])
@@ -190,7 +231,7 @@ def prepare(x: Any, y: Any = None, *, sample_weight: Any = None, feature_names: 
         table, marks = Columns(columns, table.rows), None
     weight = _arrays.vector(sample_weight, "sample_weight")
     return Parts(table, _arrays.vector(y, names[1]), weight, marks, target_name, number, cache, valid,
-                 _shares(x, table))
+                 _owners(x, table))
 
 
 def from_mapping(data: Mapping[str, Any], task: str | None = None) -> Parts:
@@ -237,7 +278,7 @@ def make(parts: Parts, hold: bool, threads: int = 0) -> Any:
     if isinstance(t, Columns):
         rows = [(c.name, c.type, c.values, c.levels) for c in t.columns]
         return _hone.dataset_columns(rows, t.rows, *about)
-    categorical = None if parts.categorical is None else ",".join(str(c) for c in parts.categorical)
+    categorical = _joined(parts.categorical or (), "categorical") or None
     how = (t.target, t.weight, categorical, None, None, None, None, None, False, 0, 0)
     if hasattr(t.source, "__arrow_c_stream__"):
         return _hone.dataset_arrow(t.source.__arrow_c_stream__(), None, how, *about)
@@ -320,8 +361,8 @@ class Dataset:
             raise ArgumentError(f"one character is needed, not {delimiter!r}", "delimiter")
         how = (None if target is None else check_text(str(target), "target"),
                None if weight is None else check_text(weight, "weight"),
-               ",".join(check_texts(categorical, "categorical")) or None,
-               ",".join(check_texts(drop, "drop")) or None, None if na is None else ",".join(check_texts(na, "na")),
+               _joined(categorical, "categorical") or None, _joined(drop, "drop") or None,
+               None if na is None else _joined(na, "na"),
                None if labels is None else os.fsdecode(check_path(labels, "labels")), delimiter, None,
                not check_flag(header, "header"), 0, 0)
         about = (None, None, None, None, None, None, check_task(task), 0,
@@ -436,10 +477,6 @@ def clear_cache() -> None:
         _entries.clear()
 
 
-def _arrays_of(t: Table) -> list[np.ndarray[Any, Any]]:
-    return [t.x] if isinstance(t, Dense) else [t.data, t.indptr, t.indices]  # type: ignore[union-attr]
-
-
 def _content(values: Any) -> Any:
     """A hash of what an array or a list holds."""
     if isinstance(values, np.ndarray):
@@ -452,13 +489,25 @@ def _place(a: np.ndarray[Any, Any]) -> tuple[Any, ...]:
     return a.__array_interface__["data"][0], a.shape, a.strides, a.dtype.str
 
 
-def _owner(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    while isinstance(a.base, np.ndarray):
-        a = a.base
-    return a
+def _lent(p: Parts) -> bool:
+    """Whether the whole table is the caller's memory, whose end can be watched."""
+    whole = bool(p.owners) and all(type(o).__weakrefoffset__ for o in p.owners)  # that of None is 0
+    return whole and (p.valid is None or _lent(p.valid))
 
 
-def _identity(p: Parts) -> tuple[tuple[Any, ...], tuple[Any, ...], list[np.ndarray[Any, Any]]]:
+def _own(p: Parts) -> Parts:
+    """The same without memory of the caller's: what is found by its content alone must never change."""
+    if p.valid is not None:
+        p = replace(p, valid=_own(p.valid))
+    if all(o is None for o in p.owners):
+        return p
+    t: Any = p.table
+    table = replace(t, **{name: getattr(t, name).copy() for name in (
+        ("x",) if isinstance(t, Dense) else ("data", "indptr", "indices"))})
+    return replace(p, table=table, owners=[])
+
+
+def _identity(p: Parts) -> tuple[tuple[Any, ...], tuple[Any, ...], list[Any]]:
     """(key, content, owners) of a dataset in the caller's memory."""
     arrays = _arrays_of(p.table)  # type: ignore[arg-type]
     names = tuple(p.table.names or ())  # type: ignore[union-attr]
@@ -466,18 +515,21 @@ def _identity(p: Parts) -> tuple[tuple[Any, ...], tuple[Any, ...], list[np.ndarr
     key = (tuple(map(_place, arrays)), names, tuple(p.categorical or ()), p.target_name, p.task,
            p.cache_bytes, *vectors)
     content = (tuple(map(_content, arrays)), _content(p.y), _content(p.weight))
-    owners = [_owner(a) for a in arrays]
     if p.valid is not None:
         more = _identity(p.valid)
-        return key + more[0], content + more[1], owners + more[2]
-    return key, content, owners
+        return key + more[0], content + more[1], p.owners + more[2]
+    return key, content, p.owners
 
 
 def _remember(key: tuple[Any, ...], entry: _Entry) -> None:
     _entries[key] = entry
-    while len(_entries) > 1 and (len(_entries) > MOST_DATASETS or sum(
-            e.dataset.cache_stats()["bytes"] for e in _entries.values()) > MOST_BYTES):
-        _entries.popitem(last=False)
+    kept = list(_entries)  # an array that dies takes its entry away at any time
+    while len(kept) > 1 and (len(kept) > MOST_DATASETS or _bytes(kept) > MOST_BYTES):
+        _entries.pop(kept.pop(0), None)
+
+
+def _bytes(keys: list[tuple[Any, ...]]) -> int:
+    return sum(e.dataset.cache_stats()["bytes"] for e in map(_entries.get, keys) if e is not None)
 
 
 def _find(key: tuple[Any, ...], content: tuple[Any, ...]) -> Dataset | None:
@@ -497,9 +549,8 @@ def dataset_of(given: Any, task: str | None = None) -> tuple[Dataset, Any]:
         raise DataError(f"a mapping with 'X' and 'y' or a hone.Dataset is needed, not {type(given).__name__}",
                         "dataset")
     parts = from_mapping(given, task)
-    mine = parts.borrowed and (parts.valid is None or parts.valid.borrowed)
     with _lock:
-        if mine:
+        if _lent(parts):
             key, content, owners = _identity(parts)
             found = _find(key, content)
             if found is None:
@@ -511,10 +562,8 @@ def dataset_of(given: Any, task: str | None = None) -> tuple[Dataset, Any]:
                 gone = [weakref.ref(o, drop) for o in owners]
                 _remember(key, _Entry(found, content, gone))
             return found, parts
-        new = Dataset._of(parts, hold=True)
-        # Validation rows are not in the fingerprint: such datasets are told apart by their own.
-        aside = None if parts.valid is None else _hone.dataset_facts(make(parts.valid, True))[4]
-        key = (new._fingerprint, aside, parts.task, parts.cache_bytes)
+        new = Dataset._of(_own(parts), hold=True)
+        key = (new._fingerprint, type(parts.table), parts.task, parts.cache_bytes)
         found = _find(key, ())
         if found is None:
             _remember(key, _Entry(new, (), []))

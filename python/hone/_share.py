@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _dataset
 from ._arrays import AUTO, CATEGORICAL, Column, Columns, Dense, Sparse, Table, Vector
 from ._dataset import Arrow, Dataset, Parts
 from ._check import check_path
@@ -42,9 +43,8 @@ def plain_columns(parts: Parts) -> Parts:
     found: dict[str, Vector] = {name: _from_arrow(table.column(name)) for name in table.column_names}
     y = found.pop(source.target) if source.target is not None else None
     weight = found.pop(source.weight) if source.weight is not None else None
-    marks = [str(m) for m in parts.categorical or ()]
-    typed = [Column(n, v, None, CATEGORICAL if n in marks or str(j) in marks else AUTO)
-             for j, (n, v) in enumerate(found.items())]
+    marks = set(parts.categorical or ())
+    typed = [Column(n, v, None, CATEGORICAL if n in marks else AUTO) for n, v in found.items()]
     return replace(parts, table=Columns(typed, table.num_rows), y=y, weight=weight, categorical=None,
                    target_name=source.target)
 
@@ -119,14 +119,15 @@ _attached: OrderedDict[Any, Dataset] = OrderedDict()
 
 
 def _kept(key: Any, make: Callable[[], Dataset]) -> Dataset:
-    """A process keeps the last few datasets, with what trials left in their memory."""
-    found = _attached.get(key)
-    if found is None:
-        found = _attached[key] = make()
-    _attached.move_to_end(key)
-    while len(_attached) > MOST_ATTACHED:
-        _attached.popitem(last=False)
-    return found
+    """A process keeps the last few datasets, with what trials left in their memory; each is read once, by one thread."""
+    with _dataset._lock:
+        found = _attached.get(key)
+        if found is None:
+            found = _attached[key] = make()
+        _attached.move_to_end(key)
+        while len(_attached) > MOST_ATTACHED:
+            _attached.popitem(last=False)
+        return found
 
 
 def attach(folder: str) -> Dataset:

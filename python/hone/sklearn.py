@@ -20,7 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
 
 from ._check import check_integer, check_threads
-from ._config import reference
+from ._config import plain, reference
 from ._model import Model
 from ._train import fit as train_model
 
@@ -69,10 +69,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         for name, value in {**given, **self._fixed}.items():
             if name == "class_weight" and isinstance(value, Mapping):
                 continue
-            if value is None:
-                value = "none"
-            if isinstance(value, (bool, np.bool_)) or value != rows[name]["default"]:
-                config[f"{self._model}:{name}"] = value
+            given_as = "none" if value is None else plain(f"{self._model}:{name}", value)
+            if isinstance(given_as, bool) or given_as != rows[name]["default"]:
+                config[f"{self._model}:{name}"] = given_as
         return config
 
     def _takes(self) -> list[str]:

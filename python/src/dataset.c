@@ -254,10 +254,11 @@ static void drop_table(table *t)
 /* One column: (name, type, values, levels). */
 static bool read_column(making *m, table *t, Py_ssize_t j, PyObject *item, int64_t rows)
 {
-    PyObject *values, *levels;
+    PyObject *name, *values, *levels;
     hone_column *c = &t->columns[j];
     int type;
-    if (!PyArg_ParseTuple(item, "ziOO", &c->name, &type, &values, &levels))
+    if (!PyArg_ParseTuple(item, "OiOO", &name, &type, &values, &levels) ||
+        (name != Py_None && !(c->name = hone_python_utf8(name, HONE_BAD_DATA, "feature_names"))))
         return false;
     c->type = (hone_type)type;
     char what[64];

@@ -1,9 +1,20 @@
 /* Configurations and run options from dicts. */
 #include "hone_python.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- configuration ---- */
+
+/* An int beyond 64 bits; `sign` its sign. */
+static double far_number(PyObject *value, int sign)
+{
+    const double number = PyLong_AsDouble(value);
+    if (!PyErr_Occurred())
+        return number;
+    PyErr_Clear(); /* beyond a double too */
+    return sign * HUGE_VAL;
+}
 
 static hone_status set_key(hone_config *config, const char *key, PyObject *value, hone_error *error)
 {
@@ -16,7 +27,7 @@ static hone_status set_key(hone_config *config, const char *key, PyObject *value
     if (PyLong_Check(value)) {
         int overflow;
         const long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
-        return overflow ? hone_config_set_real(config, key, overflow * 0x1p63, error)
+        return overflow ? hone_config_set_real(config, key, far_number(value, overflow), error)
                         : hone_config_set_integer(config, key, number, error);
     }
     char path[96];

@@ -4,6 +4,7 @@ import gc
 import pathlib
 import pickle
 import resource
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas
@@ -99,6 +100,69 @@ def test_an_array_that_was_edited_in_place_is_new_data(rows):
     assert hone.train(KNN, data, 0) == hone.train(KNN, hone.Dataset(X.copy(), y.copy()), 0)
 
 
+class Lender:
+    """An object with memory of its own, as tensors are."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack__(self, **how):
+        return self.array.__dlpack__(**how)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
+class Slotted(Lender):
+    """One that nobody can watch."""
+
+    __slots__ = ()
+
+
+class Whole:
+    """Gives its array away."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array
+
+
+@pytest.mark.parametrize("lend", [Lender, Slotted, Whole, memoryview])
+def test_lent_memory_that_changes_is_new_data_and_keeps_nothing_of_the_old(rows, lend):
+    X, y = rows
+    expected = [hone.train(KNN, hone.Dataset(X, y), seed) for seed in range(4)]
+    memory = X.copy()
+    lender = lend(memory)
+    assert hone.train(KNN, {"X": lender, "y": y}, 0) == expected[0]
+    memory[:] = np.random.default_rng(1).normal(size=X.shape)
+    same_as_then = lend(X.copy())
+    assert [hone.train(KNN, {"X": same_as_then, "y": y}, seed) for seed in range(4)] == expected
+    changed = [hone.train(KNN, hone.Dataset(memory.copy(), y), seed) for seed in range(4)]
+    assert [hone.train(KNN, {"X": lender, "y": y}, seed) for seed in range(4)] == changed != expected
+
+
+def test_what_a_mapping_shares_in_part_is_looked_at_again(rows):
+    X, y = rows
+    whole = scipy.sparse.csr_array(np.hstack([np.round(X[:, :3] * 3 + 20).astype(int), np.zeros((200, 1), int)]))
+    expected = [hone.train(KNN, {"X": whole.copy(), "y": y}, seed) for seed in range(3)]
+    hone.clear_cache()
+    first = whole.copy()
+    hone.train(KNN, {"X": first, "y": y}, 0)
+    first.indices += 1
+    again = whole.copy()
+    assert [hone.train(KNN, {"X": again, "y": y}, seed) for seed in range(3)] == expected
+    hone.clear_cache()
+    data = {"X": X.copy(), "y": y, "X_val": X[:50].tolist(), "y_val": y[:50]}
+    loss = hone.train(KNN, data, 0)
+    old = dict(data, X=X.copy())
+    data["X"][:] = 0
+    assert hone.train(KNN, old, 0) == loss != hone.train(KNN, data, 0)
+
+
 def test_a_thousand_datasets_leave_memory_flat():
     def one():
         X = np.random.default_rng(0).normal(size=(1000, 40))
@@ -111,6 +175,31 @@ def test_a_thousand_datasets_leave_memory_flat():
         one()
     assert len(hone._dataset._entries) <= hone._dataset.MOST_DATASETS
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
+
+
+def test_an_array_may_die_while_datasets_are_counted(rows, monkeypatch):
+    X, y = rows
+    held = [X + i for i in range(3)]
+    for x in held:
+        hone.train(KNN, {"X": x, "y": y}, 0)
+    del x
+    count = hone.Dataset.cache_stats
+
+    def stats(self):
+        held.clear()
+        return count(self)
+
+    monkeypatch.setattr(hone.Dataset, "cache_stats", stats)
+    hone.train(KNN, {"X": X, "y": y}, 0)
+    assert len(hone._dataset._entries) == 1
+
+
+def test_threads_that_open_a_shared_dataset_share_one(rows, tmp_path):
+    texts = [pickle.dumps(hone.Dataset(rows[0] + i, rows[1]).share(tmp_path)) for i in range(6)]
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(map(id, pool.map(pickle.loads, texts[:1] * 40)))) == 1
+        found = list(pool.map(pickle.loads, texts * 30))
+    assert len({d.fingerprint for d in found}) == 6
 
 
 def frame():
@@ -136,6 +225,55 @@ def test_pandas_polars_and_arrow_train_alike(make):
     assert hone.train({"model": "random_forest"}, {"X": make(f), "y": "label"}, 0) == loss
     x, y = f.drop(columns="label"), f["label"]
     assert hone.train({"model": "random_forest"}, {"X": make(x), "y": y}, 0) == loss
+
+
+def arrow_frames(columns):
+    return [polars.DataFrame(columns), pyarrow.table(columns), pyarrow.RecordBatch.from_pydict(columns)]
+
+
+def test_columns_of_arrow_tables_may_be_called_like_a_target(rows):
+    X, y = rows
+    columns = {"target": X[:, 0].copy(), "sample_weight": X[:, 1].copy(), "c": np.arange(200) % 7}
+    weight = 0.5 + np.arange(200) % 2
+    expected = hone.Dataset(pandas.DataFrame(columns), y, sample_weight=weight)
+    for frame in arrow_frames(columns):
+        data = hone.Dataset(frame, y, sample_weight=weight)
+        assert [c["name"] for c in data.describe()["columns"]] == list(columns)
+        assert hone.train(KNN, data, 0) == hone.train(KNN, expected, 0)
+
+
+def test_columns_of_arrow_tables_are_named_as_categorical(rows):
+    X, y = rows
+    columns = {"a": X[:, 0].copy(), "0": np.arange(200) % 7, "y": y}
+    for frame in [pandas.DataFrame(columns), *arrow_frames(columns)]:
+        for marks in (["0"], [1], [-1], [False, True]):
+            data = hone.Dataset(frame, "y", categorical=marks)
+            assert [c["type"] for c in data.describe()["columns"]] == ["numeric", "categorical"], (type(frame), marks)
+            again = pickle.loads(pickle.dumps(data))
+            assert [c["type"] for c in again.describe()["columns"]] == ["numeric", "categorical"]
+        for marks in (["q"], [2], [True], [1.5]):
+            with pytest.raises(ValueError, match="categorical"):
+                hone.Dataset(frame, "y", categorical=marks)
+    with pytest.raises(hone.ArgumentError, match="categorical: 'a,b' has a comma"):
+        hone.Dataset(polars.DataFrame({"a,b": [1, 2]}), [0, 1], categorical=["a,b"])
+
+
+@pytest.mark.parametrize("X", [polars.Series([1.0, 2.0]), polars.DataFrame({"a": [1.0, 2.0]}).lazy(), pyarrow.array([1.0, 2.0]),
+                               pyarrow.chunked_array([[1.0, 2.0]]), pandas.Series([1.0, 2.0], name="a")])
+def test_a_column_or_a_plan_of_arrow_is_no_table(X):
+    for y in ([0, 1], "a"):
+        with pytest.raises(hone.DataError, match="^X: .*table"):
+            hone.Dataset(X, y)
+
+
+@pytest.mark.parametrize("frame", arrow_frames({"a": [1.0, 2.0, 3.0]}))
+def test_lengths_of_what_joins_an_arrow_table_are_told(frame):
+    with pytest.raises(hone.DataError, match="data.y: 2 values; there are 3 rows"):
+        hone.Dataset(frame, [0, 1])
+    with pytest.raises(hone.DataError, match="data.weight: 2 values; there are 3 rows"):
+        hone.Dataset(frame, [0, 1, 0], sample_weight=[1, 2])
+    with pytest.raises(hone.Error, match="nowhere"):
+        hone.Dataset(frame, "nowhere")
 
 
 def test_columns_of_nulls_and_sparse_columns_are_taken(rows):
@@ -168,7 +306,12 @@ BAD_DATA = [
     ({"X": [[1.0], [2.0]], "y": [1, np.nan]}, "data.y"), ({"X": [[1.0], [2.0]], "y": ["a", None]}, "data.y"),
     ({"X": [[1.0], [np.inf]], "y": [0, 1]}, "data.x"), ({"X": [[1j], [2]], "y": [0, 1]}, "complex"),
     ({"X": [[[1.0]], [[2.0]]], "y": [0, 1]}, "flatten"), ({"X": [1.0, 2.0], "y": [0, 1]}, "dimension"),
-    ({"X": 3.0, "y": [0, 1]}, "dimension"), ({"X": np.array([[1, "a"], [{}, 2]], object), "y": [0, 1]}, "X"),
+    ({"X": 3.0, "y": [0, 1]}, "a float has 0 dimensions"), ({"X": (r for r in [[1.0], [2.0]]), "y": [0, 1]}, "X: a generator"),
+    ({"X": {"a": [1.0, 2.0]}, "y": [0, 1]}, "X: a dict"), ({"X": np.ndarray, "y": [0, 1]}, "X: the class ndarray"),
+    ({"X": pandas.DataFrame, "y": [0, 1]}, "X: the class DataFrame"), ({"X": polars.DataFrame, "y": [0, 1]}, "X: the class DataFrame"),
+    ({"X": scipy.sparse.csr_array, "y": [0, 1]}, "X: the class csr_array"), ({"X": [[1.0], [2.0]], "y": {0, 1}}, "y: a set"),
+    ({"X": [[1.0], [2.0]], "y": iter([0, 1])}, "y: a list_iterator"),
+    ({"X": pandas.DataFrame({"a\0b": ["u", "v"]}), "y": [0, 1]}, "feature_names"), ({"X": np.array([[1, "a"], [{}, 2]], object), "y": [0, 1]}, "X"),
     ({"X": np.array([["2020-01-01"], ["2020-01-02"]], "M8[D]"), "y": [0, 1]}, "dates"),
     ({"X": np.array([[b"a"], [b"b"]]), "y": [0, 1]}, "bytes"),
     ({"X": np.zeros((0, 2)), "y": []}, "row"), ({"X": np.zeros((2, 0)), "y": [0, 1]}, "column"),
@@ -214,6 +357,7 @@ def test_a_damaged_sparse_table_is_refused_before_anything_walks_over_it(kind, m
         hone.Dataset(corrupted(kind, member, at, value), [0, 1, 0, 1])
 
 
+def test_a_damaged_list_of_cells_is_refused():
     x = scipy.sparse.coo_array(np.arange(12.0).reshape(4, 3))
     x.col[2] = 3
     with pytest.raises(hone.DataError, match="X.col"):
@@ -270,7 +414,8 @@ def test_a_dataset_reads_files(tmp_path):
     assert hone.train({"model": "random_forest"}, data, 0) == -1.0
     with pytest.raises(hone.FileError, match="absent"):
         hone.Dataset.read(tmp_path / "absent.csv")
-    for wrong in ({"weight": 3}, {"na": 3}, {"categorical": "ab"}, {"delimiter": ";;"}, {"header": "no"}, {"target": "a\0"}):
+    for wrong in ({"weight": 3}, {"na": 3}, {"categorical": "ab"}, {"delimiter": ";;"}, {"header": "no"}, {"target": "a\0"},
+                  {"drop": ["a,b"]}, {"categorical": ["a,b"]}, {"na": [","]}):
         with pytest.raises(hone.ArgumentError, match=next(iter(wrong))):
             hone.Dataset.read(file, **wrong)
 

@@ -224,6 +224,9 @@ def test_bad_parameters_and_calls_are_named(iris):
         hs.SVC(gama=1)
     with pytest.raises(hone.ConfigError, match="svm:C"):
         hs.SVC(C=-1).fit(X, y)
+    for wrong in (np.ones(2), [1.0], {}, "many"):
+        with pytest.raises(hone.ConfigError, match="svm:C"):
+            hs.SVC(C=wrong).fit(X, y)
     with pytest.raises(ValueError, match="NaN"):
         hs.SVC().fit(np.full((3, 2), np.nan), [0, 1, 0])
     with pytest.raises(NotFittedError):

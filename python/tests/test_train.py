@@ -44,7 +44,8 @@ BAD_CONFIGS = [
     ({"model": "svm", "C": 1j}, "config.C"), ({"model": "svm", "C": None}, "C"),
     ({"model": "svm", "C": 1, "svm:C": 2}, "C"), ({"model": "knn", "n_neighbors": 2.5}, "n_neighbors"),
     ({"model": "knn", "n_neighbors": 10**30}, "n_neighbors"), ({"model": "svm", 3: 1}, "key 3"),
-    ({"model": "svm", "kernel": "r\0f"}, "kernel"), ({"model": "svm", "C\0junk": 5.0}, "zero character"), ({"model": "svm", "Gama": 1}, "Gama"),
+    ({"model": "svm", "kernel": "r\0f"}, "kernel"), ({"model": "svm", "C\0junk": 5.0}, "zero character"), ({"model": "svm", "Gama": 1}, "Gama"), (dict, "mapping"),
+    ({"model": "svm", "C": 10**400}, "Infinity"), ({"model": "svm", "C": 10**20}, "1e20"), ({"model": "svm", "C": -10**400}, "C"),
 ]
 
 
@@ -63,7 +64,7 @@ def test_a_configuration_for_another_task_is_refused(rows, amounts):
         hone.train({"model": "logistic_regression"}, dict(zip("Xy", amounts)), 0)
 
 
-@pytest.mark.parametrize("seed", [None, "1", 1.0, -1, 2**64, True, np.float64(1)])
+@pytest.mark.parametrize("seed", [None, "1", 1.0, -1, 2**64, True, np.float64(1), np.array([1]), np.array(1.5)])
 def test_a_seed_of_the_wrong_type_is_named(rows, seed):
     with pytest.raises(hone.ArgumentError, match="seed"):
         hone.train({"model": "knn"}, dict(zip("Xy", rows)), seed)
