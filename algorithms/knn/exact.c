@@ -114,26 +114,51 @@ static double gower_at(const knn_rule *r, const double *q, int64_t row)
     return both ? sum / (double)both : 1;
 }
 
-/* Over the columns that either row has, ascending: what is left out adds 0 to the dense sum. */
+/* The next column that either row has, and its values; the others are 0 in both. */
+typedef struct merging {
+    const knn_rule *r;
+    const knn_query *q;
+    int64_t t, end, u;
+} merging;
+
+static inline merging merge_of(const knn_rule *r, const knn_query *q, int64_t row)
+{
+    return (merging){r, q, r->s->sparse_start[row], r->s->sparse_start[row + 1], 0};
+}
+
+static inline bool next_of(merging *m, double *a, double *b)
+{
+    const knn_state *s = m->r->s;
+    if (m->t == m->end && m->u == m->q->count)
+        return false;
+    const int64_t here = m->t < m->end ? s->sparse_column[m->t] : INT64_MAX;
+    const int64_t there = m->u < m->q->count ? m->q->column[m->u] : INT64_MAX;
+    *a = *b = 0;
+    if (there <= here)
+        *a = m->q->value[m->u++];
+    if (here <= there) {
+        *b = (s->n_thin ? (double)s->sparse_thin[m->t] : s->sparse_thick[m->t]) * m->r->inverse;
+        m->t++;
+    }
+    return true;
+}
+
+/* Columns ascend: what is left out adds 0 to the dense sum. */
 static double sparse(const knn_rule *r, const knn_query *q, int64_t row)
 {
-    const knn_state *s = r->s;
-    const int64_t end = s->sparse_start[row + 1];
-    int64_t t = s->sparse_start[row], u = 0;
-    double sum = 0;
-    while (t < end || u < q->count) {
-        const int64_t here = t < end ? s->sparse_column[t] : INT64_MAX;
-        const int64_t there = u < q->count ? q->column[u] : INT64_MAX;
-        double a = 0, b = 0;
-        if (there <= here)
-            a = q->value[u++];
-        if (here <= there) {
-            b = (s->n_thin ? (double)s->sparse_thin[t] : s->sparse_thick[t]) * r->inverse;
-            t++;
-        }
+    double sum = 0, a, b;
+    for (merging m = merge_of(r, q, row); next_of(&m, &a, &b);)
         sum = add(r->metric, r->p, sum, a, b);
-    }
     return sum;
+}
+
+int64_t knn_gaps(const knn_rule *r, const knn_query *q, int64_t row, double most, float *gaps)
+{
+    int64_t n = 0;
+    double a, b;
+    for (merging m = merge_of(r, q, row); next_of(&m, &a, &b); n++)
+        gaps[n] = (float)fmin(fabs(a - b), most);
+    return n;
 }
 
 double knn_rank(const knn_rule *r, const knn_query *q, int64_t row)
@@ -233,6 +258,10 @@ hone_status knn_rule_make(const knn_state *s, const knn_params *params, const ho
         rule->metric = EUCLIDEAN;
     rule->unit = unit_of(largest_of(s, d), rule->metric);
     rule->inverse = 1 / rule->unit;
+    for (int64_t i = 0; i < s->n_sparse; i++) {
+        const int64_t entries = s->sparse_start[i + 1] - s->sparse_start[i];
+        rule->widest = entries > rule->widest ? entries : rule->widest;
+    }
     if (rule->metric == GOWER)
         return find_ranges(rule, shape, arena, error);
     if (rule->metric != COSINE)
@@ -256,7 +285,7 @@ bool knn_query_new(const knn_rule *r, const hone_matrix *x, hone_arena *arena, k
             room = count > room ? count : room;
         }
     }
-    *q = (knn_query){.value = HONE_RAW(arena, double, room, 1)};
+    *q = (knn_query){.value = HONE_RAW(arena, double, room, 1), .room = room};
     q->column = r->s->n_sparse ? HONE_RAW(arena, int32_t, room, 1) : NULL;
     return q->value && (q->column || !r->s->n_sparse);
 }

@@ -63,6 +63,7 @@ typedef struct knn_rule {
     int metric;
     double p, unit, inverse; /* inverse = 1 / unit */
     int64_t d;
+    int64_t widest;        /* sparse rows: entries of one, at most */
     const double *norm;    /* cosine: squared norms of the rows */
     const double *low;     /* gower: d smallest training values */
     const double *range;   /* gower: d largest less smallest; 0: differs or not */
@@ -73,7 +74,7 @@ typedef struct knn_rule {
 typedef struct knn_query {
     double *value;
     int32_t *column;
-    int64_t count;
+    int64_t count, room; /* entries, at most room */
     double norm;
 } knn_query;
 
@@ -85,6 +86,10 @@ bool knn_query_new(const knn_rule *rule, const hone_matrix *x, hone_arena *arena
 void knn_query_read(const knn_rule *rule, const hone_matrix *x, int64_t i, double *buffer,
                     knn_query *query);
 double knn_rank(const knn_rule *rule, const knn_query *query, int64_t row);
+/* Gaps between a query and a sparse row, at most `most`, in the columns that either has; gives
+ * their number. */
+int64_t knn_gaps(const knn_rule *rule, const knn_query *query, int64_t row, double most,
+                 float *gaps);
 /* The distance that a rank stands for, in units and in the values' own measure. */
 double knn_root(const knn_rule *rule, double rank);
 double knn_distance(const knn_rule *rule, double rank);
@@ -104,6 +109,10 @@ enum { KNN_LIST_MOST = 1024 }; /* neighbours of a list; longer ones are not shar
 #define STORED_MOST 0x1p50
 #define QUERY_MOST 0x1p52
 #define POWER_QUERY_MOST 4
+
+/* Powers of gaps stand 2^KNN_LIFT higher, so that small ones are not lost: 7^20 of them, for gaps
+ * between what may be stored and asked, added up over the most dimensions, is a float. */
+enum { KNN_LIFT = 32 };
 
 /* The largest unit: values far above it are not brought near 1. */
 #define UNIT_MOST 0x1p1000
@@ -148,6 +157,11 @@ typedef struct knn_spot {
 knn_spot knn_spot_of(const knn_points *points, const knn_query *query, float *q);
 /* scale * rank - base + e, rounded up. */
 float knn_bound_of(const knn_points *points, const knn_spot *spot, double rank);
+
+/* Whether a sparse row is surely beyond `rank` by minkowski. `gaps` is room for the entries of both
+ * and 16 more; `raise` the kernel of powers. */
+bool knn_beyond(const knn_points *points, const knn_query *query, int64_t row, double rank,
+                void (*raise)(float *, int64_t, const hone_power *), float *gaps);
 
 /* Value k of a row as a point stores it, times `scale`. */
 float knn_stored(const knn_points *points, int64_t row, int64_t k, double scale);

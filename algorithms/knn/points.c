@@ -10,17 +10,12 @@
  * Minkowski: a gap that is off by a share of itself and of what was stored, and powers that are off
  * by a share of theirs, are a vector of gaps that is off by a vector whose p-norm is at most
  * (d + 24) u (|q| + |x|), where |.| is the p-norm; the root of the sum is off by no more
- * (Minkowski's inequality). Powers stand 2^LIFT higher, so that small ones are not lost, and those
- * that are add what `power_floor` says.
+ * (Minkowski's inequality). Powers that are too small for float add what `power_floor` says.
  */
 #include "knn.h"
 
 #define FLOOR 0x1p-90
 #define HALF_ULP 0x1p-24
-
-/* 7^20 times 2^LIFT, for gaps between what may be stored and asked, added up over the most
- * dimensions, is a float. */
-enum { LIFT = 32 };
 
 /* Sums of more dimensions have no useful bound. */
 enum { MOST_DIMENSIONS = 1 << 18 };
@@ -50,7 +45,8 @@ static double unit_error(const knn_rule *r)
 /* A power below 2^-125 counts as at most 2^-124: the p-norm of that in every dimension. */
 static double power_floor(const knn_rule *r)
 {
-    return r->metric == MINKOWSKI ? pow((double)(r->d + 1) * ldexp(1, -124 - LIFT), 1 / r->p) : 0;
+    return r->metric == MINKOWSKI ? pow((double)(r->d + 1) * ldexp(1, -124 - KNN_LIFT), 1 / r->p)
+                                  : 0;
 }
 
 /* The magnitude that errors are proportional to, of a stored row: step between values. A p-norm is
@@ -174,11 +170,11 @@ hone_status knn_points_make(const knn_state *s, const knn_params *params, const 
     const int64_t d = shape->features;
     *p = (knn_points){0};
     HONE_TRY(knn_rule_make(s, params, shape, keep, &p->rule, error));
+    p->power = hone_power_of(p->rule.p, 0, KNN_LIFT);
+    p->root = hone_power_of(1 / p->rule.p, KNN_LIFT, 0);
     p->filtered = has_panels(&p->rule);
     if (!p->filtered)
         return HONE_OK;
-    p->power = hone_power_of(p->rule.p, 0, LIFT);
-    p->root = hone_power_of(1 / p->rule.p, LIFT, 0);
     p->panels = (s->n_rows + LANES - 1) / LANES;
     const int64_t lanes = p->panels * LANES;
     float *place = HONE_RAW(keep, float, d, 1);
@@ -268,4 +264,23 @@ float knn_bound_of(const knn_points *p, const knn_spot *spot, double rank)
     const double scale = p->rule.metric == COSINE ? 2 : 1;
     const double value = p->rule.metric == MINKOWSKI ? knn_root(&p->rule, rank) : scale * rank;
     return up(value - spot->base + (double)spot->e);
+}
+
+/* ---- sparse rows ---- */
+
+/* Powers of gaps in float, each of the gap or of 4 when that is less, are off by (3 p + 6) 2^-24 of
+ * themselves, gaps rounded to float included, but for those below 2^-92. */
+bool knn_beyond(const knn_points *p, const knn_query *q, int64_t row, double rank,
+                void (*raise)(float *, int64_t, const hone_power *), float *gaps)
+{
+    const knn_rule *r = &p->rule;
+    const int64_t n = knn_gaps(r, q, row, POWER_QUERY_MOST, gaps);
+    double sum = 0;
+    for (int64_t t = n; t < n + LANES; t++)
+        gaps[t] = 1;
+    raise(gaps, (n + LANES - 1) / LANES * LANES, &p->power);
+    for (int64_t t = 0; t < n; t++)
+        sum += (double)gaps[t];
+    const double share = (3 * r->p + 6) * HALF_ULP + (double)n * 0x1p-50;
+    return (sum - (double)n * 0x1p-92) * (1 - share) > ldexp(rank, KNN_LIFT);
 }

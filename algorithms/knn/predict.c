@@ -8,44 +8,53 @@ typedef struct prediction {
 
 /* ---- votes ---- */
 
-/* Vote j of k neighbours at distances `root`: by distance over the nearest one's, so that none is
- * too large; rows at distance 0 vote alone. */
-static double vote_of(const knn_params *params, const double *root, int64_t j)
+/* Votes of k neighbours at distances `root`, which may be their place: by distance over the nearest
+ * one's, so that none is too large; rows at distance 0 vote alone. */
+static void fill_votes(const knn_params *params, const double *root, int64_t k, double *vote)
 {
-    if (params->weights == VOTE_UNIFORM)
-        return 1;
-    if (root[0] == 0)
-        return root[j] == 0;
-    const double share = root[0] / root[j];
-    return params->weights == VOTE_DISTANCE ? share : pow(share, params->power);
+    const double nearest = root[0];
+    const bool uniform = params->weights == VOTE_UNIFORM, alone = nearest == 0;
+    for (int64_t j = 0; j < k; j++)
+        vote[j] = uniform ? 1 : alone ? root[j] == 0 : nearest / root[j];
+    for (int64_t j = 0; j < k && params->weights == VOTE_POWER && !alone; j++)
+        vote[j] = pow(vote[j], params->power);
+}
+
+/* By the rows' weights over the largest of those that vote. */
+static void weigh_votes(const knn_state *s, const int32_t *row, int64_t k, double *vote)
+{
+    double largest = 0;
+    for (int64_t j = 0; j < k; j++)
+        if (vote[j] > 0)
+            largest = fmax(largest, s->weight[row[j]]);
+    for (int64_t j = 0; j < k; j++)
+        if (vote[j] > 0)
+            vote[j] *= s->weight[row[j]] / largest;
 }
 
 static void score_row(const hone_predict_job *job, const int32_t *row, const double *root,
-                      double *score)
+                      double *vote, double *score)
 {
     const knn_state *s = job->state;
-    const knn_params *params = job->params;
     const int64_t k = s->neighbors, c = job->shape.outputs;
-    double largest = 0, sum = 0, mean = 0;
-    for (int64_t j = 0; s->n_weights && j < k; j++)
-        if (vote_of(params, root, j) > 0)
-            largest = fmax(largest, s->weight[row[j]]);
-    for (int64_t i = 0; s->n_labels && i < c; i++)
-        score[i] = 0;
-    for (int64_t j = 0; j < k; j++) {
-        double vote = vote_of(params, root, j);
-        if (s->n_weights && vote > 0)
-            vote *= s->weight[row[j]] / largest;
-        sum += vote;
-        if (s->n_labels)
-            score[s->label[row[j]]] += vote;
-        else
-            mean += vote * s->target[row[j]];
-    }
-    for (int64_t i = 0; s->n_labels && i < c; i++)
-        score[i] /= sum;
-    if (!s->n_labels)
+    double sum = 0, mean = 0;
+    fill_votes(job->params, root, k, vote);
+    if (s->n_weights)
+        weigh_votes(s, row, k, vote);
+    for (int64_t j = 0; j < k; j++)
+        sum += vote[j];
+    if (s->n_targets) {
+        for (int64_t j = 0; j < k; j++)
+            mean += vote[j] * s->target[row[j]];
         score[0] = mean / sum;
+        return;
+    }
+    for (int64_t i = 0; i < c; i++)
+        score[i] = 0;
+    for (int64_t j = 0; j < k; j++)
+        score[s->label[row[j]]] += vote[j];
+    for (int64_t i = 0; i < c; i++)
+        score[i] /= sum;
 }
 
 static void vote(void *context, int64_t query, int32_t *row, double *rank)
@@ -53,7 +62,7 @@ static void vote(void *context, int64_t query, int32_t *row, double *rank)
     const prediction *p = context;
     for (int64_t j = 0; j < p->search.k; j++)
         rank[j] = knn_root(&p->search.points->rule, rank[j]);
-    score_row(p->job, row, rank, p->job->score + query * p->job->shape.outputs);
+    score_row(p->job, row, rank, rank, p->job->score + query * p->job->shape.outputs);
 }
 
 /* ---- votes of lists ---- */
@@ -67,12 +76,14 @@ typedef struct tally {
 
 static hone_status tally_block(void *context, int64_t block, hone_arena *scratch, hone_error *error)
 {
-    (void)scratch, (void)error;
     const tally *t = context;
     const knn_lists *l = t->lists;
+    double *votes = HONE_RAW(scratch, double, l->k, 1);
+    if (!votes)
+        return hone_no_memory(error);
     const int64_t end = (block + 1) * VOTERS < l->queries ? (block + 1) * VOTERS : l->queries;
     for (int64_t i = block * VOTERS; i < end; i++)
-        score_row(t->job, l->row + i * l->k, l->root + i * l->k,
+        score_row(t->job, l->row + i * l->k, l->root + i * l->k, votes,
                   t->job->score + i * t->job->shape.outputs);
     return HONE_OK;
 }

@@ -30,16 +30,43 @@ static bool before(double rank, int32_t row, const ranked *b)
     return rank < b->rank || (rank == b->rank && row < b->row);
 }
 
-/* Into `count` <= k ascending ones; gives the new count. */
+/* Puts x into a heap of `count` whose first place, that of the last one by rank, is free. */
+static void sink(ranked *heap, int64_t count, ranked x)
+{
+    int64_t at = 0;
+    for (int64_t child = 1; child < count; child = 2 * at + 1) {
+        child += child + 1 < count && before(heap[child].rank, heap[child].row, &heap[child + 1]);
+        if (!before(x.rank, x.row, &heap[child]))
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = x;
+}
+
+/* Into a heap of `count` <= k; gives the new count. */
 static int64_t insert(ranked *best, int64_t count, int64_t k, double rank, int32_t row)
 {
-    if (count == k && !before(rank, row, &best[k - 1]))
+    if (count == k) {
+        if (before(rank, row, &best[0]))
+            sink(best, count, (ranked){rank, row});
         return count;
-    int64_t at = count < k ? count++ : k - 1;
-    for (; at > 0 && before(rank, row, &best[at - 1]); at--)
-        best[at] = best[at - 1];
+    }
+    int64_t at = count;
+    for (; at > 0 && !before(rank, row, &best[(at - 1) / 2]); at = (at - 1) / 2)
+        best[at] = best[(at - 1) / 2];
     best[at] = (ranked){rank, row};
-    return count;
+    return count + 1;
+}
+
+/* A heap in ascending order. */
+static void sort(ranked *heap, int64_t count)
+{
+    while (count > 1) {
+        const ranked x = heap[--count];
+        heap[count] = heap[0];
+        sink(heap, count, x);
+    }
 }
 
 /* ---- a block ---- */
@@ -53,6 +80,8 @@ typedef struct block {
     int64_t (*near)(const knn_points *, int64_t, int64_t, knn_tile *);
     void (*reach)(const knn_points *, const float *, const knn_tile *, float *);
     float (*kth)(const float *, int64_t, int64_t, int64_t);
+    void (*raise)(float *, int64_t, const hone_power *);
+    float *gaps;    /* sparse rows by minkowski: of a query and a row */
     double *buffer; /* a row of x */
     knn_query query;
     float *q;    /* tiles x d x 12 */
@@ -60,7 +89,7 @@ typedef struct block {
     knn_spot spot[QUERIES];
     knn_tile tile[QUERIES / TILE];
     float *upper; /* room, and some lanes */
-    ranked *best; /* k */
+    ranked *best; /* k, a heap */
 } block;
 
 static bool open_block(block *b, hone_arena *scratch)
@@ -72,10 +101,14 @@ static bool open_block(block *b, hone_arena *scratch)
     b->buffer = HONE_RAW(scratch, double, d, 1);
     if (!b->best || !b->buffer || !knn_query_new(&b->p->rule, b->s->x, scratch, &b->query))
         return false;
-    if (!b->p->filtered)
-        return true;
-    float *values = HONE_RAW(scratch, float, tiles *TILE, b->room);
-    int32_t *points = HONE_RAW(scratch, int32_t, tiles * TILE, b->room);
+    if (!b->p->filtered) {
+        const bool powers = b->p->rule.s->n_sparse && b->p->rule.metric == MINKOWSKI;
+        const int64_t most = b->query.room + b->p->rule.widest + LANES;
+        b->gaps = powers ? HONE_RAW(scratch, float, most, 1) : NULL;
+        return b->gaps || !powers;
+    }
+    float *values = HONE_RAW(scratch, float, b->count, b->room);
+    int32_t *points = HONE_RAW(scratch, int32_t, b->count, b->room);
     b->q = HONE_NEW(scratch, float, tiles *TILE, d);
     b->ends = HONE_NEW(scratch, float, tiles, ends);
     b->upper = HONE_RAW(scratch, float, b->room + LANES, 1);
@@ -104,6 +137,9 @@ static hone_status rank_all(block *b, int64_t i, int64_t *count, hone_error *err
     for (int64_t row = 0; row < r->s->n_rows; row++) {
         if (row % PLAIN_ROWS == 0 && hone_stopping(b->s->run) == HONE_ABANDON)
             return hone_fail(error, HONE_STOPPED, "knn", "stopped while searching");
+        if (b->gaps && *count == b->s->k &&
+            knn_beyond(b->p, &b->query, row, b->best[0].rank, b->raise, b->gaps))
+            continue;
         *count = insert(b->best, *count, b->s->k, knn_rank(r, &b->query, row), (int32_t)row);
     }
     return HONE_OK;
@@ -158,8 +194,8 @@ static void settle(block *b, knn_tile *t, int i, int64_t query)
 {
     float *v = t->values + i * t->room;
     int32_t *id = t->points + i * t->room;
-    const int64_t count = rank_kept(b, t, i, query);
-    const ranked worst = b->best[count - 1];
+    rank_kept(b, t, i, query);
+    const ranked worst = b->best[0];
     int32_t kept = 0;
     for (int32_t u = 0; u < t->used[i]; u++) {
         const int32_t row = b->p->id[id[u]];
@@ -322,6 +358,7 @@ hone_status knn_search_block(const knn_search *s, const int64_t *query, int64_t 
     b->near = HONE_PICK(hone_run_isa(s->run), knn_near);
     b->reach = HONE_PICK(hone_run_isa(s->run), knn_reach);
     b->kth = HONE_PICK(hone_run_isa(s->run), knn_kth);
+    b->raise = HONE_PICK(hone_run_isa(s->run), hone_power_kernel);
     if (!open_block(b, scratch))
         return hone_no_memory(error);
     if (b->p->filtered) {
@@ -340,6 +377,7 @@ hone_status knn_search_block(const knn_search *s, const int64_t *query, int64_t 
             tighten(b, t, (int)(i % TILE), &b->spot[i], 0);
             found = rank_kept(b, t, (int)(i % TILE), i);
         }
+        sort(b->best, found);
         for (int64_t j = 0; j < found; j++) {
             row[i * s->k + j] = b->best[j].row;
             rank[i * s->k + j] = b->best[j].rank;

@@ -3,9 +3,10 @@
  * Trials that differ in `selects` alone are siblings: they stand together, the largest values
  * first, so that the family's full fit is made once. Families of one prepared table stand together,
  * in the order of their values from the last row of the module's table to the first: C ascends
- * inside each gamma. Small data: whole trials side by side, one thread each; large data: one after
- * the other with all threads. Results are the same either way, since a fit's bits depend neither on
- * threads nor on the cache.
+ * inside each gamma. Small data: whole trials side by side, one thread each, but for the first of a
+ * family: its siblings wait for what it makes, so it takes their threads unless other families can
+ * use them. Large data: one after the other with all threads. Results are the same either way,
+ * since a fit's bits depend neither on threads nor on the cache.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
@@ -45,6 +46,12 @@ typedef struct message {
     char line[];
 } message;
 
+/* The places of a family: [first, end) of the list. */
+typedef struct family {
+    int64_t first, next, end; /* next: to start */
+    bool opening;             /* the first of several is at work */
+} family;
+
 /* A trial's log: its lines wait until the calling thread gives them out. */
 typedef struct mailbox {
     message *first, **last;
@@ -69,7 +76,10 @@ typedef struct list {
     /* Shared by the workers and the calling thread, under the lock. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    int64_t next; /* place to start */
+    family *families;
+    int64_t n_families, served; /* families before it have no place left to start */
+    int64_t closed;             /* families of which none was started */
+    int idle;                   /* threads; below 0 where families open beside others */
     ending *endings;
     int64_t ended, told;
     bool no_memory;
@@ -279,30 +289,96 @@ static hone_status run_serial(list *l, hone_error *error)
 
 /* ---- side by side ---- */
 
+static void find_families(list *l)
+{
+    for (int64_t i = 0, end; i < l->n; i = end) {
+        for (end = i + 1; end < l->n && l->places[end].family == l->places[i].family;)
+            end++;
+        l->families[l->n_families++] = (family){i, i, end, false};
+    }
+    l->closed = l->n_families;
+}
+
+/* The first family that has a place to start and is not being opened; NULL: none now. */
+static family *next_family(list *l)
+{
+    for (int64_t f = l->served; f < l->n_families; f++) {
+        family *m = &l->families[f];
+        if (m->next == m->end)
+            l->served += f == l->served;
+        else if (!m->opening)
+            return m;
+    }
+    return NULL;
+}
+
+/* Gives the threads of the place that is started. */
+static int start(list *l, family *m)
+{
+    int threads = 1;
+    if (m->next == m->first) {
+        m->opening = m->end - m->first > 1;
+        if (m->opening && l->idle / l->closed > 1)
+            threads = (int)(l->idle / l->closed);
+        l->closed--;
+    }
+    l->idle -= threads;
+    m->next++;
+    return threads;
+}
+
+static void wait_a_little(list *l)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += WAIT_NANOSECONDS;
+    if (until.tv_nsec >= 1000000000)
+        until.tv_sec++, until.tv_nsec -= 1000000000;
+    pthread_cond_timedwait(&l->changed, &l->lock, &until);
+}
+
+static bool goes_on(const list *l)
+{
+    const bool begun = l->closed < l->n_families;
+    return l->served < l->n_families && !l->no_memory && !hone_is_set(&l->cancel) &&
+           !(begun && hone_is_set(l->options->finish));
+}
+
+static void run_place(list *l, family *m, hone_options *o)
+{
+    const place *at = &l->places[m->next];
+    double cutoff;
+    o->threads = start(l, m);
+    set_cutoff(l, o, &cutoff);
+    pthread_mutex_unlock(&l->lock);
+    mailbox box = {.last = &box.first};
+    o->log = l->options->log ? post : NULL, o->context = &box;
+    hone_result *r = run_trial(l, at, o);
+    pthread_mutex_lock(&l->lock);
+    m->opening = false;
+    l->idle += o->threads;
+    l->results[at->trial] = r;
+    l->no_memory |= !r;
+    follow(l, r);
+    l->endings[l->ended++] = (ending){at->trial, box.first};
+    pthread_cond_broadcast(&l->changed);
+}
+
 static void *worker(void *context)
 {
     list *l = context;
     hone_options o = *l->options;
-    o.threads = 1, o.cancel = &l->cancel, o.poll = NULL, o.progress = NULL, o.judged = NULL;
+    o.cancel = &l->cancel, o.poll = NULL, o.progress = NULL, o.judged = NULL;
     pthread_mutex_lock(&l->lock);
-    while (l->next < l->n && !l->no_memory && !hone_is_set(&l->cancel) &&
-           !(l->next && hone_is_set(o.finish))) {
-        const place *at = &l->places[l->next++];
-        double cutoff;
-        set_cutoff(l, &o, &cutoff);
-        pthread_mutex_unlock(&l->lock);
-        mailbox box = {.last = &box.first};
-        o.log = l->options->log ? post : NULL, o.context = &box;
-        hone_result *r = run_trial(l, at, &o);
-        pthread_mutex_lock(&l->lock);
-        l->results[at->trial] = r;
-        l->no_memory |= !r;
-        follow(l, r);
-        l->endings[l->ended++] = (ending){at->trial, box.first};
-        pthread_cond_signal(&l->changed);
+    while (goes_on(l)) {
+        family *m = next_family(l);
+        if (m)
+            run_place(l, m, &o);
+        else if (l->served < l->n_families)
+            wait_a_little(l);
     }
     l->running--;
-    pthread_cond_signal(&l->changed);
+    pthread_cond_broadcast(&l->changed);
     pthread_mutex_unlock(&l->lock);
     return NULL;
 }
@@ -318,16 +394,6 @@ static void look_at_caller(list *l, int64_t *polled)
     }
     if (stop)
         __atomic_store_n(&l->cancel, 1, __ATOMIC_RELAXED);
-}
-
-static void wait_a_little(list *l)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += WAIT_NANOSECONDS;
-    if (until.tv_nsec >= 1000000000)
-        until.tv_sec++, until.tv_nsec -= 1000000000;
-    pthread_cond_timedwait(&l->changed, &l->lock, &until);
 }
 
 /* The calling thread gives results out and listens to the caller while the workers train. */
@@ -361,7 +427,7 @@ static hone_status run_side_by_side(list *l, int threads, hone_error *error)
     pthread_mutex_lock(&l->lock);
     while (started < threads && !pthread_create(&thread[started], NULL, worker, l))
         started++;
-    l->running = started;
+    l->running = l->idle = started;
     pthread_mutex_unlock(&l->lock);
     attend(l);
     for (int i = 0; i < started; i++)
@@ -423,14 +489,17 @@ static hone_status run_list(list *l, hone_error *error)
 {
     place *places = hone_alloc((size_t)l->n * sizeof *places);
     l->endings = hone_alloc((size_t)l->n * sizeof *l->endings);
-    hone_status status = places && l->endings ? HONE_OK : hone_no_memory(error);
+    l->families = hone_alloc((size_t)l->n * sizeof *l->families);
+    hone_status status = places && l->endings && l->families ? HONE_OK : hone_no_memory(error);
     if (!status)
         status = arrange(l, places, error);
     l->places = places;
     if (!status) {
+        find_families(l);
         const int threads = workers(l);
         status = threads > 1 ? run_side_by_side(l, threads, error) : run_serial(l, error);
     }
+    hone_free(l->families);
     hone_free(l->endings);
     hone_free(places);
     return status;

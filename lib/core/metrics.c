@@ -10,29 +10,58 @@
 #include "core/ranks.h"
 #include "hone/model.h"
 
+/* The largest first, in vectors, then where it is. */
 int32_t hone_argmax(const double *score, int64_t outputs)
 {
-    int32_t best = 0;
-    for (int64_t k = 1; k < outputs; k++)
-        if (score[k] > score[best])
-            best = (int32_t)k;
-    return best;
-}
-
-bool hone_judged_say(hone_judged *j, hone_arena *arena)
-{
-    if (!j->label)
-        return true;
-    int32_t *said = HONE_RAW(arena, int32_t, j->rows, 1);
-    for (int64_t i = 0; said && i < j->rows; i++)
-        said[i] = hone_argmax(j->score + i * j->outputs, j->outputs);
-    j->said = said;
-    return said != NULL;
+    double most[4] = {score[0], score[0], score[0], score[0]};
+    int64_t k = 0;
+    for (; k + 4 <= outputs; k += 4)
+        for (int l = 0; l < 4; l++)
+            most[l] = score[k + l] > most[l] ? score[k + l] : most[l];
+    for (; k < outputs; k++)
+        most[0] = score[k] > most[0] ? score[k] : most[0];
+    for (int l = 1; l < 4; l++)
+        most[0] = most[l] > most[0] ? most[l] : most[0];
+    for (k = 0; k < outputs && score[k] != most[0];)
+        k++;
+    return k < outputs ? (int32_t)k : 0;
 }
 
 static double weight_of(const hone_judged *j, int64_t i)
 {
     return j->weight ? j->weight[i] : 1;
+}
+
+/* Weighted counts by class; class `outputs` stands for labels that the model does not know. */
+struct hone_tally {
+    int64_t classes;
+    double *hits, *truth, *said; /* classes */
+    double mass;
+};
+
+bool hone_judged_say(hone_judged *j, hone_arena *arena)
+{
+    if (!j->label)
+        return true;
+    const int64_t c = j->outputs + 1;
+    int32_t *all = HONE_RAW(arena, int32_t, j->rows, 1);
+    hone_tally *t = HONE_NEW(arena, hone_tally, 1, 1);
+    double *counts = HONE_NEW(arena, double, c, 3);
+    if (!all || !t || !counts)
+        return false;
+    *t = (hone_tally){c, counts, counts + c, counts + 2 * c, 0};
+    for (int64_t i = 0; i < j->rows; i++) {
+        const double w = weight_of(j, i);
+        const int32_t said = all[i] = hone_argmax(j->score + i * j->outputs, j->outputs);
+        const int64_t truth = j->label[i] < 0 ? j->outputs : j->label[i];
+        t->truth[truth] += w;
+        t->said[said] += w;
+        t->hits[said] += truth == said ? w : 0;
+        t->mass += w;
+    }
+    j->said = all;
+    j->tally = t;
+    return true;
 }
 
 static double finite(double v)
@@ -80,61 +109,31 @@ static double error_rate(const hone_judged *j, hone_arena *scratch, bool *undefi
     return 1 - accuracy(j, scratch, undefined, no_memory);
 }
 
-/* Weighted counts by class; class `outputs` stands for labels that the model does not know. */
-typedef struct tally {
-    int64_t classes;
-    double *hits, *truth, *said; /* classes */
-    double mass;
-} tally;
-
-static bool count_classes(const hone_judged *j, hone_arena *scratch, tally *t)
-{
-    const int64_t c = j->outputs + 1;
-    *t = (tally){c, HONE_NEW(scratch, double, c, 1), HONE_NEW(scratch, double, c, 1),
-                 HONE_NEW(scratch, double, c, 1), 0};
-    if (!t->hits || !t->truth || !t->said)
-        return false;
-    for (int64_t i = 0; i < j->rows; i++) {
-        const double w = weight_of(j, i);
-        const int32_t said = j->said[i];
-        const int64_t truth = j->label[i] < 0 ? j->outputs : j->label[i];
-        t->truth[truth] += w;
-        t->said[said] += w;
-        t->hits[said] += truth == said ? w : 0;
-        t->mass += w;
-    }
-    return true;
-}
-
 static double balanced_accuracy(const hone_judged *j, hone_arena *scratch, bool *undefined,
                                 bool *no_memory)
 {
-    tally t;
-    if ((*no_memory = !count_classes(j, scratch, &t)))
-        return 0;
+    (void)scratch, (void)no_memory;
+    const hone_tally *t = j->tally;
     double sum = 0, classes = 0;
-    for (int64_t k = 0; k < t.classes; k++)
-        if (t.truth[k] > 0) {
-            sum += t.hits[k] / t.truth[k];
+    for (int64_t k = 0; k < t->classes; k++)
+        if (t->truth[k] > 0) {
+            sum += t->hits[k] / t->truth[k];
             classes++;
         }
     *undefined = classes == 0;
     return classes > 0 ? sum / classes : 0;
 }
 
-static double f1(const hone_judged *j, hone_arena *scratch, bool weighted, bool *undefined,
-                 bool *no_memory)
+static double f1(const hone_judged *j, bool weighted, bool *undefined)
 {
-    tally t;
-    if ((*no_memory = !count_classes(j, scratch, &t)))
-        return 0;
+    const hone_tally *t = j->tally;
     double sum = 0, mass = 0;
-    for (int64_t k = 0; k < t.classes; k++) {
-        const double both = t.truth[k] + t.said[k];
+    for (int64_t k = 0; k < t->classes; k++) {
+        const double both = t->truth[k] + t->said[k];
         if (both <= 0)
             continue;
-        const double w = weighted ? t.truth[k] : 1;
-        sum += w * 2 * t.hits[k] / both;
+        const double w = weighted ? t->truth[k] : 1;
+        sum += w * 2 * t->hits[k] / both;
         mass += w;
     }
     *undefined = mass == 0;
@@ -143,33 +142,34 @@ static double f1(const hone_judged *j, hone_arena *scratch, bool weighted, bool 
 
 static double f1_macro(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
 {
-    return f1(j, scratch, false, undefined, no_memory);
+    (void)scratch, (void)no_memory;
+    return f1(j, false, undefined);
 }
 
 static double f1_weighted(const hone_judged *j, hone_arena *scratch, bool *undefined,
                           bool *no_memory)
 {
-    return f1(j, scratch, true, undefined, no_memory);
+    (void)scratch, (void)no_memory;
+    return f1(j, true, undefined);
 }
 
 /* Covariance of truth and prediction over their deviations (Gorodkin, 2004); 0 when one of them is
  * constant, as in scikit-learn. */
 static double matthews(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
 {
-    tally t;
-    if ((*no_memory = !count_classes(j, scratch, &t)))
-        return 0;
+    (void)scratch, (void)no_memory;
+    const hone_tally *t = j->tally;
     double hits = 0, both = 0, truth = 0, said = 0;
-    for (int64_t k = 0; k < t.classes; k++) {
-        hits += t.hits[k];
-        both += t.truth[k] * t.said[k];
-        truth += t.truth[k] * t.truth[k];
-        said += t.said[k] * t.said[k];
+    for (int64_t k = 0; k < t->classes; k++) {
+        hits += t->hits[k];
+        both += t->truth[k] * t->said[k];
+        truth += t->truth[k] * t->truth[k];
+        said += t->said[k] * t->said[k];
     }
-    const double square = t.mass * t.mass;
+    const double square = t->mass * t->mass;
     const double below = sqrt(square - truth) * sqrt(square - said);
     *undefined = !(below > 0);
-    return below > 0 ? (hits * t.mass - both) / below : 0;
+    return below > 0 ? (hits * t->mass - both) / below : 0;
 }
 
 /* ---- classification, by probability and score ---- */
@@ -195,23 +195,28 @@ static void columns(const hone_judged *j, int64_t k, int64_t count, double *valu
             values[c * j->rows + i] = j->score[i * j->outputs + k + c];
 }
 
+/* Mean of the areas of the classes; of two the second alone. Rows that weigh the same are counted,
+ * which needs no order of them. */
 static double roc_auc(const hone_judged *j, hone_arena *scratch, bool *undefined, bool *no_memory)
 {
-    enum { TOGETHER = 8 }; /* classes: a line of memory */
-    const int64_t first = j->outputs == 2, n = j->rows;
-    double *values = HONE_RAW(scratch, double, n, TOGETHER);
-    int64_t *order = HONE_RAW(scratch, int64_t, n, 3);
-    if ((*no_memory = !values || !order))
+    const int64_t first = j->outputs == 2, n = j->rows, together = HONE_RANKS_TOGETHER;
+    double *values = HONE_RAW(scratch, double, j->weight ? n : 0, together), sum = 0;
+    int64_t *room = HONE_RAW(scratch, int64_t, n, together + 1);
+    if ((*no_memory = !values || !room))
         return 0.5;
-    double sum = 0, curves = 0;
-    for (int64_t k = first; k < j->outputs; k++, curves++) {
-        const int64_t at = (k - first) % TOGETHER, left = j->outputs - k;
-        if (at == 0)
-            columns(j, k, left < TOGETHER ? left : TOGETHER, values);
-        sum +=
-            hone_rank_area(values + at * n, j->label, (int32_t)k, j->weight, n, order, undefined);
+    for (int64_t k = first; k < j->outputs; k += together) {
+        const int64_t count = j->outputs - k < together ? j->outputs - k : together;
+        double area[HONE_RANKS_TOGETHER];
+        if (j->weight)
+            columns(j, k, count, values);
+        else
+            hone_count_areas(j->score, j->outputs, j->label, n, k, count, room, area, undefined);
+        for (int64_t c = 0; c < count; c++)
+            sum += j->weight ? hone_rank_area(values + c * n, j->label, (int32_t)(k + c), j->weight,
+                                              n, room, undefined)
+                             : area[c];
     }
-    return curves > 0 ? sum / curves : 0.5;
+    return sum / (double)(j->outputs - first);
 }
 
 /* ---- regression ---- */

@@ -11,17 +11,20 @@ typedef enum hone_needs {
     HONE_NEEDS_PROBABILITIES
 } hone_needs;
 
+typedef struct hone_tally hone_tally;
+
 /* The rows that are judged. */
 typedef struct hone_judged {
     int64_t rows, outputs;
-    const double *score;  /* rows x outputs */
-    const int32_t *label; /* classification; -1: a class that the model does not know */
-    const double *target; /* regression */
-    const double *weight; /* or NULL */
-    const int32_t *said;  /* classification: the class with the largest score */
+    const double *score;     /* rows x outputs */
+    const int32_t *label;    /* classification; -1: a class that the model does not know */
+    const double *target;    /* regression */
+    const double *weight;    /* or NULL */
+    const int32_t *said;     /* classification: the class with the largest score */
+    const hone_tally *tally; /* and counts of it */
 } hone_judged;
 
-/* Fills `said` from the scores, in `arena`; false: no memory. */
+/* Fills `said` and `tally` from the scores, in `arena`; false: no memory. */
 bool hone_judged_say(hone_judged *judged, hone_arena *arena);
 
 typedef struct hone_metric {

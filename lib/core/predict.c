@@ -229,7 +229,12 @@ static hone_status judge(const hone_model *m, const hone_dataset *d, const hone_
     hone_matrix table;
     HONE_TRY(hone_dataset_align(d, &m->schema, arena, &table, error));
     HONE_TRY(hone_model_scores(m, &table, run, score, error));
-    *judged = (hone_judged){rows, c, score, label, target, d->weight, NULL};
+    *judged = (hone_judged){.rows = rows,
+                            .outputs = c,
+                            .score = score,
+                            .label = label,
+                            .target = target,
+                            .weight = d->weight};
     return hone_judged_say(judged, arena) ? HONE_OK : hone_no_memory(error);
 }
 

@@ -77,14 +77,14 @@ static void classification_metrics_are_those_of_scikit_learn(void **state)
 {
     (void)state;
     compare(CLASSES, sizeof CLASSES / sizeof *CLASSES, HONE_CLASSIFICATION,
-            (hone_judged){N, 3, P, Y, NULL, NULL, NULL});
+            (hone_judged){.rows = N, .outputs = 3, .score = P, .label = Y});
 }
 
 static void regression_metrics_are_those_of_scikit_learn(void **state)
 {
     (void)state;
     compare(AMOUNTS, sizeof AMOUNTS / sizeof *AMOUNTS, HONE_REGRESSION,
-            (hone_judged){N, 1, Q, NULL, T, NULL, NULL});
+            (hone_judged){.rows = N, .outputs = 1, .score = Q, .target = T});
 }
 
 /* One class among the rows, a constant target, a target of zero, values whose squares overflow. */
@@ -95,18 +95,18 @@ static void a_metric_that_is_not_defined_is_finite_and_says_so(void **state)
     const double p[] = {0.9, 0.1, 0.2, 0.8}, constant[] = {2, 2}, zero[] = {0, 0}, q[] = {1, 3},
                  huge[] = {1e300, -1e300};
     bool undefined;
-    const hone_judged classes = {2, 2, p, one, NULL, NULL, NULL};
+    const hone_judged classes = {.rows = 2, .outputs = 2, .score = p, .label = one};
     assert_near(value_of("roc_auc", HONE_CLASSIFICATION, &classes, &undefined), 0.5, 0);
     assert_true(undefined);
-    const hone_judged same = {2, 1, q, NULL, constant, NULL, NULL};
+    const hone_judged same = {.rows = 2, .outputs = 1, .score = q, .target = constant};
     assert_near(value_of("r2", HONE_REGRESSION, &same, &undefined), 0, 0);
     assert_true(undefined);
-    const hone_judged nothing = {2, 1, q, NULL, zero, NULL, NULL};
+    const hone_judged nothing = {.rows = 2, .outputs = 1, .score = q, .target = zero};
     assert_true(isfinite(value_of("mape", HONE_REGRESSION, &nothing, &undefined)));
     assert_true(undefined);
     for (const hone_metric *m = hone_metrics; m->name; m++)
         if (m->task == HONE_REGRESSION) {
-            const hone_judged wide = {2, 1, huge, NULL, q, NULL, NULL};
+            const hone_judged wide = {.rows = 2, .outputs = 1, .score = huge, .target = q};
             assert_true(isfinite(value_of(m->name, HONE_REGRESSION, &wide, &undefined)));
         }
 }
@@ -117,19 +117,20 @@ static void a_class_that_the_model_does_not_know_counts_as_wrong(void **state)
     const int32_t label[] = {0, -1};
     const double p[] = {0.9, 0.1, 0.2, 0.8};
     bool undefined;
-    const hone_judged judged = {2, 2, p, label, NULL, NULL, NULL};
+    const hone_judged judged = {.rows = 2, .outputs = 2, .score = p, .label = label};
     assert_near(value_of("accuracy", HONE_CLASSIFICATION, &judged, &undefined), 0.5, 0);
     assert_near(value_of("balanced_accuracy", HONE_CLASSIFICATION, &judged, &undefined), 0.5, 0);
     assert_true(value_of("log_loss", HONE_CLASSIFICATION, &judged, &undefined) > 17);
 }
 
 /* Pairs of a row of the class and another one: 1 where the first is larger, half for a tie. */
-static double plain_area(const double *v, const int32_t *label, const double *weight, int64_t n)
+static double plain_area(const double *v, const int32_t *label, int32_t k, const double *weight,
+                         int64_t n)
 {
     double won = 0, all = 0;
     for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < n; j++)
-            if (label[i] == 1 && label[j] != 1) {
+        for (int64_t j = 0; j < n && label[i] == k; j++)
+            if (label[j] != k) {
                 const double pair = (weight ? weight[i] : 1) * (weight ? weight[j] : 1);
                 won += pair * (v[i] > v[j] ? 1 : v[i] == v[j] ? 0.5 : 0);
                 all += pair;
@@ -162,10 +163,10 @@ static double plain_median(const double *v, const double *weight, int64_t n)
 static void ranks_are_those_of_the_plain_definition(void **state)
 {
     (void)state;
-    enum { MOST_ROWS = 4200, STEP = 4100 }; /* more are sorted by digits, fewer by merging */
+    enum { MOST_ROWS = 6000, STEP = 5900 }; /* many are sorted by digits, few by merging */
     static double v[MOST_ROWS], w[MOST_ROWS];
     static int32_t label[MOST_ROWS];
-    static int64_t order[3 * MOST_ROWS];
+    static int64_t order[(HONE_RANKS_TOGETHER + 1) * MOST_ROWS];
     uint64_t random = 1;
     for (int kind = 0; kind < 5; kind++)
         for (int64_t n = 2; n <= MOST_ROWS; n += n < 20 ? 1 : n < 90 ? 7 : STEP)
@@ -175,17 +176,80 @@ static void ranks_are_those_of_the_plain_definition(void **state)
                     const double orders[] = {(double)i, (double)-i, (double)(random >> 40 & 3), 2,
                                              (double)(random >> 20)};
                     v[i] = orders[kind], w[i] = (double)(random >> 50 & 3);
-                    label[i] = i == 0 ? 1 : i == 1 ? 0 : (int32_t)(random >> 60 & 1);
+                    label[i] = i == 0 ? 1 : i == 1 ? 0 : (random >> 60 & 3) == 0;
                 }
+                double area = -1;
                 w[0] = w[1] = 1;
                 const double *const weight = weighted ? w : NULL;
                 bool undefined = false;
-                assert_near(hone_rank_area(v, label, 1, weight, n, order, &undefined),
-                            plain_area(v, label, weight, n), 1e-12);
+                if (weighted)
+                    assert_near(hone_rank_area(v, label, 1, weight, n, order, &undefined),
+                                plain_area(v, label, 1, weight, n), 1e-12);
+                else
+                    hone_count_areas(v, 1, label, n, 0, 1, order, &area, &undefined);
+                if (!weighted)
+                    assert_true(area == plain_area(v, label, 0, NULL, n));
                 assert_near(hone_weighted_median(v, weight, n, order, &undefined),
                             plain_median(v, weight, n), 0);
                 assert_false(undefined);
             }
+}
+
+/* Votes of few classes, of all, ties, a class that no row has and labels of none; more classes than
+ * are looked at together, few rows and many. */
+static void areas_of_many_classes_are_those_of_the_plain_definition(void **state)
+{
+    (void)state;
+    enum { MOST_ROWS = 5000, MOST_CLASSES = 19, STEP = 4700 };
+    static double score[MOST_ROWS * MOST_CLASSES], column[MOST_ROWS];
+    static int32_t label[MOST_ROWS];
+    static int64_t room[(HONE_RANKS_TOGETHER + 1) * MOST_ROWS];
+    uint64_t random = 1;
+    for (int kind = 0; kind < 4; kind++)
+        for (int64_t n = 3; n <= MOST_ROWS; n += n < 20 ? 1 : n < 300 ? 70 : STEP)
+            for (int64_t k = 0; k < MOST_CLASSES; k += kind % 2 ? 8 : 7) {
+                for (int64_t i = 0; i < n; i++) {
+                    label[i] =
+                        (int32_t)((i * 7 + i / 3) % MOST_CLASSES) - 1; /* the last class: none */
+                    for (int64_t c = 0; c < MOST_CLASSES; c++) {
+                        random = random * 6364136223846793005u + 1442695040888963407u;
+                        const double kinds[] = {random >> 61 ? 0 : (double)(random >> 55 & 7) / 8,
+                                                (double)(random >> 20) - 0x1p43, (double)(c % 3),
+                                                (double)(random >> 62) - 1.5};
+                        score[i * MOST_CLASSES + c] = kinds[kind];
+                    }
+                }
+                const int64_t most = kind % 2 ? 8 : 7,
+                              count = MOST_CLASSES - k < most ? MOST_CLASSES - k : most;
+                double got[HONE_RANKS_TOGETHER];
+                bool undefined = false, odd = false;
+                hone_count_areas(score, MOST_CLASSES, label, n, k, count, room, got, &undefined);
+                for (int64_t c = k; c < k + count; c++) {
+                    for (int64_t i = 0; i < n; i++)
+                        column[i] = score[i * MOST_CLASSES + c];
+                    const double area = plain_area(column, label, (int32_t)c, NULL, n);
+                    odd |= isnan(area);
+                    assert_true(got[c - k] == (isnan(area) ? 0.5 : area));
+                }
+                assert_int_equal(undefined, odd);
+            }
+}
+
+/* The first of the largest, whatever the number of scores. */
+static void the_class_that_is_said_has_the_first_of_the_largest_scores(void **state)
+{
+    (void)state;
+    double score[23];
+    for (int n = 1; n <= 23; n++)
+        for (int at = 0; at < n; at++) {
+            for (int k = 0; k < n; k++)
+                score[k] = k == at || k == n - 1 ? 0.5 : k % 3 - 3;
+            assert_int_equal(hone_argmax(score, n), at);
+            for (int k = 0; k < n; k++)
+                score[k] = k < at ? -1 : -0.0;
+            score[n - 1] = 0; /* is equal */
+            assert_int_equal(hone_argmax(score, n), at);
+        }
 }
 
 static void an_unknown_metric_is_refused_with_the_list(void **state)
@@ -209,6 +273,8 @@ int main(void)
         cmocka_unit_test(a_metric_that_is_not_defined_is_finite_and_says_so),
         cmocka_unit_test(a_class_that_the_model_does_not_know_counts_as_wrong),
         cmocka_unit_test(ranks_are_those_of_the_plain_definition),
+        cmocka_unit_test(areas_of_many_classes_are_those_of_the_plain_definition),
+        cmocka_unit_test(the_class_that_is_said_has_the_first_of_the_largest_scores),
         cmocka_unit_test(an_unknown_metric_is_refused_with_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
