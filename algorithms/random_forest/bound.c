@@ -63,3 +63,24 @@ int64_t forest_bound(const hone_fit_job *job)
                                 trees * tree_bytes(n, d, classes, leaves, words) + ends) +
                          (32 + threads) * HONE_CHUNK_BYTES);
 }
+
+/* Leaves of a tree of `n` rows, from above. */
+static double most_leaves(const forest_params *p, double n)
+{
+    const double depth = p->max_depth.word >= 0 ? INFINITY : exp2(p->max_depth.number);
+    const double leaves = p->max_leaf_nodes.word >= 0 ? INFINITY : p->max_leaf_nodes.number;
+    return fmin(floor(n / least_leaf(p, n)) + 1, fmin(depth, leaves));
+}
+
+/* Trees have leaves in proportion to rows: cut, in the state and packed for the walk. */
+double forest_growth(const hone_fit_job *job, const void *state, double times)
+{
+    const forest_params *p = job->params;
+    const forest_state *s = state;
+    const double n = (double)job->x.rows, d = (double)job->x.cols;
+    const double trees = fmax(1, (double)s->n_trees), leaves = (double)s->n_nodes / trees / 2;
+    const double trees_bytes = (double)s->n_nodes * 58 + (double)s->n_rows * 16 +
+                               (double)s->n_entries * 28 + (double)s->n_words * 8;
+    const double more = fmin(times, most_leaves(p, n * times) / fmax(leaves, 0.5)) - 1;
+    return trees_bytes * fmax(more, 0) + (times - 1) * n * (4 * d + 100 * hone_threads(job->run));
+}

@@ -30,6 +30,7 @@ hone_status forest_cut_whole(const hone_fit_job *job, const tree *full, cut_tree
 hone_status forest_assemble(const hone_fit_job *job, forest_state *s, const cut_tree *trees,
                             hone_error *error);
 int64_t forest_bound(const hone_fit_job *job);
+double forest_growth(const hone_fit_job *job, const void *state, double times);
 
 /* Packed nodes for the walk. */
 hone_status forest_prepare(const hone_shape *shape, const void *params, void *state,

@@ -181,4 +181,5 @@ const hone_algorithm hone_random_forest = {
     .check = check,
     .prepare = forest_prepare,
     .bound = forest_bound,
+    .growth = forest_growth,
 };

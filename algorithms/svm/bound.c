@@ -3,7 +3,7 @@
 #include "toolbox/bound.h"
 #include "fit.h"
 #include "hone/derived.h"
-#include "solve.h"
+#include "rows.h"
 #include "svm.h"
 
 /* Points as panels: packed values and what stands beside them. */
@@ -31,6 +31,12 @@ static double solver_bytes(const hone_fit_job *job, double n)
            0x1p20;
 }
 
+static bool is_small(const hone_fit_job *job, double n)
+{
+    return job->shape.task == HONE_CLASSIFICATION && n < 0x1p30 &&
+           solve_is_small((int64_t)n, (int64_t)n);
+}
+
 /* Small pairs are solved in blocks that give their memory back, the others one after the other. */
 static double solvers_bytes(const hone_fit_job *job)
 {
@@ -42,11 +48,14 @@ static double solvers_bytes(const hone_fit_job *job)
         return all;
     if (svm_against_rest(p, k)) /* each class against the rest */
         return all * (double)k;
+    int64_t *count = HONE_NEW(job->scratch, int64_t, k, 1);
+    if (!count)
+        return all * (double)k * (double)(k - 1) / 2;
+    for (int64_t i = 0; i < job->x.rows; i++)
+        count[job->label[i]]++;
     for (int64_t a = 0; a < k; a++)
         for (int64_t b = a + 1; b < k; b++) {
-            int64_t n = 0;
-            for (int64_t i = 0; i < job->x.rows; i++)
-                n += job->label[i] == a || job->label[i] == b;
+            const int64_t n = count[a] + count[b];
             const double bytes = solver_bytes(job, (double)n);
             if (k > 2 && solve_is_small(n, n))
                 small = fmax(small, bytes);
@@ -54,6 +63,46 @@ static double solvers_bytes(const hone_fit_job *job)
                 large += bytes;
         }
     return large + small * hone_threads(job->run);
+}
+
+/* Kernel values kept for one problem of `n` rows, of which `share` become support vectors. */
+static double likely_rows(const hone_fit_job *job, double n, double share)
+{
+    const double limit = fmin((double)hone_derive_limit(job->shared), (double)SVM_ROW_BYTES);
+    return is_small(job, n) ? 4 * n * n : fmin(limit, 4 * n * n * share);
+}
+
+/* A matrix of all rows, which trials share or which its place is kept for. */
+static double likely_shared(const hone_fit_job *job, double n)
+{
+    const double matrix = 4 * n * n;
+    return matrix > (double)hone_derive_limit(job->shared) / 4 ? 0
+           : is_small(job, n)                                  ? matrix
+                                                               : 2 * matrix;
+}
+
+/* Classes are taken to be of one size. */
+static double likely_bytes(const hone_fit_job *job, const svm_state *s, double times)
+{
+    const svm_params *p = job->params;
+    const double entries = hone_entries_of(&job->x), rows = (double)job->x.rows;
+    const double n = rows * times, share = (double)s->n_sv / rows;
+    const double k = job->shape.task == HONE_REGRESSION ? 1 : (double)job->shape.outputs;
+    const double own = 2 * panels_bytes(&job->x, n, times * entries) + n * (k > 1 ? 280 : 540);
+    if (p->kernel == SVM_LINEAR && entries <= ROWS_FEW * rows)
+        return own;
+    if (k <= 2)
+        return own + likely_shared(job, n) + likely_rows(job, n, share);
+    if (svm_against_rest(p, job->shape.outputs))
+        return own + likely_shared(job, n) + k * likely_rows(job, n, share);
+    const double pair = 2 * n / k;
+    const double solvers = is_small(job, pair) ? hone_threads(job->run) : k * (k - 1) / 2;
+    return own + likely_shared(job, n) + solvers * likely_rows(job, pair, share);
+}
+
+double svm_growth(const hone_fit_job *job, const void *state, double times)
+{
+    return fmax(likely_bytes(job, state, times) - likely_bytes(job, state, 1), 0);
 }
 
 int64_t svm_bound(const hone_fit_job *job)

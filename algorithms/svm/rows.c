@@ -7,9 +7,6 @@
 /* Columns of a block: its part of the gradient stays in the first-level cache. */
 enum { COLUMNS = 512, PANELS = COLUMNS / HONE_LANES };
 
-/* Entries of a row, on average, up to which a linear kernel goes without kernel rows. */
-enum { FEW = 512 };
-
 /* Rows of a block of the product with w, in panels of 16. */
 enum { PRODUCT = 64 };
 
@@ -34,7 +31,7 @@ bool rows_open(rows *r, const problem *p, const whole *all, hone_arena *arena)
         p->panels->x ? r->width * p->panels->d : p->panels->end[p->n - 1] - p->panels->begin[0];
     if (r->all.value)
         return true;
-    if (p->kernel->type == SVM_LINEAR && r->entries / p->n <= FEW) {
+    if (p->kernel->type == SVM_LINEAR && r->entries / p->n <= ROWS_FEW) {
         r->base = HONE_RAW(arena, double, width, 1);
         r->w = HONE_NEW(arena, double, p->panels->d, 1);
         return r->base && r->w;

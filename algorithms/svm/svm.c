@@ -137,4 +137,5 @@ const hone_algorithm hone_svm = {
     .prepare = svm_prepare,
     .scores = scores,
     .bound = svm_bound,
+    .growth = svm_growth,
 };

@@ -298,7 +298,7 @@ enum {
 
 /** Changes whenever a struct that both sides lay out changes its size: it cannot be forgotten. */
 #define HONE_ABI                                                                                   \
-    ((uint64_t)1 << 56 | (uint64_t)sizeof(hone_param) << 40 | (uint64_t)sizeof(hone_field) << 28 | \
+    ((uint64_t)2 << 56 | (uint64_t)sizeof(hone_param) << 40 | (uint64_t)sizeof(hone_field) << 28 | \
      (uint64_t)sizeof(hone_fit_job) << 14 | (uint64_t)sizeof(hone_predict_job))
 
 /** A module: one `const` object, `hone_<name>`, per algorithm. */
@@ -325,8 +325,13 @@ typedef struct hone_algorithm {
     hone_scores (*scores)(const void *params);
     /** Optional. Bytes that a fit of this job and predicting its validation rows never exceed;
      * reads x, valid_x.rows (the most that are judged, and at least the rows of the table that are
-     * not in x), shape, params, hone_threads and hone_derive_limit only. */
+     * not in x), label, shape, params, hone_threads and hone_derive_limit only; `scratch` is
+     * there. */
     int64_t (*bound)(const hone_fit_job *job);
+    /** Optional. Bytes that the fit of this job, which gave `state`, would likely take beyond its
+     * own with `times` as many rows of the same kind; reads what `bound` reads. NULL: memory grows
+     * in proportion to rows. */
+    double (*growth)(const hone_fit_job *job, const void *state, double times);
 } hone_algorithm;
 
 /** What a shared library with modules exports, for `hone --plugin`: HONE_PLUGIN(&hone_mine); */

@@ -19,9 +19,9 @@ HONE_BEGIN
 /** What hone_train_full would take with the same arguments. The table is prepared, which the
  * training then finds; nothing is fitted unless a pilot is asked for.
  *
- * @param pilot      0: none; else the share of the training rows of the first of three pilots to
- *                   extrapolate from, in (0, 1]: 0.01 is a good choice. Guesses of bytes and
- *                   seconds are mostly within a factor of 3
+ * @param pilot      0: none; else a share of a fold's training rows, in (0, 1]: half of it, the
+ *                   share, twice and four times as much are trained. 0.01 is a good choice. Guesses
+ *                   of bytes and seconds are mostly within a factor of 3
  * @param estimated  `size` set by the caller
  * @return the errors of hone_train_full; HONE_UNSUPPORTED: the module has no bound
  */

@@ -1,7 +1,8 @@
 /* The cost of a training: a bound from the module's own sum, guesses from pilots on few rows.
  *
- * Three pilots with shares s, 2 s and 4 s of the training rows tell how time and memory grow
- * between them; the growth beyond is taken to be the same.
+ * Pilots with shares s, 2 s and 4 s of the training rows of one fold tell how time and memory grow
+ * between them. Beyond, time is taken to grow like operations do; memory as the module says of the
+ * state that the last pilot gave (trees, kernel rows of support vectors), else like rows.
  */
 #include "hone/estimate.h"
 
@@ -55,6 +56,7 @@ static hone_status sum_up(hone_training *t, const hone_prepared *p, hone_shared 
                         .params = t->resolved.params,
                         .siblings = 1,
                         .run = &t->run,
+                        .scratch = t->arena,
                         .shared = door};
     const hone_rows *train = t->all.count ? &t->all : &t->split[0].train;
     job.x.rows = rows, job.x.row = train->count == rows ? train->row : NULL;
@@ -67,6 +69,13 @@ static hone_status sum_up(hone_training *t, const hone_prepared *p, hone_shared 
     *bytes = hone_bytes_of((t->keep ? 2 : 1) * fit + 1.1 * prepared + beside(t, judged));
     return HONE_OK;
 }
+
+/* What a training consists of. */
+typedef struct outline {
+    int64_t bound;
+    double folds;
+    double refit; /* rows of the fit of all over those of a fold; 0: there is none */
+} outline;
 
 static hone_status bound(hone_training *t, int64_t *bytes, hone_error *error)
 {
@@ -85,17 +94,21 @@ static hone_status bound(hone_training *t, int64_t *bytes, hone_error *error)
     return status;
 }
 
-static hone_status find_bound(const hone_config *config, hone_dataset *dataset, uint64_t seed,
-                              const hone_options *options, int64_t *bytes, hone_error *error)
+static hone_status look(const hone_config *config, hone_dataset *dataset, uint64_t seed,
+                        const hone_options *options, outline *out, hone_error *error)
 {
     hone_training *t = hone_alloc(sizeof *t);
     if (!t)
         return hone_no_memory(error);
     t->dataset = dataset, t->options = *options, t->seed = seed;
-    t->siblings = 1, t->share = 1, t->started = hone_clock();
+    t->siblings = 1, t->started = hone_clock();
     hone_status status = hone_training_open(t, config, error);
     if (!status)
-        status = bound(t, bytes, error);
+        status = bound(t, &out->bound, error);
+    if (!status) {
+        out->folds = t->folds;
+        out->refit = (double)t->all.count / (double)t->split[0].train.count;
+    }
     hone_training_close(t);
     hone_free(t);
     return status;
@@ -103,22 +116,31 @@ static hone_status find_bound(const hone_config *config, hone_dataset *dataset, 
 
 /* ---- guesses ---- */
 
-enum { LEAST_ROWS = 500, FLIGHTS = 3 };
+/* The first flight is for what is done once: ranks of the table, threads, fresh pages. */
+enum { LEAST_ROWS = 500, FLIGHTS = 4, FIRST = 1, LAST = FLIGHTS - 1, DOUBLINGS = LAST - FIRST };
 
 typedef struct flight {
-    double share, fit, predict, rest, bytes, work;
+    hone_pilot pilot;
+    double fit, predict, rest, bytes, work; /* fit: without preparing the table */
 } flight;
 
+static bool one_fold_is_enough(void *context, int32_t done, int32_t folds, double loss)
+{
+    (void)context, (void)done, (void)folds, (void)loss;
+    return true;
+}
+
 static hone_status fly(const hone_config *config, hone_dataset *dataset, uint64_t seed,
-                       const hone_options *options, flight *p, hone_error *error)
+                       const hone_options *options, flight *f, hone_error *error)
 {
     hone_result *r;
-    HONE_TRY(hone_training_pilot(config, dataset, seed, options, p->share, &r, error));
-    p->fit = hone_result_number(r, "fit_seconds", -1);
-    p->predict = hone_result_number(r, "predict_seconds", -1);
-    p->rest = hone_result_number(r, "seconds", -1) - p->fit - p->predict;
-    p->work = hone_result_number(r, "work", -1);
-    p->bytes = hone_result_number(r, "peak_bytes", -1);
+    HONE_TRY(hone_training_pilot(config, dataset, seed, options, &f->pilot, &r, error));
+    const double fit = hone_result_number(r, "fit_seconds", -1);
+    f->predict = hone_result_number(r, "predict_seconds", -1);
+    f->rest = hone_result_number(r, "seconds", -1) - fit - f->predict;
+    f->fit = fmax(fit - f->pilot.prepared, 0);
+    f->work = hone_result_number(r, "work", -1);
+    f->bytes = hone_result_number(r, "peak_bytes", -1);
     const hone_end end = hone_result_end(r);
     hone_result_free(r);
     return end == HONE_END_CANCELLED
@@ -126,47 +148,49 @@ static hone_status fly(const hone_config *config, hone_dataset *dataset, uint64_
                : HONE_OK;
 }
 
-/* The power of the share that a count with these values grows like, in [1, 2]. */
-static double power_of(double first, double second, double third)
+/* What y comes to at the share `whole` if it goes on like constant + rate x share^power. */
+static double grown(double first, double last, double share, double power, double whole)
 {
-    const double early = second - first, late = third - second;
-    return early > 0 && late > 0 ? fmin(fmax(log2(late / early), 1), 2) : 1;
+    const double rate =
+        fmax(last - first, 0) / (pow(share, power) - pow(ldexp(share, -DOUBLINGS), power));
+    return last + rate * (pow(whole, power) - pow(share, power));
 }
 
-/* What y comes to at share 1 if it goes on like constant + rate x share^power. */
-static double grown(double first, double third, double share, double power)
+/* Operations are counted, so that they tell the power without the noise of a clock. The table of
+ * the first fold is there: the bound needed it. */
+static void extrapolate(const flight *f, const outline *o, hone_estimated *out)
 {
-    const double rate = fmax(third - first, 0) / (pow(share, power) - pow(share / 4, power));
-    return third + rate * (1 - pow(share, power));
-}
-
-/* Operations are counted, so that they tell the power without the noise of a clock. */
-static void extrapolate(const flight *f, hone_estimated *out)
-{
-    const double share = f[FLIGHTS - 1].share;
-    const double growth = log2(fmax(f[2].work, 1) / fmax(f[0].work, 1)) / 2;
+    const flight *a = &f[FIRST], *z = &f[LAST];
+    const double share = z->pilot.share;
+    const double growth = log2(fmax(z->work, 1) / fmax(a->work, 1)) / DOUBLINGS;
     const double power = fmin(fmax(growth, 1), 2);
-    out->seconds_likely = f[2].rest + grown(f[0].fit, f[2].fit, share, power) +
-                          grown(f[0].predict, f[2].predict, share, 1);
+    const double fit = grown(a->fit, z->fit, share, power, 1);
+    const double predict = grown(a->predict, z->predict, share, 1, 1);
+    const double refit =
+        o->refit > 0 ? z->pilot.prepared + grown(a->fit, z->fit, share, power, o->refit) : 0;
+    out->seconds_likely =
+        z->rest + o->folds * (fit + predict) + (o->folds - 1) * z->pilot.prepared + refit;
+    const double more = z->pilot.growth;
     out->bytes_likely = hone_bytes_of(
-        grown(f[0].bytes, f[2].bytes, share, power_of(f[0].bytes, f[1].bytes, f[2].bytes)));
+        isnan(more) ? grown(a->bytes, z->bytes, share, 1, fmax(o->refit, 1)) : z->bytes + more);
 }
 
 /* A limit of the training ends pilots as well. */
 static hone_status guess(const hone_config *config, hone_dataset *dataset, uint64_t seed,
-                         const hone_options *options, double share, hone_estimated *out,
-                         hone_error *error)
+                         const hone_options *options, const outline *whole, double share,
+                         hone_estimated *out, hone_error *error)
 {
     hone_options o = *options;
     flight f[FLIGHTS];
     o.model_dir = NULL, o.keep_model = false, o.out_of_fold = NULL;
-    o.cutoff = NULL, o.log = NULL, o.progress = NULL, o.judged = NULL;
-    share = fmin(fmax(share, LEAST_ROWS / (double)dataset->table.rows), 1.0 / 4);
+    o.cutoff = NULL, o.log = NULL, o.progress = NULL, o.judged = one_fold_is_enough;
+    share = fmin(fmax(share, LEAST_ROWS / (double)dataset->table.rows), ldexp(1, -DOUBLINGS));
     for (int k = 0; k < FLIGHTS; k++) {
-        f[k].share = share * (1 << k);
+        f[k].pilot.share = ldexp(share, k - FIRST);
+        f[k].pilot.times = fmax(whole->refit, 1) / f[k].pilot.share;
         HONE_TRY(fly(config, dataset, seed, &o, &f[k], error));
     }
-    extrapolate(f, out);
+    extrapolate(f, whole, out);
     if (o.deadline > 0)
         out->seconds_likely = fmin(out->seconds_likely, o.deadline);
     if (out->bytes_likely > out->bytes_bound)
@@ -189,9 +213,11 @@ hone_status hone_estimate(const hone_config *config, hone_dataset *dataset, uint
     hone_options o;
     hone_estimated found = {.size = estimated->size, .seconds_likely = NAN};
     HONE_TRY(hone_options_read(options, &o, error));
-    HONE_TRY(find_bound(config, dataset, seed, &o, &found.bytes_bound, error));
+    outline whole;
+    HONE_TRY(look(config, dataset, seed, &o, &whole, error));
+    found.bytes_bound = whole.bound;
     if (pilot > 0)
-        HONE_TRY(guess(config, dataset, seed, &o, pilot, &found, error));
+        HONE_TRY(guess(config, dataset, seed, &o, &whole, pilot, &found, error));
     memcpy(estimated, &found, found.size < sizeof found ? found.size : sizeof found);
     return HONE_OK;
 }

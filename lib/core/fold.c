@@ -235,6 +235,16 @@ static void end_fit(hone_fitting *f)
     hone_arena_close(f->arena);
 }
 
+/* A pilot tells how its training would grow. */
+static void tell_pilot(const hone_fitting *f, hone_pilot *pilot)
+{
+    const hone_algorithm *a = f->algorithm;
+    hone_fit_job job = f->door.job;
+    job.params = f->params;
+    pilot->prepared = f->table.seconds;
+    pilot->growth = a->growth ? a->growth(&job, f->fitted->state, pilot->times) : NAN;
+}
+
 static hone_status fit_and_judge(hone_fitting *f, int32_t fold, hone_candidate *keep,
                                  hone_error *error)
 {
@@ -258,6 +268,8 @@ static hone_status fit_and_judge(hone_fitting *f, int32_t fold, hone_candidate *
     hone_result_put(r, "model_bytes", fold, hone_fitted_bytes(f->fitted));
     if (!f->constant)
         hone_result_put_state(r, fold, f->algorithm, f->fitted->state);
+    if (t->pilot && fold == 0)
+        tell_pilot(f, t->pilot);
     return keep ? keep_fit(f, false, keep, error) : HONE_OK;
 }
 

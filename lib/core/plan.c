@@ -222,7 +222,7 @@ static hone_status all_rows(hone_training *t, hone_rows *rows, hone_error *error
 static hone_status take_prefix(hone_training *t, hone_rows *train, hone_error *error)
 {
     const hone_dataset *d = t->dataset;
-    const double share = (t->prefix ? t->options.budget : 1) * t->share;
+    const double share = (t->prefix ? t->options.budget : 1) * (t->pilot ? t->pilot->share : 1);
     if (share == 1) {
         train->count = train->row ? train->count : d->table.rows;
         return HONE_OK;

@@ -226,7 +226,7 @@ static hone_status call(const hone_training *asked, const hone_config *config, h
     if (!t)
         return hone_no_memory(error);
     t->dataset = asked->dataset, t->options = asked->options, t->seed = asked->seed;
-    t->siblings = asked->siblings, t->only_loss = asked->only_loss, t->share = asked->share;
+    t->siblings = asked->siblings, t->only_loss = asked->only_loss, t->pilot = asked->pilot;
     t->started = hone_clock();
     const hone_status status = lead(t, config, error);
     if (!status) {
@@ -246,21 +246,20 @@ hone_status hone_training_call(const hone_config *config, hone_dataset *dataset,
                                  .options = *options,
                                  .seed = seed,
                                  .siblings = siblings,
-                                 .only_loss = only_loss,
-                                 .share = 1};
+                                 .only_loss = only_loss};
     return call(&asked, config, result, error);
 }
 
 hone_status hone_training_pilot(const hone_config *config, hone_dataset *dataset, uint64_t seed,
-                                const hone_options *options, double share, hone_result **result,
-                                hone_error *error)
+                                const hone_options *options, hone_pilot *pilot,
+                                hone_result **result, hone_error *error)
 {
     const hone_training asked = {.dataset = dataset,
                                  .options = *options,
                                  .seed = seed,
                                  .siblings = 1,
                                  .only_loss = true,
-                                 .share = share};
+                                 .pilot = pilot};
     return call(&asked, config, result, error);
 }
 

@@ -46,6 +46,14 @@ typedef struct hone_candidate {
 
 void hone_candidate_drop(hone_candidate *candidate);
 
+/* A training with a part of its rows, of which much more is to be told than its loss. */
+typedef struct hone_pilot {
+    double share;    /* of the training rows, besides the budget */
+    double times;    /* the rows of the training that is to come, over the pilot's own */
+    double prepared; /* filled: seconds that making the first fold's table took; 0: it was there */
+    double growth;   /* filled: bytes more for `times` as many rows; NaN: the module does not say */
+} hone_pilot;
+
 /* The part of the whole that is at work: [from, from + span]. */
 typedef struct hone_stage {
     char name[32];
@@ -65,7 +73,7 @@ typedef struct hone_training {
     hone_arena *arena;
     hone_resolved resolved; /* params as the run takes them: budget applied */
     bool prefix;            /* the budget takes rows instead */
-    double share; /* of the training rows, besides the budget; a pilot takes less than 1 */
+    hone_pilot *pilot;      /* NULL: the whole training */
     const hone_metric *metric;
     hone_validation validation; /* never AUTO: ROWS with `foreign` for the dataset's own */
     int32_t folds;
@@ -124,10 +132,10 @@ void hone_training_announce(const hone_training *t);
 hone_status hone_training_call(const hone_config *config, hone_dataset *dataset, uint64_t seed,
                                const hone_options *options, int64_t siblings, bool only_loss,
                                hone_result **result, hone_error *error);
-/* The loss alone, with `share` of the training rows. */
+/* The loss alone, with a part of the training rows. */
 hone_status hone_training_pilot(const hone_config *config, hone_dataset *dataset, uint64_t seed,
-                                const hone_options *options, double share, hone_result **result,
-                                hone_error *error);
+                                const hone_options *options, hone_pilot *pilot,
+                                hone_result **result, hone_error *error);
 
 /* ---- report.c ---- */
 
