@@ -8,48 +8,29 @@
 #include <cmocka.h>
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "hone/hone.h"
+#include "call.h"
+#include "example.h"
 
 static bool thorough;
 
 /* Adult takes minutes. */
 static hone_dataset *real_data(void)
 {
-    char file[512];
-    const hone_read_options options = {.size = sizeof options,
-                                       .target = thorough ? "income" : "type"};
-    hone_dataset *d = NULL;
-    hone_error error;
-    snprintf(file, sizeof file, "%s/../../examples/data/%s.csv.gz", getenv("HONE_TEST_DATA"),
-             thorough ? "adult" : "spam");
-    if (hone_dataset_read(file, &options, &d, &error))
-        fail_msg("%s: %s", error.path, error.message);
-    return d;
+    return thorough ? example_table("adult", "income", HONE_CLASSIFICATION)
+                    : example_table("spam", "type", HONE_CLASSIFICATION);
 }
 
 static hone_config *config(const char *json)
 {
-    hone_config *c;
-    hone_error error;
-    assert_int_equal(hone_config_new(&c, &error), HONE_OK);
-    assert_int_equal(hone_config_parse(c, json, strlen(json), &error), HONE_OK);
-    return c;
+    return config_with(NULL, json);
 }
 
 static hone_result *trained(hone_dataset *d, const char *json, hone_options o)
 {
-    hone_result *r = NULL;
-    hone_error error;
-    hone_config *c = config(json);
     o.size = sizeof o;
-    if (hone_train_full(c, d, 3, &o, &r, &error))
-        fail_msg("%s: %s", error.path, error.message);
-    hone_config_free(c);
-    return r;
+    return train_well(d, config(json), 3, &o);
 }
 
 #define OPTIONS(...) ((hone_options){.threads = 2, __VA_ARGS__})

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hone/hone.h"
+#include "call.h"
 #include "toolbox/random.h"
 #include "toys.h"
 
@@ -44,13 +44,7 @@ static hone_dataset *data(void)
 
 static hone_config *config(const char *json)
 {
-    hone_config *c = NULL;
-    hone_error error;
-    assert_int_equal(hone_config_new(&c, &error), HONE_OK);
-    assert_int_equal(hone_config_use(c, &toy_centroid, &error), HONE_OK);
-    assert_int_equal(hone_config_use(c, &toy_slow, &error), HONE_OK);
-    assert_int_equal(hone_config_parse(c, json, strlen(json), &error), HONE_OK);
-    return c;
+    return config_with((const hone_algorithm *const[]){&toy_centroid, &toy_slow, NULL}, json);
 }
 
 static int files_in(const char *directory)

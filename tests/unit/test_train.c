@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "hone/hone.h"
+#include "call.h"
 #include "toolbox/random.h"
 #include "toolbox/run.h"
 #include "toys.h"
@@ -49,12 +49,7 @@ static hone_dataset *data(hone_task task, hone_dataset_options *more)
 
 static hone_config *config(const char *json)
 {
-    hone_config *c = NULL;
-    hone_error error = {0};
-    if (hone_config_new(&c, &error) || hone_config_use(c, &toy_centroid, &error) ||
-        hone_config_use(c, &toy_slow, &error) || hone_config_parse(c, json, strlen(json), &error))
-        fail_msg("%s: %s", error.path, error.message);
-    return c;
+    return config_with((const hone_algorithm *const[]){&toy_centroid, &toy_slow, NULL}, json);
 }
 
 static hone_status train_on(hone_dataset *d, const char *json, uint64_t seed,
@@ -70,11 +65,7 @@ static hone_status train_on(hone_dataset *d, const char *json, uint64_t seed,
 static hone_result *trained(hone_dataset *d, const char *json, uint64_t seed,
                             const hone_options *options)
 {
-    hone_result *r = NULL;
-    hone_error error = {0};
-    if (train_on(d, json, seed, options, &r, &error))
-        fail_msg("%s: %s", error.path, error.message);
-    return r;
+    return train_well(d, config(json), seed, options);
 }
 
 #define OPTIONS(...) (&(hone_options){.size = sizeof(hone_options), __VA_ARGS__})

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "call.h"
 #include "hone/algorithm.h"
-#include "hone/hone.h"
 #include "toolbox/random.h"
 
 enum { N = 600, D = 12 };
@@ -102,25 +102,13 @@ static hone_dataset *data(hone_task task, int64_t cache_bytes)
 
 static hone_config *config(const char *json)
 {
-    hone_config *c = NULL;
-    hone_error error;
-    assert_int_equal(hone_config_new(&c, &error), HONE_OK);
-    assert_int_equal(hone_config_use(c, &starter, &error), HONE_OK);
-    if (hone_config_parse(c, json, strlen(json), &error))
-        fail_msg("%s: %s", error.path, error.message);
-    return c;
+    return config_with((const hone_algorithm *const[]){&starter, NULL}, json);
 }
 
 static hone_result *trained(hone_dataset *d, const char *json, hone_options o)
 {
-    hone_result *r = NULL;
-    hone_error error;
-    hone_config *c = config(json);
     o.size = sizeof o;
-    if (hone_train_full(c, d, 3, &o, &r, &error))
-        fail_msg("%s: %s", error.path, error.message);
-    hone_config_free(c);
-    return r;
+    return train_well(d, config(json), 3, &o);
 }
 
 #define WARM_START ((hone_options){.warm_start = true})
