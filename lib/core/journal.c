@@ -20,9 +20,7 @@ enum { LARGEST = 1 << 30 };
 
 static hone_status io_error(const char *file, const char *what, int number, hone_error *error)
 {
-    char buffer[128];
-    return hone_fail(error, HONE_IO, file, "%s: %s", what,
-                     strerror_r(number, buffer, sizeof buffer));
+    return hone_fail(error, HONE_IO, file, "%s: %s", what, hone_system_reason(number));
 }
 
 static hone_status open_alone(const char *file, int *fd, hone_error *error)
@@ -53,24 +51,58 @@ static hone_status read_line(const char *file, int64_t number, const char *text,
     hone_error own = {0};
     hone_status status = hone_json_parse(text, length, NULL, path, &tree, &own);
     if (!status)
-        status = reader(context, tree, &own);
+        status = reader(context, tree, text, length, &own);
     cJSON_Delete(tree);
     if (!status || status == HONE_NO_MEMORY)
         return status ? hone_no_memory(error) : HONE_OK;
     return hone_fail(error, HONE_CORRUPT, path, "%s", own.message);
 }
 
+/* The first member of `header` that the file's own first line has not, or otherwise. */
+static const char *difference(const cJSON *header, const char *text, const char *was)
+{
+    for (const cJSON *m = header->child; m; m = m->next) {
+        size_t a, b;
+        const char *is = hone_json_member(text, m->string, &a);
+        const char *other = hone_json_member(was, m->string, &b);
+        if (!other || a != b || memcmp(is, other, a) != 0)
+            return m->string;
+    }
+    return "list of options";
+}
+
+static hone_status refuse(const char *file, const char *header, char *was, hone_error *error)
+{
+    cJSON *mine = NULL, *other = NULL;
+    hone_status status = hone_json_parse(header, strlen(header), NULL, file, &mine, NULL);
+    if (!status)
+        status = hone_json_parse(was, strlen(was), NULL, file, &other, NULL);
+    if (status == HONE_NO_MEMORY)
+        hone_no_memory(error);
+    else if (status || !hone_json_get(other, "journal"))
+        status =
+            hone_fail(error, HONE_CORRUPT, file, "is no journal of a search; give another file");
+    else
+        status = hone_fail(error, HONE_CORRUPT, file,
+                           "is of another search: its \"%s\" is not this one's; give another file",
+                           difference(mine, header, was));
+    cJSON_Delete(mine);
+    cJSON_Delete(other);
+    return status;
+}
+
 /* Gives the bytes that are whole lines. The first must be `header`, or the beginning of it. */
-static hone_status read_lines(const char *file, const char *header, const char *text, size_t size,
+static hone_status read_lines(const char *file, const char *header, char *text, size_t size,
                               hone_journal_reader reader, void *context, size_t *whole,
                               hone_error *error)
 {
     const size_t first = strlen(header), seen = size < first ? size : first;
     *whole = 0;
-    if (memcmp(text, header, seen) || (size > first && text[first] != '\n'))
-        return hone_fail(error, HONE_CORRUPT, file,
-                         "is not of this search (its first line names data, seed and options); "
-                         "give another file");
+    if (memcmp(text, header, seen) != 0 || (size > first && text[first] != '\n')) {
+        char *end = memchr(text, '\n', size);
+        *(end ? end : text + size) = 0;
+        return refuse(file, header, text, error);
+    }
     for (int64_t number = 1; *whole < size; number++) {
         const char *line = text + *whole, *end = memchr(line, '\n', size - *whole);
         if (!end)

@@ -13,8 +13,9 @@ typedef struct hone_journal {
     int fd; /* -1: closed */
 } hone_journal;
 
-/* Takes one line; a failure without a path of its own gets that of the line. */
-typedef hone_status (*hone_journal_reader)(void *context, const cJSON *line, hone_error *error);
+/* Takes one line, parsed and as it stands; a failure gets the path of the line. */
+typedef hone_status (*hone_journal_reader)(void *context, const cJSON *line, const char *text,
+                                           size_t length, hone_error *error);
 
 /* Opens, or makes, the journal whose first line is `header`, and hands the others to `reader`.
  * Changes nothing unless the file begins with the header, or is empty. */

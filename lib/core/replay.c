@@ -1,4 +1,5 @@
-/* Records are trained again in groups of equal options, each group one call of hone_train_many. */
+/* Records are trained again in groups of equal options, each group one call of hone_train_many.
+ * What has ended is told in the order of the file. */
 #include "hone/replay.h"
 
 #include <inttypes.h>
@@ -11,6 +12,13 @@
 #include "data/read.h"
 #include "hone/hone.h"
 
+/* What became of a record that was trained again. */
+typedef struct ending {
+    bool there;
+    hone_status status;
+    double loss;
+} ending;
+
 typedef struct replay {
     hone_dataset *dataset;
     hone_replay_options options;
@@ -18,7 +26,21 @@ typedef struct replay {
     hone_pasts pasts;
     const char *kernels; /* of this machine */
     hone_replayed count;
+    bool *grouped; /* by record */
+    ending *ended; /* by record */
+    int64_t told;
+    hone_error why; /* of telling */
 } replay;
+
+/* Records that are trained by one call. */
+typedef struct group {
+    replay *replay;
+    int64_t n;
+    int64_t *record;
+    hone_config **config;
+    uint64_t *seed;
+    hone_result **result;
+} group;
 
 /* ---- what is not as it was ---- */
 
@@ -53,30 +75,29 @@ static char *differences(const replay *r, const hone_past *p)
 
 /* ---- verdicts ---- */
 
-static hone_verdict judge(const replay *r, const hone_past *p, const hone_result *now)
+static hone_verdict judge(const replay *r, const hone_past *p, const ending *now)
 {
-    hone_error error;
-    const hone_status status = hone_result_status(now, &error);
-    if (p->status || status)
-        return p->status && !strcmp(p->status, hone_status_name(status)) ? HONE_REPLAY_SAME
-                                                                         : HONE_REPLAY_DIFFERENT;
-    const double loss = hone_result_loss(now);
-    if (loss == p->loss)
+    if (p->status || now->status)
+        return p->status && !strcmp(p->status, hone_status_name(now->status))
+                   ? HONE_REPLAY_SAME
+                   : HONE_REPLAY_DIFFERENT;
+    if (now->loss == p->loss)
         return HONE_REPLAY_SAME;
     const double near = r->options.tolerance * fmax(1, fabs(p->loss));
-    return p->warm && fabs(loss - p->loss) <= near ? HONE_REPLAY_CLOSE : HONE_REPLAY_DIFFERENT;
+    return p->warm && fabs(now->loss - p->loss) <= near ? HONE_REPLAY_CLOSE : HONE_REPLAY_DIFFERENT;
 }
 
-/* Tells and counts; `now` NULL: it was not trained. */
-static hone_status tell(replay *r, const hone_past *p, const hone_result *now, hone_error *error)
+/* Tells and counts. */
+static hone_status tell(replay *r, const hone_past *p, const ending *now, hone_error *error)
 {
     char *differs = differences(r, p);
     if (!differs)
         return hone_no_memory(error);
     const hone_replay_record record = {.line = p->line,
-                                       .verdict = now ? judge(r, p, now) : HONE_REPLAY_SKIPPED,
+                                       .verdict =
+                                           now->there ? judge(r, p, now) : HONE_REPLAY_SKIPPED,
                                        .recorded = p->loss,
-                                       .loss = now ? hone_result_loss(now) : NAN,
+                                       .loss = now->there ? now->loss : NAN,
                                        .differs = differs};
     int64_t *counts[] = {[HONE_REPLAY_SAME] = &r->count.same,
                          [HONE_REPLAY_CLOSE] = &r->count.close,
@@ -99,11 +120,10 @@ static bool same_text(const char *a, const char *b)
 static bool alike(const hone_past *a, const hone_past *b)
 {
     const hone_options *p = &a->options, *q = &b->options;
-    return !a->skipped == !b->skipped && p->budget == q->budget && p->holdout == q->holdout &&
-           p->folds == q->folds && p->validation == q->validation && p->isa == q->isa &&
-           p->work_limit == q->work_limit && p->native_fidelity == q->native_fidelity &&
-           p->strict == q->strict && same_text(p->metric, q->metric) &&
-           a->split_seed == b->split_seed &&
+    return p->budget == q->budget && p->holdout == q->holdout && p->folds == q->folds &&
+           p->validation == q->validation && p->isa == q->isa && p->work_limit == q->work_limit &&
+           p->native_fidelity == q->native_fidelity && p->strict == q->strict &&
+           same_text(p->metric, q->metric) && a->split_seed == b->split_seed &&
            (a->cutoff == b->cutoff || (isnan(a->cutoff) && isnan(b->cutoff)));
 }
 
@@ -117,8 +137,40 @@ static hone_status parse(const replay *r, const hone_past *p, hone_config **conf
     return hone_config_parse(*config, p->config, strlen(p->config), error);
 }
 
-static hone_options options_of(const replay *r, const hone_past *p)
+/* Every record before the first that is still to be trained. */
+static hone_status tell_ready(replay *r, hone_error *error)
 {
+    for (; r->told < r->pasts.count; r->told++) {
+        const hone_past *p = &r->pasts.past[r->told];
+        if (!p->skipped && !r->ended[r->told].there)
+            return HONE_OK;
+        HONE_TRY(tell(r, p, &r->ended[r->told], error));
+    }
+    return HONE_OK;
+}
+
+static void on_done(void *context, int64_t trial, const hone_result *result)
+{
+    const group *g = context;
+    replay *r = g->replay;
+    if (hone_result_end(result) == HONE_END_CANCELLED)
+        return;
+    r->ended[g->record[trial]] =
+        (ending){true, hone_result_status(result, NULL), hone_result_loss(result)};
+    if (!r->why.status)
+        tell_ready(r, &r->why);
+}
+
+static bool poll(void *context)
+{
+    const replay *r = ((const group *)context)->replay;
+    return r->why.status || (r->options.poll && r->options.poll(r->options.context));
+}
+
+static hone_options options_of(group *g)
+{
+    const replay *r = g->replay;
+    const hone_past *p = &r->pasts.past[g->record[0]];
     hone_options o = p->options;
     hone_isa isa;
     if (hone_isa_of(o.isa, &isa, NULL)) /* not of this machine: `differs` says so */
@@ -126,57 +178,75 @@ static hone_options options_of(const replay *r, const hone_past *p)
     o.split_seed = &p->split_seed;
     o.cutoff = isnan(p->cutoff) ? NULL : &p->cutoff;
     o.threads = r->options.threads, o.cancel = r->options.cancel;
-    o.poll = r->options.poll, o.context = r->options.context;
+    o.poll = poll, o.context = g;
     return o;
 }
 
-static hone_status train(replay *r, int64_t first, int64_t n, hone_config **configs,
-                         uint64_t *seeds, hone_result **results, hone_error *error)
+/* The record `first` and those behind it that are like it. */
+static void gather(group *g, int64_t first)
 {
-    const hone_past *p = r->pasts.past + first;
-    for (int64_t i = 0; i < n; i++) {
-        HONE_TRY(parse(r, &p[i], &configs[i], error));
-        seeds[i] = p[i].seed;
-    }
-    const hone_options o = options_of(r, p);
-    HONE_TRY(hone_train_many((const hone_config *const *)configs, seeds, n, r->dataset, &o, NULL,
-                             results, error));
-    for (int64_t i = 0; i < n; i++)
-        HONE_TRY(tell(r, &p[i], results[i], error));
-    return HONE_OK;
+    replay *r = g->replay;
+    for (int64_t i = first; i < r->pasts.count; i++)
+        if (!r->grouped[i] && !r->pasts.past[i].skipped &&
+            alike(&r->pasts.past[first], &r->pasts.past[i])) {
+            r->grouped[i] = true;
+            g->record[g->n++] = i;
+        }
 }
 
-static hone_status run_group(replay *r, int64_t first, int64_t n, hone_error *error)
+static hone_status train(group *g, hone_error *error)
 {
-    hone_config **configs = hone_alloc((size_t)n * sizeof *configs);
-    hone_result **results = hone_alloc((size_t)n * sizeof *results);
-    uint64_t *seeds = hone_alloc((size_t)n * sizeof *seeds);
-    const hone_status status = configs && results && seeds
-                                   ? train(r, first, n, configs, seeds, results, error)
-                                   : hone_no_memory(error);
-    for (int64_t i = 0; i < n; i++) {
-        if (configs)
-            hone_config_free(configs[i]);
-        if (results)
-            hone_result_free(results[i]);
+    replay *r = g->replay;
+    for (int64_t i = 0; i < g->n; i++) {
+        const hone_past *p = &r->pasts.past[g->record[i]];
+        HONE_TRY(parse(r, p, &g->config[i], error));
+        g->seed[i] = p->seed;
     }
-    hone_free(configs);
-    hone_free(results);
-    hone_free(seeds);
+    const hone_options o = options_of(g);
+    const hone_status status = hone_train_many((const hone_config *const *)g->config, g->seed, g->n,
+                                               r->dataset, &o, on_done, g->result, error);
+    if (r->why.status && error)
+        *error = r->why;
+    return r->why.status ? r->why.status : status;
+}
+
+static hone_status run_group(replay *r, int64_t first, hone_error *error)
+{
+    const size_t most = (size_t)(r->pasts.count - first);
+    group g = {.replay = r,
+               .record = hone_alloc(most * sizeof *g.record),
+               .config = hone_alloc(most * sizeof *g.config),
+               .seed = hone_alloc(most * sizeof *g.seed),
+               .result = hone_alloc(most * sizeof *g.result)};
+    hone_status status = HONE_OK;
+    if (!g.record || !g.config || !g.seed || !g.result) {
+        status = hone_no_memory(error);
+    } else {
+        gather(&g, first);
+        status = train(&g, error);
+    }
+    for (int64_t i = 0; i < g.n; i++) {
+        hone_config_free(g.config[i]);
+        hone_result_free(g.result[i]);
+    }
+    hone_free(g.record);
+    hone_free(g.config);
+    hone_free(g.seed);
+    hone_free(g.result);
     return status;
 }
 
 static hone_status run(replay *r, hone_error *error)
 {
-    hone_past *past = r->pasts.past;
-    for (int64_t i = 0, end; i < r->pasts.count; i = end) {
-        for (end = i + 1; end < r->pasts.count && alike(&past[i], &past[end]);)
-            end++;
-        if (!past[i].skipped)
-            HONE_TRY(run_group(r, i, end - i, error));
-        for (int64_t k = i; past[i].skipped && k < end; k++)
-            HONE_TRY(tell(r, &past[k], NULL, error));
-    }
+    const int64_t n = r->pasts.count;
+    r->grouped = HONE_NEW(r->arena, bool, n, 1);
+    r->ended = HONE_NEW(r->arena, ending, n, 1);
+    if (!r->grouped || !r->ended)
+        return hone_no_memory(error);
+    HONE_TRY(tell_ready(r, error));
+    for (int64_t i = 0; i < n; i++)
+        if (!r->grouped[i] && !r->pasts.past[i].skipped)
+            HONE_TRY(run_group(r, i, error));
     return HONE_OK;
 }
 

@@ -35,6 +35,7 @@ typedef struct search {
     double *loss; /* rungs x n: NaN not yet, infinite failed */
     bool *rough; /* rungs x n: the loss is of some of the rows or folds that others are judged on */
     int64_t incumbent; /* place in `loss` of the best so far; -1: none */
+    char *best_line;   /* of the incumbent in the journal that was found; NULL: none */
     hone_journal journal;
     hone_tuned tuned;
     int64_t started;
@@ -240,7 +241,20 @@ static char *header_of(const search *s, const char *space)
     return hone_text_take(&t);
 }
 
-static hone_status read_trial(void *context, const cJSON *line, hone_error *error)
+/* The line of a trial that leads, until the journal is read. */
+static hone_status keep_line(search *s, const char *text, size_t length, hone_error *error)
+{
+    char *copy = hone_realloc(s->best_line, length + 1);
+    if (!copy)
+        return hone_no_memory(error);
+    s->best_line = copy;
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    return HONE_OK;
+}
+
+static hone_status read_trial(void *context, const cJSON *line, const char *text, size_t length,
+                              hone_error *error)
 {
     search *s = context;
     int64_t trial, rung;
@@ -258,10 +272,16 @@ static hone_status read_trial(void *context, const cJSON *line, hone_error *erro
         return hone_fail(error, HONE_CORRUPT, "", "its trial stands twice");
     *at = loss;
     *rough_at(s, (int)rung, trial) = cJSON_IsTrue(hone_json_get(line, "partial"));
-    leads(s, rung * s->n + trial);
     s->tuned.trials++, s->tuned.resumed++;
     s->tuned.failed += isinf(loss);
-    return HONE_OK;
+    return leads(s, rung * s->n + trial) ? keep_line(s, text, length, error) : HONE_OK;
+}
+
+static hone_status write_incumbent(const search *s, const char *line, hone_error *error)
+{
+    return s->options.incumbent
+               ? hone_file_write(s->options.incumbent, line, strlen(line), true, false, error)
+               : HONE_OK;
 }
 
 static hone_status open_journal(search *s, hone_error *error)
@@ -271,11 +291,13 @@ static hone_status open_journal(search *s, hone_error *error)
         return HONE_OK;
     HONE_TRY(hone_space_json(&s->space, &space, error));
     char *header = header_of(s, space);
-    const hone_status status =
+    hone_status status =
         header ? hone_journal_open(s->options.journal, header, read_trial, s, &s->journal, error)
                : hone_no_memory(error);
     hone_text_free(header);
     hone_text_free(space);
+    if (!status && s->best_line) /* a search that was killed may not have come to it */
+        status = write_incumbent(s, s->best_line, error);
     return status;
 }
 
@@ -319,8 +341,8 @@ static hone_status write_down(search *s, int64_t trial, const hone_result *r, ho
     hone_status status = line ? HONE_OK : hone_no_memory(error);
     if (!status && s->journal.fd >= 0)
         status = hone_journal_add(&s->journal, line, error);
-    if (!status && leads(s, (int64_t)s->rung * s->n + trial) && s->options.incumbent)
-        status = hone_file_write(s->options.incumbent, line, strlen(line), true, false, error);
+    if (!status && leads(s, (int64_t)s->rung * s->n + trial))
+        status = write_incumbent(s, line, error);
     if (!status && s->options.trial)
         s->options.trial(s->options.context, line);
     hone_text_free(line);
@@ -525,6 +547,7 @@ hone_status hone_tune(hone_dataset *dataset, uint64_t seed, const hone_tune_opti
         return hone_no_memory(error);
     const hone_status status = run(&s, best, error);
     hone_journal_close(&s.journal);
+    hone_free(s.best_line);
     for (int64_t i = 0; s.config && i < s.n; i++)
         hone_config_free(s.config[i]);
     hone_arena_close(s.arena);
