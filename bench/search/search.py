@@ -265,28 +265,49 @@ def bytes_of(field):
         return next(1024 * int(line.split()[1]) for line in file if line.startswith(field))
 
 
-def measure_memory(limit):
-    """Eight trials of four models at once on a table that is borrowed."""
+TRIALS = [{"model": "random_forest", "n_estimators": 20}, {"model": "random_forest", "splitter": "random"},
+          {"model": "logistic_regression"}, {"model": "logistic_regression", "penalty": "l1"},
+          {"model": "knn"}, {"model": "knn", "metric": "manhattan"},
+          {"model": "svm", "kernel": "linear"}, {"model": "svm"}]
+
+
+def grow(pipe, cfgs, limit):
+    """In a process of its own: bytes that these trials, all at once on a borrowed table, make it grow by."""
     import hone
 
     dice = np.random.default_rng(0)
     small = dice.normal(size=(500, 5)).astype(np.float32)
-    cfgs = [{"model": "random_forest", "n_estimators": 20}, {"model": "random_forest", "splitter": "random"},
-            {"model": "logistic_regression"}, {"model": "logistic_regression", "penalty": "l1"},
-            {"model": "knn"}, {"model": "knn", "metric": "manhattan"},
-            {"model": "svm", "kernel": "linear"}, {"model": "svm"}]
     hone.train_many(cfgs, hone.Dataset(small, (small[:, 0] > 0).astype(int)), 0, n_threads=len(cfgs))  # threads, buffers
-    before = bytes_of("VmRSS")
     x = dice.standard_normal((300_000, 50), dtype=np.float32)
     y = (x[:, :5].sum(axis=1) > dice.standard_normal(len(x), dtype=np.float32)).astype(np.int32)
     data = hone.Dataset(x, y)
+    before = bytes_of("VmRSS")
     pathlib.Path("/proc/self/clear_refs").write_text("5")
     results = hone.train_many(cfgs, data, 0, n_threads=len(cfgs), deadline=limit)
-    grown, size = bytes_of("VmHWM") - before, x.nbytes + y.nbytes
-    own = sum(r.info["run"]["peak_bytes"] for r in results)
-    print(f"eight trials at once, {limit:g} s each: the process grew by {grown / 2**20:.0f} MiB, of which data "
-          f"{size / 2**20:.0f}; the trials' own peaks come to {own / 2**20:.0f} together: "
-          f"{max(0, grown - own) / size:.2f} times the data and the trials' own; ends {[r.end for r in results]}")
+    pipe.send((bytes_of("VmHWM") - before, x.nbytes + y.nbytes, [r.end for r in results]))
+
+
+def grown(cfgs, limit):
+    fresh = multiprocessing.get_context("spawn")
+    ours, theirs = fresh.Pipe()
+    process = fresh.Process(target=grow, args=(theirs, cfgs, limit))
+    process.start()
+    found = ours.recv()
+    process.join()
+    return found
+
+
+def measure_memory(limit):
+    """Eight trials of four models: each alone in a process of its own, then all at once."""
+    alone = [grown([cfg], limit) for cfg in TRIALS]
+    together, size, ends = grown(TRIALS, limit)
+    own = [a[0] for a in alone]
+    mib = 2**20
+    print(f"data {size / mib:.0f} MiB; each trial alone makes the process grow by "
+          f"{' '.join(f'{b / mib:.0f}' for b in own)} MiB, together {sum(own) / mib:.0f}")
+    print(f"eight at once, {limit:g} s each: by {together / mib:.0f} MiB; with the data that is "
+          f"{(together + size - sum(own)) / size:.2f} times the data and what the trials take alone, "
+          f"{(together + size) / size:.2f} times the data in all; ends {ends}")
 
 
 def main():
@@ -314,4 +335,5 @@ def main():
         sys.stdout.flush()
 
 
-main()
+if __name__ == "__main__":
+    main()
