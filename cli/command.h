@@ -22,7 +22,7 @@ int sample_command(const flags *f);
 int reference_command(const flags *f);
 
 /* Set by Ctrl-C: trainings finish with the best so far; and by a second one: they are given up. */
-extern int32_t interrupted, abandoned;
+extern int32_t interrupted, cancelled;
 bool was_interrupted(void);
 
 /* Says `path: message` on stderr and gives the exit code of the status. */

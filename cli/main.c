@@ -8,13 +8,13 @@
 
 #include "command.h"
 
-int32_t interrupted, abandoned;
+int32_t interrupted, cancelled;
 
 static void on_interrupt(int number)
 {
     (void)number;
     if (__atomic_exchange_n(&interrupted, 1, __ATOMIC_RELAXED))
-        __atomic_store_n(&abandoned, 1, __ATOMIC_RELAXED);
+        __atomic_store_n(&cancelled, 1, __ATOMIC_RELAXED);
 }
 
 bool was_interrupted(void)

@@ -135,7 +135,7 @@ bool options_of(const flags *f, numbers *n, hone_options *o)
 {
     *o = (hone_options){.size = sizeof *o,
                         .metric = f->metrics ? f->metric[f->metrics - 1] : NULL,
-                        .cancel = &abandoned,
+                        .cancel = &cancelled,
                         .finish = &interrupted,
                         .log = on_log,
                         .context = (void *)(uintptr_t)f,

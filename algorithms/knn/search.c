@@ -135,7 +135,7 @@ static hone_status rank_all(block *b, int64_t i, int64_t *count, hone_error *err
     knn_query_read(r, b->s->x, b->row[i], b->buffer, &b->query);
     *count = 0;
     for (int64_t row = 0; row < r->s->n_rows; row++) {
-        if (row % PLAIN_ROWS == 0 && hone_stopping(b->s->run) == HONE_ABANDON)
+        if (row % PLAIN_ROWS == 0 && hone_stopping(b->s->run) == HONE_CANCEL)
             return hone_fail(error, HONE_STOPPED, "knn", "stopped while searching");
         if (b->gaps && *count == b->s->k &&
             knn_beyond(b->p, &b->query, row, b->best[0].rank, b->raise, b->gaps))
@@ -257,7 +257,7 @@ static hone_status meet_panels(block *b, int64_t first, int64_t end, hone_error 
     const int64_t d = b->p->rule.d, tiles = (b->count + TILE - 1) / TILE;
     const int64_t some = PANEL_FLOATS / (d * LANES + 1) + 1;
     for (int64_t at = first; at < end; at += some) {
-        if (hone_stopping(b->s->run) == HONE_ABANDON)
+        if (hone_stopping(b->s->run) == HONE_CANCEL)
             return hone_fail(error, HONE_STOPPED, "knn", "stopped while searching");
         for (int64_t t = 0; t < tiles; t++)
             meet_some(b, t, at, end - at < some ? end - at : some);
@@ -340,7 +340,7 @@ static hone_status walk(block *b, int64_t tile, hone_error *error)
             continue;
         }
         const int32_t leaf = node - tree->leaves;
-        if (met++ % LEAVES == 0 && hone_stopping(b->s->run) == HONE_ABANDON)
+        if (met++ % LEAVES == 0 && hone_stopping(b->s->run) == HONE_CANCEL)
             return hone_fail(error, HONE_STOPPED, "knn", "stopped while searching");
         meet_some(b, tile, tree->leaf[leaf], tree->leaf[leaf + 1] - tree->leaf[leaf]);
         draw_limits(b, tile);

@@ -118,7 +118,7 @@ static hone_status permute_tree(void *context, int64_t b, hone_arena *scratch, h
     double *growth = p->growth + b * d, weight = 0;
     memset(growth, 0, (size_t)d * sizeof *growth);
     for (int64_t first = 0; first < out; first += PART) {
-        if (hone_stopping(job->run) == HONE_ABANDON)
+        if (hone_stopping(job->run) == HONE_CANCEL)
             return HONE_STOPPED;
         g->count = out - first < PART ? out - first : PART;
         for (int64_t i = 0; i < g->count; i++) {

@@ -410,7 +410,7 @@ static hone_status predict_block(void *context, int64_t b, hone_arena *scratch, 
     const int64_t abreast = WALK_LANES / count;
     for (int64_t t = 0; t < s->n_trees; t += abreast) {
         const int64_t trees = s->n_trees - t < abreast ? s->n_trees - t : abreast;
-        if (hone_stopping(job->run) == HONE_ABANDON)
+        if (hone_stopping(job->run) == HONE_CANCEL)
             return HONE_STOPPED;
         forest_walk(s, &rows, t, trees, leaf);
         for (int64_t k = 0; k < trees * count; k++)

@@ -281,7 +281,7 @@ static hone_status run(solver *s, bool begun, hone_error *error)
         HONE_TRY(attempt(s, NEAR, error));
         HONE_TRY(refine(s, error));
     }
-    if (hone_stopping(p->run) == HONE_ABANDON)
+    if (hone_stopping(p->run) == HONE_CANCEL)
         return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");
     finish(p);
     return HONE_OK;

@@ -171,10 +171,10 @@ HONE_API hone_status hone_no_memory(hone_error *error);
 
 typedef struct hone_run hone_run;
 
-/** HONE_FINISH (deadline, cutoff): make the best valid state at hand and return HONE_OK; when there
- * is none yet return HONE_STOPPED and Hone answers with the constant model. HONE_ABANDON (cancel,
- * signal): return HONE_STOPPED at once. */
-typedef enum hone_stop { HONE_GO, HONE_FINISH, HONE_ABANDON } hone_stop;
+/** HONE_FINISH (deadline, work limit, options.finish): make the best valid state at hand and return
+ * HONE_OK; when there is none yet return HONE_STOPPED and Hone answers with the constant model.
+ * HONE_CANCEL (options.cancel, options.poll): return HONE_STOPPED at once. */
+typedef enum hone_stop { HONE_GO, HONE_FINISH, HONE_CANCEL } hone_stop;
 
 /** One relaxed load and a look at the clock: ask every 10 us to 10 ms of work. Any thread. */
 HONE_API hone_stop hone_stopping(const hone_run *run);
@@ -192,7 +192,7 @@ typedef hone_status (*hone_block)(void *context, int64_t block, hone_arena *scra
 
 /** Calls body(context, b, ...) for b in [0, blocks), on the run's threads; `scratch` is emptied
  * after each block. Blocks start in ascending order. After a failure no block starts; the error is
- * the lowest failing block's, whatever the number of threads. HONE_STOPPED when abandoned. Never
+ * the lowest failing block's, whatever the number of threads. HONE_STOPPED when cancelled. Never
  * from inside a block. A block should be at least 50 us of work. */
 HONE_API hone_status hone_for_blocks(const hone_run *run, int64_t blocks, hone_block body,
                                      void *context, hone_error *error);

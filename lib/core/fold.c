@@ -276,8 +276,8 @@ static hone_status fit_and_judge(hone_fitting *f, int32_t fold, hone_candidate *
 /* A caller's stop that came while predicting counts for the whole run. */
 static void join_stops(hone_training *t)
 {
-    if (atomic_load(&t->judge_stop) == HONE_ABANDON)
-        atomic_store(&t->stop, HONE_ABANDON);
+    if (atomic_load(&t->judge_stop) == HONE_CANCEL)
+        atomic_store(&t->stop, HONE_CANCEL);
 }
 
 hone_status hone_fold_run(hone_training *t, int32_t fold, hone_candidate *keep, hone_error *error)

@@ -12,7 +12,7 @@
 
 static hone_end reason_of_stop(const hone_training *t)
 {
-    if (hone_stopping(&t->run) == HONE_ABANDON || hone_is_set(t->options.finish))
+    if (hone_stopping(&t->run) == HONE_CANCEL || hone_is_set(t->options.finish))
         return HONE_END_CANCELLED;
     return t->options.work_limit && atomic_load(&t->work) >= t->options.work_limit
                ? HONE_END_WORK_LIMIT

@@ -232,7 +232,7 @@ static hone_status build(hone_shared *s, entry *e, const request *q, hone_error 
         e->object = hone_arena_alloc(job.keep, 1, 1, q->recipe->size);
     hone_status status =
         e->object ? q->recipe->build(&job, q->key, e->object, error) : hone_no_memory(error);
-    if (!status && hone_stopping(&run) == HONE_ABANDON)
+    if (!status && hone_stopping(&run) == HONE_CANCEL)
         status = hone_fail(error, HONE_STOPPED, q->recipe->name, "the caller asked to stop");
     hone_arena_close(job.scratch);
     hone_shared_release(&inner);

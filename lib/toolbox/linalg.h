@@ -11,7 +11,7 @@
 hone_status hone_linalg_ready(hone_error *error);
 
 /* a (n x n, lower triangle) = L L' in place, on 128-tiles. `pivot` gets the
- * first row that is not positive definite, or -1. HONE_STOPPED when abandoned. */
+ * first row that is not positive definite, or -1. HONE_STOPPED when cancelled. */
 hone_status hone_cholesky(const hone_run *run, double *a, int64_t n, int64_t *pivot,
                           hone_error *error);
 /* Solves L L' x = b for m right-hand sides (rows of b, m x n) in place. */

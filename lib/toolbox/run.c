@@ -20,7 +20,7 @@ int64_t hone_clock(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-/* Never over an ABANDON that another thread has just set. */
+/* Never over a HONE_CANCEL that another thread has just set. */
 static void finish(const hone_run *run)
 {
     int go = HONE_GO;
@@ -39,7 +39,7 @@ static void poll_caller(const hone_run *run)
         return;
     atomic_store_explicit(run->polled, now, memory_order_relaxed);
     if (to->poll(to->context))
-        atomic_store_explicit(run->stop, HONE_ABANDON, memory_order_relaxed);
+        atomic_store_explicit(run->stop, HONE_CANCEL, memory_order_relaxed);
 }
 
 bool hone_is_set(const int32_t *flag)
@@ -55,11 +55,11 @@ static bool is_late(const hone_run *run)
 hone_stop hone_stopping(const hone_run *run)
 {
     int stop = atomic_load_explicit(run->stop, memory_order_relaxed);
-    if (stop == HONE_ABANDON)
-        return HONE_ABANDON;
+    if (stop == HONE_CANCEL)
+        return HONE_CANCEL;
     if (hone_is_set(run->cancel) || (run->hurry && hone_is_set(run->finish))) {
-        atomic_store_explicit(run->stop, HONE_ABANDON, memory_order_relaxed);
-        return HONE_ABANDON;
+        atomic_store_explicit(run->stop, HONE_CANCEL, memory_order_relaxed);
+        return HONE_CANCEL;
     }
     if (!stop && is_late(run))
         finish(run);
@@ -264,7 +264,7 @@ static void note(outcome *o, int64_t block, hone_status status, const hone_error
 static bool ends(const hone_run *run)
 {
     const hone_stop stop = hone_stopping(run);
-    return stop == HONE_ABANDON || (stop == HONE_FINISH && run->whole && is_late(run));
+    return stop == HONE_CANCEL || (stop == HONE_FINISH && run->whole && is_late(run));
 }
 
 static void work(const hone_run *run, outcome *o, int64_t blocks, hone_block body, void *context,
@@ -310,7 +310,7 @@ hone_status hone_for_blocks(const hone_run *run, int64_t blocks, hone_block body
     }
     if (ends(run))
         return hone_fail(error, HONE_STOPPED, "run",
-                         hone_stopping(run) == HONE_ABANDON ? "the caller asked to stop"
-                                                            : "the deadline has passed");
+                         hone_stopping(run) == HONE_CANCEL ? "the caller asked to stop"
+                                                           : "the deadline has passed");
     return HONE_OK;
 }

@@ -19,7 +19,7 @@ struct hone_run {
     int threads;
     hone_isa isa;          /* resolved: never HONE_ISA_AUTO */
     const int32_t *cancel; /* the caller's, read atomically; NULL: none */
-    const int32_t *finish; /* the same, for HONE_FINISH; where `hurry` is set HONE_ABANDON too */
+    const int32_t *finish; /* the same, for HONE_FINISH; where `hurry` is set HONE_CANCEL too */
     bool hurry;
     int64_t deadline;   /* nanoseconds of the monotonic clock; 0: none */
     int64_t work_limit; /* 0: none */

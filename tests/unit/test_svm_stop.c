@@ -132,7 +132,7 @@ static void no_row_is_made_after_a_run_was_abandoned(void **state)
 {
     (void)state;
     world w;
-    open_world(&w, HONE_ABANDON);
+    open_world(&w, HONE_CANCEL);
     assert_int_equal(run(&w), HONE_STOPPED);
     assert_int_equal(w.made, ENOUGH);
     assert_int_equal(w.asked, ENOUGH + 1);

@@ -220,7 +220,7 @@ static hone_status fit_slow(const hone_fit_job *job, void *state, hone_error *er
             (job->label ? 1 : job->target[i]) / (double)job->x.rows;
     for (; s->iterations < p->steps; s->iterations++) {
         const hone_stop stop = hone_stopping(job->run);
-        if (stop == HONE_ABANDON || (stop == HONE_FINISH && s->iterations < p->first))
+        if (stop == HONE_CANCEL || (stop == HONE_FINISH && s->iterations < p->first))
             return hone_fail(error, HONE_STOPPED, "run", "stopped at step %d", (int)s->iterations);
         if (stop == HONE_FINISH)
             return HONE_OK;

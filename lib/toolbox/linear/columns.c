@@ -34,7 +34,7 @@ static hone_status fill_csr(const hone_fit_job *job, const hone_design *d, hone_
             c->row[at] = (int32_t)i;
             c->value[at] = value[k] / d->scale[column[k]];
         }
-        if (i % HONE_TILE == 0 && hone_stopping(job->run) == HONE_ABANDON)
+        if (i % HONE_TILE == 0 && hone_stopping(job->run) == HONE_CANCEL)
             return HONE_STOPPED;
     }
     return HONE_OK;
@@ -60,7 +60,7 @@ static hone_status fill_dense(const hone_fit_job *job, const hone_design *d, hon
                 c->row[to[d->mark[k]]] = (int32_t)i;
                 c->value[to[d->mark[k]]++] = 1;
             }
-        if (hone_stopping(job->run) == HONE_ABANDON)
+        if (hone_stopping(job->run) == HONE_CANCEL)
             return HONE_STOPPED;
     }
     return HONE_OK;

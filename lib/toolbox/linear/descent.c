@@ -208,7 +208,7 @@ static double descend(descent *t, int64_t j)
     return bend * move * move;
 }
 
-/* Coordinates that rest at 0 sit out until the others have settled. False: abandoned. */
+/* Coordinates that rest at 0 sit out until the others have settled. False: cancelled. */
 static bool descend_set(descent *t, double enough)
 {
     const hone_run *run = t->s->rows.run;
@@ -227,7 +227,7 @@ static bool descend_set(descent *t, double enough)
             if (t->touched > POLL_ENTRIES) {
                 hone_work(run, t->touched);
                 t->touched = 0;
-                if (hone_stopping(run) == HONE_ABANDON)
+                if (hone_stopping(run) == HONE_CANCEL)
                     return false;
             }
         }

@@ -44,7 +44,7 @@ typedef struct hone_linear_fit {
  * penalties does not count; all weights are positive. */
 hone_status hone_linear_lead(const hone_linear *problem, hone_gram *lead, hone_error *error);
 
-/* HONE_STOPPED when abandoned, or when told to finish before a first iteration. */
+/* HONE_STOPPED when cancelled, or when told to finish before a first iteration. */
 hone_status hone_linear_solve(const hone_linear *problem, hone_linear_fit *fit, hone_error *error);
 
 /* Bytes that hone_linear_solve of this job and the arrays of its caller never exceed. */

@@ -244,7 +244,7 @@ static hone_status descend_model(newton *t, double enough, hone_error *error)
             t->h[j * t->ld + i] = t->h[i * t->ld + j];
     }
     bool every = true;
-    for (int epoch = 1; epoch <= EPOCHS && hone_stopping(s->rows.run) != HONE_ABANDON; epoch++) {
+    for (int epoch = 1; epoch <= EPOCHS && hone_stopping(s->rows.run) != HONE_CANCEL; epoch++) {
         double most = 0;
         for (int64_t i = 0; i < s->all; i++)
             if (every || s->v[i] - t->d[i] != 0)

@@ -335,7 +335,7 @@ static hone_status product_chunk(void *context, int64_t chunk, hone_arena *scrat
         margins_f32(p, p->w_f32, i, rows, x, m.z);
         bend(p, i, rows, m.z, m.r);
         slope_f32(p, i, rows, x, m.r, g);
-        if (hone_stopping(p->rows.run) == HONE_ABANDON)
+        if (hone_stopping(p->rows.run) == HONE_CANCEL)
             break;
     }
     return HONE_OK;

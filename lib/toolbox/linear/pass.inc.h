@@ -151,7 +151,7 @@ static hone_status T(chunk)(void *context, int64_t chunk, hone_arena *scratch, h
     double loss = 0;
     const hone_isa isa = hone_run_isa(p->rows.run);
     const int64_t end = start_of(p, chunk + 1);
-    for (int64_t i = start_of(p, chunk); i < end && hone_stopping(p->rows.run) != HONE_ABANDON;
+    for (int64_t i = start_of(p, chunk); i < end && hone_stopping(p->rows.run) != HONE_CANCEL;
          i += p->every * HONE_TILE) {
         const int64_t rows = end - i < HONE_TILE ? end - i : HONE_TILE;
         const real *x = T(hone_design_tile)(p->rows.design, &p->rows.x, isa, i, rows, m.x);

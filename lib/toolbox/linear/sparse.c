@@ -174,7 +174,7 @@ static hone_status forward(void *context, int64_t block, hone_arena *scratch, ho
         for (int64_t t = 0; t < rows; t++)
             for (int64_t k = 0; k < kp; k++)
                 slope[k] += p->r[(i + t) * kp + k];
-        if (hone_stopping(p->rows.run) == HONE_ABANDON)
+        if (hone_stopping(p->rows.run) == HONE_CANCEL)
             break;
     }
     return HONE_OK;
