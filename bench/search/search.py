@@ -3,12 +3,14 @@
 A fixed list of configurations is drawn from the published space (seed 0), without those that
 scikit-learn has no name for. Each is judged by five folds. The peer trains two at a time, one
 process each, with scikit-learn-intelex where it has the model; Hone trains the list in one call with
-two threads, with its cache and without. A trial that passes --limit counts with the limit on its side
-and is left out of the comparison of losses.
+two threads, with its cache and without. What is compared are CPU seconds, so that the peer's trials may
+be run in several goes: what has ended stands in bench/out/search-NAME.jsonl and is not run again. A trial
+that passes --limit counts with the limit on its side and is left out of the comparison of losses.
 """
 import argparse
 import json
 import multiprocessing
+import os
 import pathlib
 import random
 import statistics
@@ -179,36 +181,58 @@ def child(pipe, cfg, frame, y, task):
             pipe.send(f"{type(error).__name__}: {error}"[:120])
 
 
-def run_peer(cfgs, frame, y, task, limit):
-    """Losses by fold, or a text that says why there are none; and the wall time of all."""
+def cpu_of(pid):
+    """CPU seconds of a process that is running or has ended and was not waited for."""
+    with open(f"/proc/{pid}/stat") as file:
+        words = file.read().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def known(kept, limit):
+    """What the peer's trials gave earlier, by configuration; one that met a smaller limit is run again."""
+    if not kept.exists():
+        return {}
+    trials = map(json.loads, kept.read_text().splitlines())
+    return {t["config"]: t for t in trials if t["limit"] >= limit or t["found"] != "limit"}
+
+
+def run_peer(cfgs, frame, y, task, limit, kept):
+    """By configuration: losses by fold, or a text that says why there are none, and CPU seconds. The limit
+    is of CPU seconds. What has ended is written to `kept`, from which the next call goes on."""
     fork = multiprocessing.get_context("fork")
     import sklearn.ensemble  # noqa: F401: not in the time of a trial
     import sklearn.linear_model  # noqa: F401
     import sklearn.svm  # noqa: F401
 
-    waiting, running, found = list(enumerate(cfgs)), {}, {}
-    start = time.perf_counter()
+    found = known(kept, limit)
+    names = [json.dumps(cfg, sort_keys=True) for cfg in cfgs]
+    waiting = [(name, cfg) for name, cfg in zip(names, cfgs) if name not in found]
+    running = {}
     while waiting or running:
         while waiting and len(running) < THREADS:
-            number, cfg = waiting.pop(0)
+            name, cfg = waiting.pop(0)
             ours, theirs = fork.Pipe()
             process = fork.Process(target=child, args=(theirs, cfg, frame, y, task))
             process.start()
-            running[number] = process, ours, time.perf_counter()
-        for number, (process, pipe, since) in list(running.items()):
+            running[name] = process, ours
+        for name, (process, pipe) in list(running.items()):
+            cpu, ended = cpu_of(process.pid), not process.is_alive()
             if pipe.poll():
-                found[number] = pipe.recv()
-            elif not process.is_alive():
-                found[number] = "ended without a result"
-            elif time.perf_counter() - since > limit:
+                what = pipe.recv()
+            elif ended:
+                what = "ended without a result"
+            elif cpu > limit:
                 process.kill()
-                found[number] = "limit"
+                what = "limit"
             else:
                 continue
             process.join()
-            del running[number]
-        time.sleep(0.005)
-    return [found[i] for i in range(len(cfgs))], time.perf_counter() - start
+            del running[name]
+            found[name] = {"config": name, "limit": limit, "found": what, "cpu": cpu}
+            with open(kept, "a") as file:
+                file.write(json.dumps(found[name]) + "\n")
+        time.sleep(0.01)
+    return [found[name] for name in names]
 
 
 # ---- Hone ----
@@ -216,10 +240,10 @@ def run_peer(cfgs, frame, y, task, limit):
 def run_hone(cfgs, frame, y, task, limit, cache):
     import hone
 
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     data = hone.Dataset(frame, y, task=task, cache_bytes=None if cache else 0)
     results = hone.train_many(cfgs, data, 0, validation=f"cv:{FOLDS}", n_threads=THREADS, deadline=limit)
-    return results, time.perf_counter() - start
+    return results, time.perf_counter() - start, time.process_time() - cpu
 
 
 def compare(cfgs, ours, theirs):
@@ -235,21 +259,33 @@ def compare(cfgs, ours, theirs):
     return pairs, apart
 
 
-def measure(name, sample, limit):
+def by_model(cfgs, seconds):
+    sums = {}
+    for cfg, s in zip(cfgs, seconds):
+        sums[cfg["model"]] = round(sums.get(cfg["model"], 0) + s, 2)
+    return sums
+
+
+def measure(name, sample, limit, out):
     target, task = DATA[name]
     frame = pd.read_csv(ROOT / "examples" / "data" / f"{name}.csv.gz")
     y = frame.pop(target)
     cfgs = configurations(task)
     cfgs = cfgs[:: max(1, LIST // sample)][:sample] if sample else cfgs
-    warm, on = run_hone(cfgs, frame, y, task, limit, True)
-    cold, off = run_hone(cfgs, frame, y, task, limit, False)
-    theirs, peer = run_peer(cfgs, frame, y, task, limit)
+    warm, on, cpu = run_hone(cfgs, frame, y, task, limit, True)
+    cold, _, off = run_hone(cfgs, frame, y, task, limit, False)
+    peer = run_peer(cfgs, frame, y, task, limit, out / f"search-{name}.jsonl")
+    theirs = [t["found"] for t in peer]
     whole = [(a, b) for a, b in zip(warm, cold) if a.end == b.end == "ok"]
     assert all(a.loss == b.loss for a, b in whole), "the cache has changed a loss"
     pairs, apart = compare(cfgs, warm, theirs)
     failures = [t for t in theirs if isinstance(t, str) and t != "limit"]
-    return {"data": name, "configurations": len(cfgs), "hone_seconds": on, "hone_without_cache": off,
-            "peer_seconds": peer, "ratio": peer / on, "cache_gain": off / on,
+    peer_cpu = sum(t["cpu"] for t in peer)
+    dearest = sorted(zip((r.info["run"]["seconds"] for r in warm), map(str, cfgs)), reverse=True)[:5]
+    return {"data": name, "configurations": len(cfgs), "limit": limit, "hone_seconds": on, "hone_cpu": cpu,
+            "hone_cpu_without_cache": off, "peer_cpu": peer_cpu, "ratio": peer_cpu / cpu, "cache_gain": off / cpu,
+            "by_model": [by_model(cfgs, (r.info["run"]["seconds"] for r in warm)),
+                         by_model(cfgs, (t["cpu"] for t in peer))], "dearest": dearest,
             "at_the_limit": [sum(r.end != "ok" for r in warm), sum(t == "limit" for t in theirs)],
             "peer_failed": len(failures), "why": sorted(set(failures))[:3], "compared": len(pairs),
             "worse_than_fold_noise": len(apart), "worse": apart[:3],
@@ -324,14 +360,14 @@ def main():
     out = ROOT / "bench" / "out"
     out.mkdir(exist_ok=True)
     for name in given.data or DATA:
-        row = measure(name, given.sample, limit)
+        row = measure(name, given.sample, limit, out)
         with open(out / "search.jsonl", "a") as file:
             file.write(json.dumps(row) + "\n")
-        print(f"{name}: Hone {row['hone_seconds']:.1f} s ({row['hone_without_cache']:.1f} s without its cache), "
-              f"peer {row['peer_seconds']:.1f} s: {row['ratio']:.1f} times; "
-              f"{row['worse_than_fold_noise']} of {row['compared']} losses worse than fold noise, "
-              f"{row['at_the_limit']} at the limit, {row['peer_failed']} of the peer failed")
-        print("   ", row["why"], row["worse"])
+        print(f"{name}: CPU seconds of {row['configurations']} configurations, {limit:g} s a trial at most: Hone "
+              f"{row['hone_cpu']:.1f} ({row['hone_cpu_without_cache']:.1f} without its cache), peer "
+              f"{row['peer_cpu']:.1f}: {row['ratio']:.1f} times; {row['worse_than_fold_noise']} of {row['compared']} "
+              f"losses worse than fold noise, {row['at_the_limit']} at the limit, {row['peer_failed']} of the peer failed")
+        print("   by model:", *row["by_model"], row["why"], row["worse"])
         sys.stdout.flush()
 
 

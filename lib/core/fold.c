@@ -236,11 +236,11 @@ static void end_fit(hone_fitting *f)
 }
 
 /* A pilot tells how its training would grow. */
-static void tell_pilot(const hone_fitting *f, hone_pilot *pilot)
+static void tell_pilot(hone_fitting *f, hone_pilot *pilot)
 {
     const hone_algorithm *a = f->algorithm;
     hone_fit_job job = f->door.job;
-    job.params = f->params;
+    job.params = f->params, job.shared = &f->door, job.scratch = f->arena;
     pilot->prepared = f->table.seconds;
     pilot->growth = a->growth ? a->growth(&job, f->fitted->state, pilot->times) : NAN;
 }
