@@ -1,4 +1,4 @@
-/* The search: rungs of trials, each rung one call of hone_train_many.
+/* The search: rungs of trials, up to BATCH of them by one call of hone_train_many.
  *
  * A random search is one rung at full budget. Successive halving (Jamieson and Talwalkar, AISTATS
  * 2016) has rungs of budgets eta^-R, ..., 1/eta, 1; the best ceil(N / eta^r) of rung r - 1, ties to
@@ -18,7 +18,7 @@
 #include "core/version.h"
 #include "hone/hone.h"
 
-enum { MOST_TRIALS = 1000000, MOST_RUNGS = 32 };
+enum { MOST_TRIALS = 1000000, MOST_RUNGS = 32, BATCH = 1024 };
 
 typedef struct search {
     hone_dataset *dataset;
@@ -31,7 +31,6 @@ typedef struct search {
     int rungs;
     double budget[MOST_RUNGS];
     hone_arena *arena;
-    hone_config **config;
     double *loss; /* rungs x n: NaN not yet, infinite failed */
     bool *rough; /* rungs x n: the loss is of some of the rows or folds that others are judged on */
     int64_t incumbent; /* place in `loss` of the best so far; -1: none */
@@ -40,11 +39,12 @@ typedef struct search {
     hone_tuned tuned;
     int64_t started;
 
-    /* Of the rung at work. */
+    /* Of the rung at work, and of its trials [first, first + BATCH). */
     int rung;
-    int64_t members;
+    int64_t members, first;
     int64_t *member;
-    const hone_config **chosen;
+    hone_config *config[BATCH];
+    hone_result *result[BATCH];
     int32_t stop; /* atomic; what the trials look at */
     bool by_caller;
     hone_status failure;  /* of the journal */
@@ -333,10 +333,11 @@ static char *line_of(const search *s, int64_t trial, const hone_result *r, const
     return hone_text_take(&t);
 }
 
-static hone_status write_down(search *s, int64_t trial, const hone_result *r, hone_error *error)
+static hone_status write_down(search *s, int64_t place, const hone_result *r, hone_error *error)
 {
+    const int64_t trial = s->member[s->first + place];
     char *config = NULL;
-    HONE_TRY(hone_config_json(s->config[trial], s->dataset->task, &config, error));
+    HONE_TRY(hone_config_json(s->config[place], s->dataset->task, &config, error));
     char *line = line_of(s, trial, r, config);
     hone_status status = line ? HONE_OK : hone_no_memory(error);
     if (!status && s->journal.fd >= 0)
@@ -392,7 +393,7 @@ static void pass_progress(void *context, const char *stage, double fraction, dou
 static void note(void *context, int64_t place, const hone_result *r)
 {
     search *s = context;
-    const int64_t trial = s->member[place];
+    const int64_t trial = s->member[s->first + place];
     look_around(s);
     if (r->end == HONE_END_CANCELLED || s->failure)
         return;
@@ -402,7 +403,7 @@ static void note(void *context, int64_t place, const hone_result *r)
     s->tuned.failed += r->status != HONE_OK;
     if (r->status)
         s->last = r->error;
-    s->failure = write_down(s, trial, r, &s->why);
+    s->failure = write_down(s, place, r, &s->why);
     if (s->failure)
         stop(s);
 }
@@ -426,30 +427,33 @@ static hone_status choose(search *s, hone_error *error)
         const int64_t i = order[k].trial;
         if (!isnan(*loss_at(s, s->rung, i)))
             continue;
-        s->member[s->members] = i;
-        s->chosen[s->members++] = s->config[i];
+        s->member[s->members++] = i;
     }
     hone_free(order);
     return HONE_OK;
 }
 
-static hone_status run_rung(search *s, hone_error *error)
+static hone_status train_batch(search *s, int64_t n, hone_error *error)
 {
-    HONE_TRY(choose(s, error));
-    uint64_t *seeds = hone_alloc((size_t)(s->members + 1) * sizeof *seeds);
-    hone_result **results = hone_alloc((size_t)(s->members + 1) * sizeof(hone_result *));
-    hone_status status = seeds && results ? HONE_OK : hone_no_memory(error);
-    for (int64_t k = 0; !status && k < s->members; k++)
+    uint64_t seeds[BATCH];
+    for (int64_t k = 0; k < n; k++) {
         seeds[k] = s->seed;
-    s->trial.budget = s->budget[s->rung];
-    look_around(s);
-    if (!status && !s->stop)
-        status = hone_train_many(s->chosen, seeds, s->members, s->dataset, &s->trial, note, results,
-                                 error);
-    for (int64_t k = 0; results && k < s->members; k++)
-        hone_result_free(results[k]);
-    hone_free(results);
-    hone_free(seeds);
+        HONE_TRY(hone_space_sample(&s->space, s->seed, (uint64_t)s->member[s->first + k],
+                                   &s->config[k], error));
+    }
+    return hone_train_many((const hone_config *const *)s->config, seeds, n, s->dataset, &s->trial,
+                           note, s->result, error);
+}
+
+static hone_status run_batch(search *s, hone_error *error)
+{
+    const int64_t left = s->members - s->first, n = left < BATCH ? left : BATCH;
+    const hone_status status = train_batch(s, n, error);
+    for (int64_t k = 0; k < n; k++) {
+        hone_config_free(s->config[k]);
+        hone_result_free(s->result[k]);
+        s->config[k] = NULL, s->result[k] = NULL;
+    }
     if (s->failure) {
         if (error)
             *error = s->why;
@@ -460,22 +464,29 @@ static hone_status run_rung(search *s, hone_error *error)
     return status == HONE_STOPPED ? HONE_OK : status;
 }
 
+static hone_status run_rung(search *s, hone_error *error)
+{
+    HONE_TRY(choose(s, error));
+    s->trial.budget = s->budget[s->rung];
+    look_around(s);
+    for (s->first = 0; s->first < s->members && !s->stop; s->first += BATCH)
+        HONE_TRY(run_batch(s, error));
+    return s->by_caller ? hone_fail(error, HONE_STOPPED, "search", "the caller asked to stop")
+                        : HONE_OK;
+}
+
 /* ---- together ---- */
 
-static hone_status sample(search *s, hone_error *error)
+static hone_status make_room(search *s, hone_error *error)
 {
     const int64_t losses = s->n * s->rungs;
-    s->config = HONE_NEW(s->arena, hone_config *, s->n, 1);
     s->loss = HONE_RAW(s->arena, double, losses, 1);
     s->rough = HONE_NEW(s->arena, bool, losses, 1);
     s->member = HONE_RAW(s->arena, int64_t, s->n, 1);
-    s->chosen = HONE_NEW(s->arena, const hone_config *, s->n, 1);
-    if (!s->config || !s->loss || !s->rough || !s->member || !s->chosen)
+    if (!s->loss || !s->rough || !s->member)
         return hone_no_memory(error);
     for (int64_t i = 0; i < losses; i++)
         s->loss[i] = NAN;
-    for (int64_t i = 0; i < s->n; i++)
-        HONE_TRY(hone_space_sample(&s->space, s->seed, (uint64_t)i, &s->config[i], error));
     return HONE_OK;
 }
 
@@ -500,7 +511,7 @@ static hone_status take_best(search *s, hone_error *error)
 
 static hone_status run(search *s, hone_result **best, hone_error *error)
 {
-    HONE_TRY(sample(s, error));
+    HONE_TRY(make_room(s, error));
     HONE_TRY(open_journal(s, error));
     s->trial = s->train;
     s->trial.keep_model = false;
@@ -516,8 +527,11 @@ static hone_status run(search *s, hone_result **best, hone_error *error)
     s->tuned.seconds = (double)(hone_clock() - s->started) * 1e-9;
     HONE_TRY(take_best(s, error));
     s->train.race = false, s->train.finish = NULL;
-    HONE_TRY(
-        hone_train_full(s->config[s->tuned.best], s->dataset, s->seed, &s->train, best, error));
+    hone_config *config;
+    HONE_TRY(hone_space_sample(&s->space, s->seed, (uint64_t)s->tuned.best, &config, error));
+    const hone_status status = hone_train_full(config, s->dataset, s->seed, &s->train, best, error);
+    hone_config_free(config);
+    HONE_TRY(status);
     if (s->incumbent < 0)
         s->tuned.loss = (*best)->loss;
     return HONE_OK;
@@ -548,8 +562,6 @@ hone_status hone_tune(hone_dataset *dataset, uint64_t seed, const hone_tune_opti
     const hone_status status = run(&s, best, error);
     hone_journal_close(&s.journal);
     hone_free(s.best_line);
-    for (int64_t i = 0; s.config && i < s.n; i++)
-        hone_config_free(s.config[i]);
     hone_arena_close(s.arena);
     if (!status && tuned) {
         const size_t size = tuned->size < sizeof s.tuned ? tuned->size : sizeof s.tuned;

@@ -391,6 +391,34 @@ static void a_random_search_may_be_made_longer(void **state)
     remove_journal(directory, file);
 }
 
+/* More trials than one call of hone_train_many takes. */
+static void a_long_search_misses_no_trial_and_repeats_none(void **state)
+{
+    (void)state;
+    enum { MANY = 1100 };
+    char directory[32], file[64];
+    new_journal(directory, file, sizeof file);
+    hone_dataset *d = data(7);
+    const hone_options train = {.size = sizeof train, .threads = 1};
+    const hone_tune_options options = {
+        .size = sizeof options, .trials = MANY, .journal = file, .space = &space, .train = &train};
+    hone_tuned t[2];
+    for (int k = 0; k < 2; k++) { /* the second finds everything in the journal */
+        hone_result *best = NULL;
+        hone_error error;
+        t[k] = (hone_tuned){.size = sizeof *t};
+        if (hone_tune(d, 5, &options, &t[k], &best, &error))
+            fail_msg("%s: %s", error.path, error.message);
+        assert_int_equal(t[k].trials, MANY);
+        assert_int_equal(t[k].resumed, k ? MANY : 0);
+        assert_true(hone_result_loss(best) == t[k].loss);
+        hone_result_free(best);
+    }
+    assert_true(t[0].best == t[1].best && t[0].loss == t[1].loss);
+    hone_dataset_free(d);
+    remove_journal(directory, file);
+}
+
 static void a_cancelled_search_keeps_what_was_finished(void **state)
 {
     (void)state;
@@ -610,6 +638,7 @@ int main(void)
         cmocka_unit_test(a_model_and_a_line_of_results_are_replayed),
         cmocka_unit_test(files_that_are_no_records_are_refused_by_line),
         cmocka_unit_test(a_random_search_may_be_made_longer),
+        cmocka_unit_test(a_long_search_misses_no_trial_and_repeats_none),
         cmocka_unit_test(a_cancelled_search_keeps_what_was_finished),
         cmocka_unit_test(a_journal_of_something_else_is_refused_and_left_alone),
         cmocka_unit_test(a_trial_judged_on_some_rows_is_not_the_best),
