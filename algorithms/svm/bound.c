@@ -2,8 +2,8 @@
  * the solver has room for. */
 #include "toolbox/bound.h"
 #include "fit.h"
+#include "gram.h"
 #include "hone/derived.h"
-#include "rows.h"
 #include "svm.h"
 
 /* Points as panels: packed values and what stands beside them. */
@@ -65,44 +65,63 @@ static double solvers_bytes(const hone_fit_job *job)
     return large + small * hone_threads(job->run);
 }
 
-/* Kernel values kept for one problem of `n` rows, of which `share` become support vectors. */
-static double likely_rows(const hone_fit_job *job, double n, double share)
+/* What makes the memory of kernel values. */
+typedef struct likely {
+    const hone_fit_job *job;
+    double entries, share; /* of a row; of the rows that become support vectors */
+    double limit;          /* what trials may share */
+} likely;
+
+/* Kernel values kept for one problem of `n` rows. */
+static double part_bytes(const likely *l, double n)
 {
-    const double limit = fmin((double)hone_derive_limit(job->shared), (double)SVM_ROW_BYTES);
-    return is_small(job, n) ? 4 * n * n : fmin(limit, 4 * n * n * share);
+    const svm_params *p = l->job->params;
+    if (is_small(l->job, n))
+        return 4 * n * n;
+    return p->kernel == SVM_LINEAR && l->entries <= ROWS_FEW
+               ? 0
+               : fmin(fmin(l->limit, (double)SVM_ROW_BYTES), 4 * n * n * l->share);
 }
 
-/* A matrix of all rows, which trials share or which its place is kept for. */
-static double likely_shared(const hone_fit_job *job, double n)
+/* The matrix of a problem of all rows, which trials share, or the place that is kept for it. */
+static double shared_bytes(const likely *l, double n)
 {
+    const svm_params *p = l->job->params;
     const double matrix = 4 * n * n;
-    return matrix > (double)hone_derive_limit(job->shared) / 4 ? 0
-           : is_small(job, n)                                  ? matrix
-                                                               : 2 * matrix;
+    return p->kernel == SVM_LINEAR || matrix > l->limit / GRAM_SHARES ? 0
+           : is_small(l->job, n)                                      ? matrix
+                                                                      : 2 * matrix;
 }
 
 /* Classes are taken to be of one size. */
-static double likely_bytes(const hone_fit_job *job, const svm_state *s, double times)
+static double kernel_bytes(const likely *l, double n)
 {
-    const svm_params *p = job->params;
-    const double entries = hone_entries_of(&job->x), rows = (double)job->x.rows;
-    const double n = rows * times, share = (double)s->n_sv / rows;
+    const hone_fit_job *job = l->job;
     const double k = job->shape.task == HONE_REGRESSION ? 1 : (double)job->shape.outputs;
-    const double own = 2 * panels_bytes(&job->x, n, times * entries) + n * (k > 1 ? 280 : 540);
-    if (p->kernel == SVM_LINEAR && entries <= ROWS_FEW * rows)
-        return own;
-    if (k <= 2)
-        return own + likely_shared(job, n) + likely_rows(job, n, share);
-    if (svm_against_rest(p, job->shape.outputs))
-        return own + likely_shared(job, n) + k * likely_rows(job, n, share);
+    if (k <= 2 || svm_against_rest(job->params, job->shape.outputs))
+        return (k <= 2 ? 1 : k) * (part_bytes(l, n) + shared_bytes(l, n));
     const double pair = 2 * n / k;
-    const double solvers = is_small(job, pair) ? hone_threads(job->run) : k * (k - 1) / 2;
-    return own + likely_shared(job, n) + solvers * likely_rows(job, pair, share);
+    if (!is_small(job, pair))
+        return k * (k - 1) / 2 * part_bytes(l, pair);
+    const double distances = l->entries >= GRAM_LONG ? shared_bytes(l, n) : 0;
+    return distances + hone_threads(job->run) * part_bytes(l, pair);
+}
+
+static double likely_bytes(const likely *l, double times)
+{
+    const hone_matrix *x = &l->job->x;
+    const double n = (double)x->rows * times;
+    const double each = l->job->shape.task == HONE_REGRESSION ? 540 : 280;
+    return 2 * panels_bytes(x, n, n * l->entries) + n * each + kernel_bytes(l, n);
 }
 
 double svm_growth(const hone_fit_job *job, const void *state, double times)
 {
-    return fmax(likely_bytes(job, state, times) - likely_bytes(job, state, 1), 0);
+    const svm_state *s = state;
+    const double n = (double)job->x.rows;
+    const likely l = {job, hone_entries_of(&job->x) / n, (double)s->n_sv / n,
+                      (double)hone_derive_limit(job->shared)};
+    return fmax(likely_bytes(&l, times) - likely_bytes(&l, 1), 0);
 }
 
 int64_t svm_bound(const hone_fit_job *job)

@@ -8,15 +8,9 @@
 /* Rows computed together. */
 enum { QUERIES = 96 };
 
-/* A matrix takes at most this part of what trials may share: there are folds. */
-enum { SHARES = 4 };
-
 /* One row at a time takes twice as long, and the whole matrix is symmetric: the part of the rows
  * from which on it is sooner made as a whole. */
 enum { MANY = 6 };
-
-/* Entries of a row from which on a distance is sooner gathered than measured. */
-enum { LONG = 48 };
 
 /* Multiply-adds of a block: a few milliseconds. */
 #define BLOCK_WORK 1e8
@@ -318,7 +312,8 @@ static const hone_recipe KERNEL = {"svm.kernel/1", HONE_OF_ROWS, sizeof(whole), 
 
 static bool fits(const hone_shared *shared, int64_t n)
 {
-    return n * subproblem_stride(n) * (int64_t)sizeof(float) <= hone_derive_limit(shared) / SHARES;
+    return n * subproblem_stride(n) * (int64_t)sizeof(float) <=
+           hone_derive_limit(shared) / GRAM_SHARES;
 }
 
 /* A run that has to finish goes on without. */
@@ -358,7 +353,7 @@ hone_status gram_shared(problem *p, const whole **K, hone_arena *scratch, hone_e
 
 bool gram_is_long(const hone_panels *panels)
 {
-    return entries_of(panels) >= LONG;
+    return entries_of(panels) >= GRAM_LONG;
 }
 
 hone_status gram_distances(const hone_fit_job *job, const kernel *k, const hone_panels *panels,

@@ -4,6 +4,12 @@
 
 #include "solve.h"
 
+/* A matrix takes at most this part of what trials may share: there are folds. */
+enum { GRAM_SHARES = 4 };
+
+/* Entries of a row from which on a distance is sooner gathered than measured. */
+enum { GRAM_LONG = 48 };
+
 /* K of all points, in memory of `scratch`, from p->distances where they are there; `ready`: not
  * stopped before the end. */
 hone_status gram_make(const problem *p, whole *K, bool *ready, hone_arena *scratch,

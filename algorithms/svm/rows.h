@@ -9,9 +9,6 @@
 /* Most rows of one update. */
 enum { ROWS_MOST = 1024 };
 
-/* Entries of a row, on average, up to which a linear kernel goes without kernel rows. */
-enum { ROWS_FEW = 512 };
-
 typedef struct rows {
     const problem *p;
     hone_arena *arena;

@@ -50,6 +50,9 @@ typedef struct whole {
 /* Whether the whole kernel matrix is taken: such problems may be solved inside blocks. */
 bool solve_is_small(int64_t n, int64_t m);
 
+/* Entries of a row, on average, up to which a linear kernel goes without kernel rows. */
+enum { ROWS_FEW = 512 };
+
 /* What stays between solutions of one problem under different bounds: kernel values. A variable
  * whose bound is 0 takes no part, but `g` covers its row too. */
 typedef struct solver {
