@@ -119,7 +119,8 @@ static hone_status block(void *context, int64_t b, hone_arena *scratch, hone_err
     const linear_state *s = job->state;
     const int64_t first = b * ROWS, left = job->x.rows - first;
     const int64_t end = first + (left < ROWS ? left : ROWS);
-    hone_rows_dot(&job->x, first, end - first, s->coef, job->score + first, 1);
+    hone_rows_dot(hone_run_isa(job->run), &job->x, first, end - first, s->coef, job->score + first,
+                  1);
     for (int64_t i = first; i < end; i++) {
         const double z = job->score[i] + s->intercept;
         job->score[i] = isfinite(z) ? z : copysign(DBL_MAX, z);

@@ -16,8 +16,10 @@ bool early_open(early *e, const hone_fit_job *job, int64_t rows, int32_t positiv
     e->best = HONE_NEW(job->scratch, double, rows, e->cols + 1);
     e->coef = HONE_NEW(job->scratch, double, rows, e->cols);
     e->intercept = HONE_NEW(job->scratch, double, rows, 1);
-    e->probability = HONE_NEW(job->scratch, double, rows > 1 ? rows : 2, 1);
-    return e->best && e->coef && e->intercept && e->probability;
+    const int64_t classes = rows > 1 ? rows : 2;
+    e->room = HONE_NEW(job->scratch, double, hone_lanes(classes), 1);
+    e->probability = HONE_NEW(job->scratch, double, classes, 1);
+    return e->best && e->coef && e->intercept && e->room && e->probability;
 }
 
 static double loss_of(const early *e)
@@ -30,7 +32,7 @@ static double loss_of(const early *e)
         if (job->valid_label[i] < 0 || !(weight > 0))
             continue;
         logistic_probabilities(&s, &job->valid_x, i, 1, e->rows > 1 ? e->rows : 2, false,
-                               e->probability);
+                               hone_run_isa(job->run), e->room, e->probability);
         const int32_t label =
             e->positive < 0 ? job->valid_label[i] : job->valid_label[i] == e->positive;
         sum -= weight * log(fmax(e->probability[label], DBL_MIN));

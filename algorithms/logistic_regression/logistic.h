@@ -2,7 +2,7 @@
 #ifndef LOGISTIC_H
 #define LOGISTIC_H
 
-#include "hone/algorithm.h"
+#include "toolbox/linear/tile.h"
 
 enum { PENALTY_L2, PENALTY_L1, PENALTY_ELASTICNET, PENALTY_NONE };
 enum { MULTI_CLASS_MULTINOMIAL, MULTI_CLASS_OVR };
@@ -23,9 +23,11 @@ typedef struct logistic_state {
     double *intercept;               /* n_rows */
 } logistic_state;
 
-/* Probabilities of `count` rows of x from row `first` on, given coef and intercepts. */
+/* Probabilities of `count` rows of x from row `first` on, given coef and intercepts.
+ * room: count x hone_lanes(classes). */
 void logistic_probabilities(const logistic_state *state, const hone_matrix *x, int64_t first,
-                            int64_t count, int64_t classes, bool ovr, double *out);
+                            int64_t count, int64_t classes, bool ovr, hone_isa isa, double *room,
+                            double *out);
 
 hone_status logistic_fit(const hone_fit_job *job, void *state, hone_error *error);
 hone_status logistic_predict(const hone_predict_job *job, hone_error *error);
@@ -38,7 +40,7 @@ typedef struct early {
     double least;
     double *best; /* rows x (cols + 1) */
     double *coef; /* rows x cols, for the prediction */
-    double *intercept, *probability;
+    double *intercept, *room, *probability;
 } early;
 
 bool early_open(early *e, const hone_fit_job *job, int64_t rows, int32_t positive);

@@ -2,6 +2,7 @@
 #ifndef HONE_DATA_H
 #define HONE_DATA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /** Element types. A matrix of an algorithm holds HONE_F32 or HONE_F64; a dataset is made from any.
@@ -48,6 +49,7 @@ typedef struct hone_matrix {
     const int64_t *first;     /**< one-hot: stored_cols + 1 logical column numbers */
     const int64_t *row_start; /**< CSR: offsets into `column` and `values` */
     const int32_t *column;    /**< CSR: ascending within a row */
+    bool finite;              /**< it is known that no cell is missing or infinite */
 } hone_matrix;
 
 /** Row of the storage that is row `i` of the view: the index into what is shared by a table. */

@@ -64,7 +64,7 @@ void hone_model_unscale(const hone_model *model, double *score, int64_t count);
  * is none becomes the unknown level. `x` is replaced by a copy in `arena` only where a column is
  * categorical. `first`: number of its first row, for errors. */
 hone_status hone_model_admit(const hone_model *model, hone_matrix *x, int64_t first,
-                             hone_arena *arena, hone_error *error);
+                             const hone_run *run, hone_arena *arena, hone_error *error);
 
 /* Whether the model can answer `what`: UNSUPPORTED, BAD_ARGUMENT. */
 hone_status hone_model_answers(const hone_model *model, hone_what what, hone_error *error);

@@ -187,17 +187,18 @@ static hone_status write_table(const hone_pipeline *p, const hone_matrix *in, co
 }
 
 /* Nothing is left to do: numbers, of which none is missing, would only be imputed. */
-static bool idle(const hone_pipeline *p, const hone_matrix *in)
+static bool idle(const hone_pipeline *p, const hone_matrix *in, const hone_run *run)
 {
-    return !p->steps || (p->steps == 1 && p->transform[0] == &hone_impute && !p->one_hot &&
-                         !p->sparse && !p->shape[0].levels &&
-                         p->shape[1].stored == p->shape[0].stored && hone_rows_finite(in));
+    return !p->steps ||
+           (p->steps == 1 && p->transform[0] == &hone_impute && !p->one_hot && !p->sparse &&
+            !p->shape[0].levels && p->shape[1].stored == p->shape[0].stored &&
+            (in->finite || hone_rows_finite(hone_run_isa(run), in)));
 }
 
 hone_status hone_pipeline_apply(const hone_pipeline *p, const hone_matrix *in, const hone_run *run,
                                 hone_arena *arena, hone_matrix *out, hone_error *error)
 {
-    if (!idle(p, in))
+    if (!idle(p, in, run))
         return write_table(p, in, run, arena, out, error);
     *out = *in;
     out->levels = p->shape[0].levels;

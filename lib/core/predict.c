@@ -77,7 +77,7 @@ static hone_status answer_part(const hone_model *m, const hone_matrix *table, bo
 {
     hone_matrix part = hone_matrix_slice(table, first, count);
     if (raw)
-        HONE_TRY(hone_model_admit(m, &part, first, scratch, error));
+        HONE_TRY(hone_model_admit(m, &part, first, run, scratch, error));
     if (what != HONE_LABELS || m->task == HONE_REGRESSION)
         return hone_model_scores(m, &part, run, out, error);
     double *score = HONE_RAW(scratch, double, count, m->fitted->shape.outputs);
@@ -153,11 +153,11 @@ static hone_status admit_row(const hone_model *m, const hone_matrix *x, int64_t 
     return HONE_OK;
 }
 
-hone_status hone_model_admit(const hone_model *m, hone_matrix *x, int64_t first, hone_arena *arena,
-                             hone_error *error)
+hone_status hone_model_admit(const hone_model *m, hone_matrix *x, int64_t first,
+                             const hone_run *run, hone_arena *arena, hone_error *error)
 {
     const bool categories = m->pipeline.shape[0].levels != NULL;
-    if (!categories && hone_rows_finite(x))
+    if (!categories && (x->finite = hone_rows_finite(hone_run_isa(run), x)))
         return HONE_OK;
     double *copy = categories ? HONE_RAW(arena, double, x->rows, x->cols) : NULL;
     if (categories && !copy)

@@ -28,7 +28,7 @@ static hone_status predict(hone_predictor *p, const double *x, int64_t rows, hon
                        .col_stride = 1},
                 table;
     const hone_run *run = &p->storage.run;
-    hone_status status = hone_model_admit(p->model, &raw, 0, p->arena[TABLE], error);
+    hone_status status = hone_model_admit(p->model, &raw, 0, run, p->arena[TABLE], error);
     if (!status)
         status = hone_model_transform(p->model, &raw, run, p->arena[TABLE], &table, error);
     if (!status)

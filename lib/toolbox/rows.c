@@ -1,5 +1,6 @@
 #include "toolbox/rows.h"
 
+#include <math.h>
 #include <string.h>
 
 static inline double at(const hone_matrix *x, int64_t k)
@@ -13,8 +14,6 @@ static inline int64_t hot(const hone_matrix *x, int64_t j, double code)
 {
     return code >= 0 && code < x->levels[j] ? x->first[j] + (int64_t)code : -1;
 }
-
-enum { TOGETHER = 4 };
 
 /* Neighbouring cells in a loop of their own, which compilers make vectors of. */
 #define COPY(type, source)                                                                         \
@@ -89,69 +88,34 @@ const double *hone_row_f64(const hone_matrix *x, int64_t i, double *buffer)
 DOT(float, dot_f32)
 DOT(double, dot_f64)
 
-/* Several rows beside each other: their cells come from memory at the same time. */
-#define DOTS(type, name, one)                                                                      \
-    static void name(const hone_matrix *x, int64_t first, int64_t count, const double *w,          \
-                     double *out, int64_t stride)                                                  \
-    {                                                                                              \
-        const type *values = x->values;                                                            \
-        const int64_t n = x->stored_cols, vectors = n / 4 * 4;                                     \
-        int64_t i = 0;                                                                             \
-        for (; i + TOGETHER <= count; i += TOGETHER) {                                             \
-            const type *row[TOGETHER];                                                             \
-            double sum[TOGETHER][4] = {{0}};                                                       \
-            for (int r = 0; r < TOGETHER; r++)                                                     \
-                row[r] = values + hone_row_id(x, first + i + r) * x->row_stride;                   \
-            for (int64_t j = 0; j < vectors; j += 4)                                               \
-                for (int r = 0; r < TOGETHER; r++)                                                 \
-                    for (int k = 0; k < 4; k++)                                                    \
-                        sum[r][k] += (double)row[r][j + k] * w[j + k];                             \
-            for (int r = 0; r < TOGETHER; r++) {                                                   \
-                for (int64_t j = vectors; j < n; j++)                                              \
-                    sum[r][j % 4] += (double)row[r][j] * w[j];                                     \
-                out[(i + r) * stride] = (sum[r][0] + sum[r][2]) + (sum[r][1] + sum[r][3]);         \
-            }                                                                                      \
-        }                                                                                          \
-        for (; i < count; i++)                                                                     \
-            out[i * stride] = one(values + hone_row_id(x, first + i) * x->row_stride, w, n);       \
-    }
-DOTS(float, dots_f32, dot_f32)
-DOTS(double, dots_f64, dot_f64)
-
-void hone_rows_dot(const hone_matrix *x, int64_t first, int64_t count, const double *w, double *out,
-                   int64_t stride)
+void hone_rows_dot(hone_isa isa, const hone_matrix *x, int64_t first, int64_t count,
+                   const double *w, double *out, int64_t stride)
 {
     if (x->layout == HONE_DENSE && x->col_stride == 1) {
-        (x->dtype == HONE_F64 ? dots_f64 : dots_f32)(x, first, count, w, out, stride);
+        if (x->dtype == HONE_F64)
+            HONE_PICK(isa, hone_dots_f64)(x, first, count, w, out, stride);
+        else
+            HONE_PICK(isa, hone_dots_f32)(x, first, count, w, out, stride);
         return;
     }
     for (int64_t i = 0; i < count; i++)
         out[i * stride] = hone_row_dot(x, first + i, w);
 }
 
-/* A cell less itself is 0 unless it is missing or infinite; without a branch, so that it is
- * vectors. */
-#define FINITE(type, name)                                                                         \
-    static bool name(const type *v, int64_t n, int64_t step)                                       \
-    {                                                                                              \
-        int odd = 0;                                                                               \
-        for (int64_t j = 0; j < n && step == 1; j++)                                               \
-            odd |= v[j] - v[j] != 0;                                                               \
-        for (int64_t j = 0; j < n && step != 1; j++)                                               \
-            odd |= v[j * step] - v[j * step] != 0;                                                 \
-        return !odd;                                                                               \
-    }
-FINITE(float, finite_f32)
-FINITE(double, finite_f64)
-
-bool hone_rows_finite(const hone_matrix *x)
+bool hone_rows_finite(hone_isa isa, const hone_matrix *x)
 {
+    const bool beside = x->col_stride == 1;
     for (int64_t i = 0; i < x->rows; i++) {
-        const int64_t at = hone_row_id(x, i) * x->row_stride;
-        if (x->dtype == HONE_F64
-                ? !finite_f64((const double *)x->values + at, x->stored_cols, x->col_stride)
-                : !finite_f32((const float *)x->values + at, x->stored_cols, x->col_stride))
+        const int64_t row = hone_row_id(x, i) * x->row_stride;
+        if (beside &&
+            !(x->dtype == HONE_F64
+                  ? HONE_PICK(isa, hone_finite_f64)((const double *)x->values + row, x->stored_cols)
+                  : HONE_PICK(isa, hone_finite_f32)((const float *)x->values + row,
+                                                    x->stored_cols)))
             return false;
+        for (int64_t j = 0; j < x->stored_cols && !beside; j++)
+            if (!isfinite(at(x, row + j * x->col_stride)))
+                return false;
     }
     return true;
 }

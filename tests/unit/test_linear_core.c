@@ -162,6 +162,34 @@ LOSSES_AGREE(double, f64, 2e-15)
 SOFTMAX_AGREES(float, f32, 1e-6)
 SOFTMAX_AGREES(double, f64, 1e-14)
 
+/* Predictions: up to 9 rows of margins, some far beyond where exp overflows. */
+static void probabilities_agree(hone_isa isa)
+{
+    hone_stream s = hone_stream_of(6, 1, 4);
+    for (int rows = 1; rows <= 9; rows++) {
+        double z[9 * 8], margin[9 * 8], two[18];
+        for (int i = 0; i < 9 * 8; i++)
+            z[i] = margin[i] = (hone_uniform(&s) - 0.5) * (i % 3 ? 6 : 4000);
+        HONE_PICK(isa, hone_tile_odds)(rows, z, two);
+        for (int i = 0; i < rows; i++) {
+            const double e = exp(-fabs(z[i])), most = 1 / (1 + e), least = e / (1 + e);
+            near_to(two[2 * i + 1], z[i] > 0 ? most : least, 0, 2e-15, "odds");
+            near_to(two[2 * i], z[i] > 0 ? least : most, 0, 2e-15, "odds against");
+        }
+        HONE_PICK(isa, hone_tile_likely)(rows, 5, 8, z);
+        for (int i = 0; i < rows; i++) {
+            double top = -1e9, sum = 0;
+            for (int l = 0; l < 5; l++)
+                top = fmax(top, margin[8 * i + l]);
+            for (int l = 0; l < 5; l++)
+                sum += exp(margin[8 * i + l] - top);
+            for (int l = 0; l < 8; l++)
+                near_to(z[8 * i + l], l < 5 ? exp(margin[8 * i + l] - top) / sum : 0, 0, 1e-14,
+                        "probability alone");
+        }
+    }
+}
+
 /* Rows of floats read as they lie give the bits of the same numbers as doubles. */
 static void floats_agree_with_doubles(hone_isa isa)
 {
@@ -204,6 +232,7 @@ static void every_kernel_agrees_with_plain_sums(void **state)
         products_agree_f32(isa), products_agree_f64(isa);
         losses_agree_f32(isa), losses_agree_f64(isa);
         softmax_agrees_f32(isa), softmax_agrees_f64(isa);
+        probabilities_agree(isa);
         floats_agree_with_doubles(isa);
     }
 }

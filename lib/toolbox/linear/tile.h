@@ -54,6 +54,10 @@ HONE_TILE_KERNELS(float, f32)
 HONE_TILE_KERNELS(double, f64)
 
 /* clang-format off */
+/* Margins of k classes, in rows of kp (a multiple of HONE_LANES), become their softmax. */
+HONE_DECLARE(void, hone_tile_likely, (int64_t rows, int64_t k, int64_t kp, double *z));
+/* out (rows x 2): the probabilities of the first and the second class at the second's margin z. */
+HONE_DECLARE(void, hone_tile_odds, (int64_t rows, const double *z, double *out));
 /* Rows of d columns, a multiple of HONE_LANES. Column statistics of a tile: least and largest value,
  * sums of x - first and of its squares are taken further. */
 HONE_DECLARE(void, hone_tile_measure, (int64_t rows, int64_t d, const double *x, const double *first,

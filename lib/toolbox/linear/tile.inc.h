@@ -213,31 +213,39 @@ double HONE_KERNEL(T(hone_tile_squared))(int64_t rows, const real *z, const real
     return loss;
 }
 
+/* Margins of k classes in kp places become probabilities, 0 in the padding; gives the largest
+ * margin and the sum of exp(margin - largest). */
+INLINE real T(likely)(int64_t k, int64_t kp, real *p, real *all)
+{
+    real top = p[0];
+    for (int64_t l = 1; l < k; l++)
+        top = p[l] > top ? p[l] : top;
+    for (int64_t l = k; l < kp; l++)
+        p[l] = top - 1000;
+    for (int64_t l = 0; l < kp; l += WIDTH)
+        STORE(p + l, T(exp)(LOAD(p + l) - top));
+    for (int64_t l = k; l < kp; l++)
+        p[l] = 0;
+    vector sum = {0};
+    for (int64_t l = 0; l < kp; l += WIDTH)
+        sum += LOAD(p + l);
+    *all = T(total)(sum);
+    const real inverse = 1 / *all;
+    for (int64_t l = 0; l < kp; l += WIDTH)
+        STORE(p + l, LOAD(p + l) * inverse);
+    return top;
+}
+
 /* log(sum_l exp(z_l)) - z_y */
 double HONE_KERNEL(T(hone_tile_softmax))(int64_t rows, int64_t k, int64_t kp, real *z,
                                          const int32_t *label, const real *s, real *r)
 {
     double loss = 0;
     for (int64_t i = 0; i < rows; i++) {
-        real *const p = z + i * kp, *const out = r + i * kp;
-        real top = p[0];
-        for (int64_t l = 1; l < k; l++)
-            top = p[l] > top ? p[l] : top;
-        const real margin = p[label[i]] - top;
-        for (int64_t l = k; l < kp; l++)
-            p[l] = top - 1000;
+        real *const p = z + i * kp, *const out = r + i * kp, all;
+        const real own = p[label[i]], margin = own - T(likely)(k, kp, p, &all);
         for (int64_t l = 0; l < kp; l += WIDTH)
-            STORE(p + l, T(exp)(LOAD(p + l) - top));
-        for (int64_t l = k; l < kp; l++)
-            p[l] = 0;
-        vector sum = {0};
-        for (int64_t l = 0; l < kp; l += WIDTH)
-            sum += LOAD(p + l);
-        const real all = T(total)(sum), inverse = 1 / all;
-        for (int64_t l = 0; l < kp; l += WIDTH) {
-            STORE(p + l, LOAD(p + l) * inverse);
             STORE(out + l, LOAD(p + l) * s[i]);
-        }
         out[label[i]] -= s[i];
         loss += (double)s[i] * (log((double)all) - (double)margin);
     }

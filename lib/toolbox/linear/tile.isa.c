@@ -113,6 +113,28 @@ INLINE double_vector log1p_f64(double_vector e)
 #define T(name) HONE_GLUE(name, f64)
 #include "toolbox/linear/tile.inc.h"
 
+void HONE_KERNEL(hone_tile_likely)(int64_t rows, int64_t k, int64_t kp, double *z)
+{
+    double all;
+    for (int64_t i = 0; i < rows; i++)
+        likely_f64(k, kp, z + i * kp, &all);
+}
+
+void HONE_KERNEL(hone_tile_odds)(int64_t rows, const double *z, double *out)
+{
+    for (int64_t i = 0; i < rows; i += 4) {
+        double_vector t = {0};
+        const int64_t some = rows - i < 4 ? rows - i : 4;
+        memcpy(&t, z + i, (size_t)some * sizeof *z);
+        const double_bits positive = t > 0;
+        const double_vector e = exp_f64(choose_f64(positive, -t, t)), one = 1 / (1 + e);
+        const double_vector likely = choose_f64(positive, one, e * one);
+        const double_vector other = choose_f64(positive, e * one, one);
+        for (int64_t l = 0; l < some; l++)
+            out[2 * (i + l)] = other[l], out[2 * (i + l) + 1] = likely[l];
+    }
+}
+
 void HONE_KERNEL(hone_tile_measure)(int64_t rows, int64_t d, const double *x, const double *first,
                                     double *low, double *high, double *sum, double *squares)
 {
