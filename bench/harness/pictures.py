@@ -7,7 +7,7 @@ from .runs import label
 
 TITLES = {"fit": "fit", "predict": "predict", "p50_us": "one row"}
 WIN, LOSE, EVEN, LINE = "#0a7a3c", "#b3261e", "#777777", "#333333"
-SIDES = ("#0a7a3c", "#1f5fa8")
+SIDES = ("#0a7a3c", "#1f5fa8", "#c26a00", "#7a3fa0")
 
 
 def picture(draw, path):
@@ -63,8 +63,9 @@ def draw_accuracy(rows):
     return draw
 
 
-def draw_curve(row):
-    """Seconds of fit and predict, and MiB, over the axis of the curve; both sides."""
+def draw_curve(row, speeds):
+    """Seconds of fit and predict, and MiB, over the axis of the curve: all sides, and below them the least
+    that this machine needs at its speeds, {"bytes": a second, "flops": a second}."""
     parts = (("fit", "fit, s"), ("predict", "predict, s"), ("peak_mib", "memory, MiB"))
 
     def draw(plt):
@@ -76,6 +77,10 @@ def draw_curve(row):
                 axes.plot([p["value"] for p in curve["points"]],
                           [max(p[field], 1e-6) for p in curve["points"]],
                           "o-", color=colour, markersize=3, label=side + power)
+            kind, work = row["least"].get(field, (None, []))
+            if kind in speeds:
+                axes.plot([value for value, _ in work], [amount / speeds[kind] for _, amount in work],
+                          "--", color=LINE, linewidth=1, label=f"floor of the machine ({kind})")
             axes.set_xscale("log")
             axes.set_yscale("log")
             axes.set_xlabel(row["axis"])

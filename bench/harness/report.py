@@ -113,6 +113,12 @@ def kernel_table(kernels):
         f"<td>{k['giga_per_second']:.2f}</td><td>{k['share_of_limit']:.2f}</td></tr>" for k in kernels])
 
 
+def speeds(kernels):
+    """What this machine reaches, as bench/kernels/run measured it, a second."""
+    limits = {"stream triad, bytes": "bytes", "OpenBLAS sgemm, flops": "flops"}
+    return {limits[k["what"]]: 1e9 * k["giga_per_second"] for k in kernels if k["what"] in limits}
+
+
 def printed(folder):
     """What the other benches printed, as it stands."""
     return "".join(f"<h3>{html.escape(file.stem)}</h3><pre>{html.escape(file.read_text())}</pre>"
@@ -128,7 +134,7 @@ def page(rows, curves, kernels, folder):
     good = [row for row in rows if row.get("passed")]
     ratios = {f"ratios-{m}": pictures.draw_ratios([r for r in good if m in r], m)
               for m in runs.METRICS}
-    grown = {f"{c['model']}-{c['axis']}": pictures.draw_curve(c) for c in curves}
+    grown = {f"{c['model']}-{c['axis']}": pictures.draw_curve(c, speeds(kernels)) for c in curves}
     summary = "".join(f"<li>{html.escape(line)}</li>" for line in runs.summary(rows))
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

@@ -37,6 +37,19 @@ def case_of(tables, curve, axis, value):
     return case, {"generate": "clusters", **size}, threads
 
 
+def least_work(tables, curve, axis):
+    """{stage: (kind, [[value, work] ...])}: bytes or flops that no method avoids, by `least` of the curve."""
+    points = {stage: [] for stage in curve["least"]}
+    for value in values_of(tables, axis):
+        _, size, _ = case_of(tables, curve, axis, value)
+        train = size["rows"] * 3 // 4
+        rows = {"fit": train, "predict": size["rows"] - train}
+        for stage, kind in curve["least"].items():
+            cells = rows[stage] * size["columns"]
+            points[stage].append([value, 4 * cells if kind == "bytes" else 2 * cells * train])
+    return {stage: (curve["least"][stage], points[stage]) for stage in points}
+
+
 def measure(bench, tables, curve, axis, side, limit):
     """Points of one side, smallest first, up to the first one over the limit or without an answer."""
     points = []
@@ -63,8 +76,9 @@ def exponent(points, field):
 
 
 def curve_row(bench, tables, curve, axis, limit):
-    row = {"model": curve["model"], "axis": axis, "machine": bench.machine, "sides": {}}
-    for side in ("hone", tables["curve_base"]["peer"]):
+    row = {"model": curve["model"], "axis": axis, "machine": bench.machine, "sides": {},
+           "least": least_work(tables, curve, axis)}
+    for side in ("hone", *curve["peers"]):
         points, stopped = measure(bench, tables, curve, axis, side, limit)
         row["sides"][side] = {"points": points, "stopped": stopped,
                               "fit_exponent": exponent(points, "fit"),

@@ -8,7 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
-from harness import compare, gate, peers, report, runs, stats, worker  # noqa: E402
+from harness import compare, gate, peers, report, runs, scaling, stats, worker  # noqa: E402
 
 
 def pairs(ours, theirs):
@@ -102,6 +102,22 @@ def test_scores_of_further_seeds_are_taken_from_an_earlier_run(bench, tmp_path, 
     assert again.scored(CASE, "scikit-learn", 3, first)["score"] == made["score"]
     other = CASE | {"params": {"n_neighbors": 3}}
     assert runs.identity(first | {"params": other["params"]}) != runs.identity(first)
+
+
+def test_a_curve_has_its_exponent_and_the_floor_of_the_machine(bench, tmp_path):
+    tables = runs.cases_of("default", [])[0]
+    tables["curve_axes"] = {"rows": [200, 400, 800]}
+    curve = next(c for c in tables["curve"] if c["model"] == "knn") | {"peers": ["scikit-learn"]}
+    row = scaling.curve_row(bench, tables, curve, "rows", 60)
+    assert [p["value"] for p in row["sides"]["hone"]["points"]] == [200, 400, 800]
+    assert row["sides"]["scikit-learn"]["fit_exponent"] is not None
+    columns = tables["curve_base"]["columns"]
+    assert row["least"]["fit"] == ("bytes", [[n, 4 * n * 3 // 4 * columns] for n in (200, 400, 800)])
+    assert row["least"]["predict"] == ("flops", [[n, 2 * (n // 4) * (n * 3 // 4) * columns] for n in (200, 400, 800)])
+    kernels = [{"what": "stream triad, bytes", "isa": "", "shape": "", "giga_per_second": 50, "share_of_limit": 1}]
+    assert report.speeds(kernels) == {"bytes": 5e10}
+    drawn, = bench.rows(CASE, ["scikit-learn"], 1)
+    assert 'alt="knn-rows"' in report.page([drawn], [row], kernels, tmp_path)
 
 
 def test_two_runs_that_lie_apart_are_named():

@@ -1,5 +1,6 @@
 """The example service, built against an installed library with pkg-config alone: it answers every
 request in order while models are swapped under it and damaged files appear."""
+import gzip
 import os
 import random
 import subprocess
@@ -68,6 +69,20 @@ def put(directory, name, content):
     os.rename(part, os.path.join(directory, name))
 
 
+def readme_program_runs(place, env):
+    """The C program of the README, as it stands there, on a table that it finds."""
+    text = open(os.path.join(SOURCE, "README.md")).read()
+    flags = run("pkg-config", "--cflags", "--libs", "hone", env=env).split()
+    program = os.path.join(place, "readme")
+    run("cc", "-std=c17", "-Wall", "-Wextra", "-Werror", "-xc", "-", "-o", program, *flags,
+        input=text.split("```c\n")[1].split("```")[0])
+    os.makedirs(os.path.join(place, "examples", "data"))
+    with open(os.path.join(place, "examples/data/adult.csv.gz"), "wb") as f:
+        f.write(gzip.compress(b"x,income\n" + b"1,a\n9,b\n" * 40))
+    assert float(run(program, env=env, cwd=place)) == -1
+    assert len(os.listdir(os.path.join(place, "out"))) == 1
+
+
 def main():
     with tempfile.TemporaryDirectory() as place:
         env = installed(os.path.join(place, "root"))
@@ -77,6 +92,7 @@ def main():
             cflags = run("pkg-config", "--cflags", "hone", env=env).split()
             run(compiler, *flags, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", *cflags, "-",
                 input="#include <hone/hone.h>\nint main(void) { return 0; }\n")
+        readme_program_runs(place, env)
         first, second = trained(place, "first", False), trained(place, "second", True)
         rows = list(requests())
         before, after = expected(first, rows, place), expected(second, rows, place)
