@@ -33,7 +33,7 @@ def draw_ratios(rows, metric):
             colour = WIN if low > 1 else LOSE if high < 1 else EVEN
             axes.plot([low, high], [y, y], color=colour, linewidth=3)
             axes.plot([middle], [y], "o", color=colour)
-            axes.text(high * 1.06, y, f"{middle:.1f}x", va="center", fontsize=8)
+            axes.text(high * 1.06, y, f"{middle:.2g}x", va="center", fontsize=8)
         axes.axvline(1, color=LINE, linewidth=1)
         axes.set_xscale("log")
         axes.set_yticks(list(places), [f"{label(r)} / {r['peer']}" for r in rows], fontsize=8)
