@@ -83,6 +83,7 @@ static const flag FLAGS[] = {
     {"--pilot", "F", "share of the training rows to extrapolate from (0: bound alone)", ESTIMATE, TEXT, FLAG(pilot)},
     {"--json", NULL, "one JSON object instead of the last line", RUNS | REPLAY | EVALUATE, SWITCH, FLAG(json)},
     {"--model", "FILE", "a saved model", PREDICT | EVALUATE | EXPORT | DESCRIBE, TEXT, FLAG(model)},
+    {"--trees", "N", "as if a forest had its first N trees alone (all)", PREDICT | EVALUATE, TEXT, FLAG(trees)},
     {"--proba", NULL, "one column per class instead of labels", PREDICT, SWITCH, FLAG(proba)},
     {"--output", "FILE", "instead of standard output; whole or not at all", PREDICT | EXPORT | IMPORT, TEXT, FLAG(output)},
     {"--hash", NULL, "only the hash of all but how the run went", INSPECT, SWITCH, FLAG(hash)},

@@ -30,7 +30,7 @@ typedef struct flags {
         *decimal, *task;
     bool no_header;
     const char *config, *configs, *seed, *split_seed, *threads, *validation, *valid_data, *budget,
-        *fidelity, *deadline;
+        *fidelity, *deadline, *trees;
     const char *memory, *work_limit, *cutoff, *model_dir, *model, *output, *columns, *models, *n;
     const char *first_index;
     const char *search, *trials, *min_budget, *eta, *time, *journal, *incumbent, *keep, *pilot;

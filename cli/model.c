@@ -66,22 +66,35 @@ static void write_answer(FILE *to, const void *context)
     write_rows(to, a->model, a->f->proba, a->out, a->rows);
 }
 
+/* How a model is to answer. */
+static hone_status answer_options(const flags *f, hone_predict_options *options, hone_error *error)
+{
+    *options = (hone_predict_options){.size = sizeof *options,
+                                      .cancel = &interrupted,
+                                      .log = on_log,
+                                      .context = (void *)(uintptr_t)f};
+    if (!threads_of(f, &options->threads))
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--threads", "is not valid");
+    if (!count_of("--trees", f->trees, &options->trees))
+        return hone_fail(error, HONE_BAD_ARGUMENT, "--trees", "is not valid");
+    return HONE_OK;
+}
+
 static hone_status predict(const flags *f, const hone_model *model, const hone_dataset *data,
                            hone_error *error)
 {
     const int64_t rows = hone_dataset_rows(data);
     const int64_t width = f->proba ? hone_model_outputs(model) : 1;
-    int threads = 0;
-    if (!threads_of(f, &threads))
-        return hone_fail(error, HONE_BAD_ARGUMENT, "--threads", "is not valid");
+    hone_predict_options options;
+    hone_status status = answer_options(f, &options, error);
+    if (status)
+        return status;
     double *out = calloc((size_t)(rows * width) + 1, sizeof *out);
     if (!out)
         return hone_fail(error, HONE_NO_MEMORY, "memory", "%lld rows of output do not fit",
                          (long long)rows);
-    const hone_predict_options options = {
-        .size = sizeof options, .threads = threads, .cancel = &interrupted};
-    hone_status status = hone_model_predict(
-        model, data, f->proba ? HONE_PROBABILITIES : HONE_LABELS, &options, out, error);
+    status = hone_model_predict(model, data, f->proba ? HONE_PROBABILITIES : HONE_LABELS, &options,
+                                out, error);
     const answer a = {f, model, out, rows};
     if (!status)
         status = write_output(f->output, write_answer, &a, error);
@@ -150,9 +163,10 @@ int evaluate_command(const flags *f)
     hone_dataset *data = NULL;
     double values[MOST_SETTINGS];
     const char *names[MOST_SETTINGS] = {0};
-    const hone_predict_options options = {
-        .size = sizeof options, .log = on_log, .context = (void *)(uintptr_t)f};
-    hone_status status = open_model(f, &model, &error);
+    hone_predict_options options;
+    hone_status status = answer_options(f, &options, &error);
+    if (!status)
+        status = open_model(f, &model, &error);
     if (!status)
         status = read_table(f, true, model, 0, &data, &error);
     int count = f->metrics;

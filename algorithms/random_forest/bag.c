@@ -5,17 +5,24 @@
 
 enum { ROOT, BAG }; /* streams of a tree */
 
-void forest_bag(uint64_t seed, int64_t number, int64_t rows, int64_t draws, uint32_t *count)
+static bool has_weight(const double *weight, const uint32_t *count, int64_t rows)
 {
-    if (!draws) {
-        for (int64_t i = 0; i < rows; i++)
-            count[i] = 1;
-        return;
-    }
+    for (int64_t i = 0; i < rows; i++)
+        if (count[i] && (!weight || weight[i] > 0))
+            return true;
+    return false;
+}
+
+void forest_bag(uint64_t seed, int64_t number, int64_t rows, int64_t draws, const double *weight,
+                uint32_t *count)
+{
     memset(count, 0, (size_t)rows * sizeof *count);
     hone_stream s = hone_stream_of(seed, (uint64_t)number, BAG);
     for (int64_t i = 0; i < draws; i++)
         count[hone_below(&s, (uint64_t)rows)]++;
+    if (!has_weight(weight, count, rows))
+        for (int64_t i = 0; i < rows; i++)
+            count[i] = 1;
 }
 
 /* For balanced_subsample: rows of the bag over classes in it and rows of the class in it. */
@@ -55,7 +62,8 @@ static void fill_cells(const problem *p, const uint32_t *count, const double *fa
     for (int64_t i = 0; i < p->rows; i++) {
         double w = count[i], v = 0;
         if (factor) {
-            w = rint(w * p->raw_weight[i] * factor[p->job->label[i]] / p->weight_unit);
+            w *= p->raw_weight[i] * factor[p->job->label[i]];
+            w = forest_whole(w / p->weight_unit);
             v = w * p->job->label[i];
         } else {
             v = p->moment ? w * p->moment[i] : 0;
@@ -102,11 +110,7 @@ hone_status forest_fill_bag(const problem *p, int64_t number, hone_arena *arena,
     uint32_t *count = HONE_RAW(arena, uint32_t, n, 1);
     if (!out->row || !out->label || !count)
         return hone_no_memory(error);
-    forest_bag(p->job->seed, number, n, p->draws, count);
-    HONE_TRY(fill(p, count, arena, out, error));
-    if (out->m)
-        return HONE_OK;
-    forest_bag(0, 0, n, 0, count); /* no weight in the bag: all rows */
+    forest_bag(p->job->seed, number, n, p->draws, p->job->weight, count);
     return fill(p, count, arena, out, error);
 }
 

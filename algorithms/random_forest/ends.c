@@ -1,4 +1,4 @@
-/* Where validation rows end: the leaves of full trees that they reach, found once for all trials
+/* Where validation rows end: the leaves of shared trees that they reach, found once for all trials
  * that cut these trees. A cut tree is the top of the full one, so the leaf of a row is the lowest
  * node on the way to its end that the cut has left: one look-up a row and tree in place of a walk.
  */
@@ -44,7 +44,7 @@ static hone_status find_block(void *context, int64_t b, hone_arena *scratch, hon
     return HONE_OK;
 }
 
-/* key: the chunk. The forest of its full trees is gone when the ends stand. */
+/* key: that of the chunk. The forest of its full trees is gone when the ends stand. */
 static hone_status build(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
                          hone_error *error)
 {
@@ -52,7 +52,7 @@ static hone_status build(const hone_fit_job *job, const int64_t key[HONE_KEY], v
     const tree *full;
     cut_tree trees[CHUNK];
     forest_state s = {.n_trees = CHUNK};
-    HONE_TRY(forest_full_trees(job->shared, key[0], &full, error));
+    HONE_TRY(forest_shared_trees(job->shared, key[0], (reach){key[1], key[2]}, &full, error));
     HONE_TRY(forest_cut_whole(job, full, trees, error));
     hone_fit_job here = *job;
     here.keep = job->scratch;
@@ -72,7 +72,7 @@ static hone_status build(const hone_fit_job *job, const int64_t key[HONE_KEY], v
     return hone_for_blocks(job->run, (out->rows + BLOCK - 1) / BLOCK, find_block, &f, error);
 }
 
-static const hone_recipe ENDS = {"forest.ends/1", HONE_OF_FIT_AND_SPLIT, sizeof(ends), build};
+static const hone_recipe ENDS = {"forest.ends/2", HONE_OF_FIT_AND_SPLIT, sizeof(ends), build};
 
 /* ---- use ---- */
 
@@ -133,9 +133,10 @@ static hone_status gather(const reading *r, bool *some, hone_error *error)
     const forest_state *s = r->job->state;
     hone_shared *shared = r->job->shared;
     for (int64_t t = 0; t < s->n_trees; t += CHUNK) {
-        const int64_t key[HONE_KEY] = {t / CHUNK};
+        const int64_t *key = FOREST_KEY(t / CHUNK, s->reach);
         const void *object;
-        if (!hone_derive_ready(shared, &ENDS, key) && !forest_full_ready(shared, t / CHUNK))
+        if (!hone_derive_ready(shared, &ENDS, key) &&
+            !forest_shared_ready(shared, t / CHUNK, s->reach))
             return HONE_OK;
         const hone_status status = hone_derive(shared, &ENDS, key, &object, error);
         if (status == HONE_STOPPED)
@@ -154,7 +155,7 @@ hone_status forest_predict_ends(const hone_predict_job *job, bool *done, hone_er
     const forest_state *s = job->state;
     const int64_t chunks = (s->n_trees + CHUNK - 1) / CHUNK;
     *done = false;
-    if (!s->shares || !job->shared || chunks > MOST_CHUNKS ||
+    if (!s->shares || !job->shared || job->members < s->n_trees || chunks > MOST_CHUNKS ||
         job->x.rows > hone_derive_limit(job->shared) / SHARE / (4 * CHUNK * chunks))
         return HONE_OK;
     reading r = {job, HONE_RAW(job->scratch, const ends *, chunks, 1),

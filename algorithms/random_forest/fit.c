@@ -1,8 +1,9 @@
 /* A forest from its trees: grown fresh, or cut from full trees that trials share.
  *
- * Full trees are shared in chunks of CHUNK, so that a larger n_estimators builds only what is new.
- * They cost more than trees under limits: worth it when siblings will cut them too or they are
- * there. The answer has the same bits either way.
+ * Trees are shared in chunks of CHUNK, so that a larger n_estimators builds only what is new. They
+ * are grown as far as the widest limits of the siblings, which costs more than trees under one's
+ * own: worth it when siblings will cut them too or they are there. The answer has the same bits
+ * either way.
  */
 #include "oob.h"
 #include "toolbox/run.h"
@@ -67,8 +68,10 @@ static bool in_parts(const problem *p, int64_t count)
 static hone_status build_chunk(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
                                hone_error *error)
 {
-    problem p; /* `selects` at their defaults: full trees */
+    problem p; /* `selects` at their defaults: no limits but those of the key */
     HONE_TRY(forest_problem(job, job->params, job->scratch, &p, error));
+    p.max_depth = key[1] ? key[1] : p.max_depth;
+    p.min_split = key[2] ? key[2] : p.min_split;
     wave w = {.problem = &p,
               .first = key[0] * CHUNK,
               .keep = job->keep,
@@ -83,20 +86,20 @@ static hone_status build_chunk(const hone_fit_job *job, const int64_t key[HONE_K
     return HONE_OK;
 }
 
-static const hone_recipe TREES = {"forest.trees/1", HONE_OF_FIT, sizeof(chunk), build_chunk};
+static const hone_recipe TREES = {"forest.trees/2", HONE_OF_FIT, sizeof(chunk), build_chunk};
 
-hone_status forest_full_trees(hone_shared *shared, int64_t number, const tree **out,
-                              hone_error *error)
+hone_status forest_shared_trees(hone_shared *shared, int64_t number, reach to, const tree **out,
+                                hone_error *error)
 {
     const void *object;
-    HONE_TRY(hone_derive(shared, &TREES, (const int64_t[HONE_KEY]){number}, &object, error));
+    HONE_TRY(hone_derive(shared, &TREES, FOREST_KEY(number, to), &object, error));
     *out = ((const chunk *)object)->tree;
     return HONE_OK;
 }
 
-bool forest_full_ready(const hone_shared *shared, int64_t number)
+bool forest_shared_ready(const hone_shared *shared, int64_t number, reach to)
 {
-    return hone_derive_ready(shared, &TREES, (const int64_t[HONE_KEY]){number});
+    return hone_derive_ready(shared, &TREES, FOREST_KEY(number, to));
 }
 
 hone_status forest_cut_whole(const hone_fit_job *job, const tree *full, cut_tree *out,
@@ -110,9 +113,10 @@ hone_status forest_cut_whole(const hone_fit_job *job, const tree *full, cut_tree
     return hone_for_blocks(job->run, CHUNK, grow_and_cut, &w, error);
 }
 
-/* Trees [first, first + count) of the forest; `whole` becomes false when a stop cut them short. */
+/* Trees [first, first + count) of the forest; those that a stop cut short have no node. `share`:
+ * how far shared trees are grown; NULL: none are. */
 static hone_status make_trees(const problem *p, const limits *stop, int64_t first, int64_t count,
-                              bool share, cut_tree *out, hone_error *error)
+                              const reach *share, cut_tree *out, hone_error *error)
 {
     wave w = {.problem = p, .stop = stop, .first = first, .keep = p->job->scratch, .cut = out};
     if (!share && in_parts(p, count)) {
@@ -123,7 +127,7 @@ static hone_status make_trees(const problem *p, const limits *stop, int64_t firs
         w.full = fresh;
     }
     if (share)
-        HONE_TRY(forest_full_trees(p->job->shared, first / CHUNK, &w.full, error));
+        HONE_TRY(forest_shared_trees(p->job->shared, first / CHUNK, *share, &w.full, error));
     return hone_for_blocks(p->job->run, count, grow_and_cut, &w, error);
 }
 
@@ -242,10 +246,28 @@ hone_status forest_assemble(const hone_fit_job *job, forest_state *s, const cut_
 
 /* ---- the fit ---- */
 
-static bool shares(const hone_fit_job *job, int64_t trees)
+/* The widest limits of the siblings. */
+static reach widest(const hone_fit_job *job)
 {
-    return (trees + CHUNK - 1) / CHUNK <= SHARED_MOST &&
-           (job->siblings > 1 || forest_full_ready(job->shared, 0));
+    int64_t depth = 0, rows = INT64_MAX;
+    for (int64_t k = 0; k < (job->family ? job->siblings : 1); k++) {
+        limits stop;
+        forest_limits(job->family ? job->family[k] : job->params, job->x.rows, &stop);
+        depth = stop.max_depth > depth ? stop.max_depth : depth;
+        rows = stop.min_split < rows ? stop.min_split : rows;
+    }
+    return (reach){depth < INT64_MAX ? depth : 0, rows > 2 ? rows : 0};
+}
+
+static bool shares(const hone_fit_job *job, int64_t trees, reach *to)
+{
+    *to = (reach){0};
+    if ((trees + CHUNK - 1) / CHUNK > SHARED_MOST)
+        return false;
+    if (forest_shared_ready(job->shared, 0, *to))
+        return true;
+    *to = widest(job);
+    return job->siblings > 1 || forest_shared_ready(job->shared, 0, *to);
 }
 
 /* Bytes of a tree in the tables of the state. */
@@ -297,7 +319,7 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
     cut_tree *trees = HONE_NEW(job->scratch, cut_tree, wanted, 1);
     if (!trees)
         return hone_no_memory(error);
-    const bool share = shares(job, wanted);
+    const bool share = shares(job, wanted, &s->reach);
     const bool watched = params->early_stopping && p.draws;
     bool enough = false, room = true;
     int64_t bytes = 0;
@@ -310,10 +332,10 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
     for (int64_t first = 0; first < wanted && s->n_trees == first && !enough && room;
          first += step) {
         const int64_t count = wanted - first < step ? wanted - first : step;
-        const hone_status status =
-            hone_stopping(job->run) == HONE_FINISH
-                ? HONE_OK
-                : make_trees(&p, &stop, first, count, share, trees + first, error);
+        const hone_status status = hone_stopping(job->run) == HONE_FINISH
+                                       ? HONE_OK
+                                       : make_trees(&p, &stop, first, count,
+                                                    share ? &s->reach : NULL, trees + first, error);
         if (status == HONE_STOPPED && s->n_trees && hone_stopping(job->run) == HONE_FINISH)
             break;
         if (status)

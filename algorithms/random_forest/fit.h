@@ -19,11 +19,15 @@ int64_t forest_draws(const forest_params *params, int64_t rows);
 
 hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error);
 
-/* The full trees of chunk `number`, of all trials that differ in `selects` alone. */
-hone_status forest_full_trees(hone_shared *shared, int64_t number, const tree **out,
-                              hone_error *error);
-bool forest_full_ready(const hone_shared *shared, int64_t number);
-/* Full trees of a chunk in the form of trees that lost nothing, in job->scratch. */
+/* The key of what belongs to chunk `number` of trees that are grown so far. */
+#define FOREST_KEY(number, reach)                                                                  \
+    ((const int64_t[HONE_KEY]){number, (reach).depth, (reach).min_split})
+
+/* The trees of chunk `number`, of all trials that differ in `selects` alone. */
+hone_status forest_shared_trees(hone_shared *shared, int64_t number, reach to, const tree **out,
+                                hone_error *error);
+bool forest_shared_ready(const hone_shared *shared, int64_t number, reach to);
+/* Shared trees of a chunk in the form of trees that lost nothing, in job->scratch. */
 hone_status forest_cut_whole(const hone_fit_job *job, const tree *full, cut_tree *out,
                              hone_error *error);
 /* The state of s->n_trees trees. */

@@ -35,6 +35,11 @@ enum { MISSING_LEFT = 1, BY_CATEGORY = 2 };
 typedef struct walk_node walk_node;
 typedef struct slim_node slim_node;
 
+/* How far trees that trials share are grown: as far as each of the trials asks. 0: to the end. */
+typedef struct reach {
+    int64_t depth, min_split;
+} reach;
+
 typedef struct forest_state {
     int64_t n_trees, n_nodes, n_rows, n_entries, n_sets, n_words, n_payloads;
     int64_t *tree_start;  /* n_trees + 1 */
@@ -52,7 +57,8 @@ typedef struct forest_state {
     walk_node *walk;             /* derived; NULL: slim */
     slim_node *slim;             /* derived */
     int32_t feature_bits;        /* of a slim node */
-    bool shares;                 /* cut from full trees that are shared; false after load */
+    bool shares;                 /* cut from trees that are shared; false after load */
+    reach reach;                 /* of those */
 } forest_state;
 
 /* ---- codes: the order of values as integers ---- */

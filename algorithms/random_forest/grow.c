@@ -101,6 +101,18 @@ static bool put_off(growth *g, const segment *at)
 
 /* ---- a node ---- */
 
+/* Equal targets; as integers where those are exact. */
+static bool equal_targets(const search *s)
+{
+    const problem *p = s->p;
+    const double *y = p->job->target, w = s->cell[0], v = s->cell[1];
+    for (int64_t i = 1; i < s->m; i++)
+        if (p->weight_unit == 1 ? s->cell[2 * i + 1] * w != v * s->cell[2 * i]
+                                : y[s->row[i]] != y[s->row[0]])
+            return false;
+    return true;
+}
+
 /* True: nothing left to separate. */
 static bool load_node(growth *g, const segment *at)
 {
@@ -115,11 +127,7 @@ static bool load_node(growth *g, const segment *at)
         return s->total[1 + s->label[0]] == s->total[0];
     if (p->classes)
         return s->total[1] == 0 || s->total[1] == s->total[0];
-    const double w = s->cell[0], v = s->cell[1];
-    for (int64_t i = 1; i < s->m; i++)
-        if (s->cell[2 * i + 1] * w != v * s->cell[2 * i])
-            return false;
-    return true;
+    return equal_targets(s);
 }
 
 /* The weighted median of the targets: the mean of both middle ones when the weight is even. Ranks
@@ -241,15 +249,6 @@ static split find_split(growth *g, const segment *at)
 
 /* ---- parting the rows ---- */
 
-/* `low` < `high`, adjacent among the node's rows: the middle, which must go left. */
-static double middle(double low, double high, bool single)
-{
-    double t = low / 2 + high / 2;
-    if (single)
-        t = (double)(float)t;
-    return t >= low && t < high ? t : low;
-}
-
 /* The codes next to the cut: the largest on the left, the smallest on the right. */
 typedef struct edges {
     uint32_t below, above;
@@ -281,7 +280,8 @@ static double threshold_of(const growth *g, int64_t near, const split *best)
     if (best->random)
         return best->threshold;
     const edges e = best->coarse ? refined_edges(g, near, best) : (edges){best->cut, best->above};
-    return middle(f->high[e.below], f->low[e.above], g->p->job->x.dtype == HONE_F32);
+    const double low = f->high[e.below], high = f->low[e.above];
+    return forest_between(g->p, low / 2 + high / 2, low, high);
 }
 
 /* Left rows first. Gives their number, and in `near` that of the rows in g->edge. */
@@ -318,7 +318,8 @@ static int64_t part_rows(growth *g, const segment *at, const split *best, int64_
     return left;
 }
 
-/* Writes the set of a category split. Levels that no row of the node has go where most rows go. */
+/* Writes the set of a category split. Levels that no row of the node has go where most rows go;
+ * those above the codes are missing to the search and go where that goes. */
 static bool write_set(growth *g, const split *best, bool heavier, grown_node *node)
 {
     const feature_codes *f = &g->p->panel->feature[best->feature];
@@ -333,6 +334,8 @@ static bool write_set(growth *g, const split *best, bool heavier, grown_node *no
         word[k / 32] |= UINT32_C(1) << (k % 32);
     for (int64_t i = heavier ? best->n_left : 0; i < (heavier ? best->n_seen : best->n_left); i++)
         word[best->level[i] / 32] ^= UINT32_C(1) << (best->level[i] % 32);
+    for (int32_t k = f->codes; k < f->levels && node->side & MISSING_LEFT; k++)
+        word[k / 32] |= UINT32_C(1) << (k % 32);
     g->t->n_words += n;
     return true;
 }

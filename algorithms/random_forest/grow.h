@@ -24,6 +24,8 @@ typedef struct problem {
     const double *weight;         /* rows, integers */
     const double *moment;         /* rows, integers; MOMENT, RATE, MEDIAN */
     const double *raw_weight;     /* rows, in place of `weight`: each bag balances them */
+    const double *given;          /* rows: weights as they were given, of some scale; NULL: all 1 */
+    const double *x_log_x;        /* TABLED; LOGS */
     double weight_unit, target_unit, centre; /* weight = weight_unit x integer, ... */
     int64_t draws;                           /* of the bootstrap; 0: every row once */
     int64_t features;                        /* drawn per node */
@@ -58,8 +60,16 @@ typedef struct tree {
     uint32_t *words;
 } tree;
 
-/* In how many draws each row of the bag is; all 1 without bootstrap. */
-void forest_bag(uint64_t seed, int64_t number, int64_t rows, int64_t draws, uint32_t *count);
+/* In how many draws each row of the bag is; all 1 without bootstrap, and where no row that was
+ * drawn has a weight above 0. `weight` NULL: all 1. */
+void forest_bag(uint64_t seed, int64_t number, int64_t rows, int64_t draws, const double *weight,
+                uint32_t *count);
+
+/* A weight as an integer: what is above 0 stays above 0. */
+static inline double forest_whole(double weight)
+{
+    return weight > 0 ? fmax(1, rint(weight)) : 0;
+}
 
 /* The rows of a tree. Growing groups them by node. */
 typedef struct tree_bag {
@@ -111,6 +121,15 @@ hone_status forest_grow_parts(const problem *p, int64_t first, int64_t count, ho
                               tree *out, hone_error *error);
 
 /* ---- the search for a split, between grow.c and search.c ---- */
+
+/* A threshold between `low` < `high`, adjacent among the node's rows: `t`, a float where the values
+ * are, or `low` when rounding took it out of there. */
+static inline double forest_between(const problem *p, double t, double low, double high)
+{
+    if (p->job->x.dtype == HONE_F32)
+        t = (double)(float)t;
+    return t >= low && t < high ? t : low;
+}
 
 /* Rows with one code, by ascending code or in the order of categories. */
 typedef struct groups {

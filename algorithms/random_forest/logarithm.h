@@ -27,4 +27,20 @@ static inline double forest_log2(double x)
     return (double)e + 2 * t * sum * 1.4426950408889634;
 }
 
+/* x log2 x of the integers below TABLED, for weights that are counts. */
+enum { TABLED = 4096 };
+
+static inline void forest_tabulate(double *table)
+{
+    table[0] = 0;
+    for (int x = 1; x < TABLED; x++)
+        table[x] = x * forest_log2(x);
+}
+
+/* x: an integer, not negative. */
+static inline double forest_x_log_x(const double *table, double x)
+{
+    return x < TABLED ? table[(int)x] : x * forest_log2(x);
+}
+
 #endif

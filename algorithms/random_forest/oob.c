@@ -1,7 +1,7 @@
 /* Early stopping by the out-of-bag loss: the quadratic score of class shares (Brier 1950), or the
- * squared error, over the rows that some tree has not seen. One walk per row out of the bag and
- * tree; sums over blocks of rows in their order, so that the number of trees has the same value at
- * any number of threads.
+ * squared error, over the rows that some tree has not seen, by their weights. One walk per row out
+ * of the bag and tree; sums over blocks of rows in their order, so that the number of trees has the
+ * same value at any number of threads.
  */
 #include "oob.h"
 
@@ -21,7 +21,7 @@ hone_status forest_watch_open(const problem *p, watch *w, hone_error *error)
                  .trees = HONE_NEW(arena, int32_t, n, 1),
                  .count = HONE_RAW(arena, uint32_t, n, 1),
                  .loss = HONE_RAW(arena, double, blocks, 1),
-                 .judged = HONE_RAW(arena, int64_t, blocks, 1),
+                 .judged = HONE_RAW(arena, double, blocks, 1),
                  .best = INFINITY};
     return w->score && w->trees && w->count && w->loss && w->judged ? HONE_OK
                                                                     : hone_no_memory(error);
@@ -82,9 +82,10 @@ static hone_status watch_block(void *context, int64_t b, hone_arena *scratch, ho
                        w->score + i * outputs_of(p));
             w->trees[i]++;
         }
-        if (w->trees[i]) {
-            w->loss[b] += loss_of(w, i);
-            w->judged[b]++;
+        const double weight = p->given ? p->given[i] : 1;
+        if (w->trees[i] && weight > 0) {
+            w->loss[b] += weight * loss_of(w, i);
+            w->judged[b] += weight;
         }
     }
     return HONE_OK;
@@ -94,17 +95,16 @@ hone_status forest_watch(watch *w, const cut_tree *next, bool *enough, hone_erro
 {
     const problem *p = w->p;
     const int64_t blocks = (p->rows + BLOCK - 1) / BLOCK;
-    forest_bag(p->job->seed, w->seen, p->rows, p->draws, w->count);
+    forest_bag(p->job->seed, w->seen, p->rows, p->draws, p->job->weight, w->count);
     w->tree = next;
     w->seen++;
     HONE_TRY(hone_for_blocks(p->job->run, blocks, watch_block, w, error));
-    double sum = 0;
-    int64_t judged = 0;
+    double sum = 0, judged = 0;
     for (int64_t b = 0; b < blocks; b++)
         sum += w->loss[b], judged += w->judged[b];
-    const double loss = judged ? sum / (double)judged : INFINITY;
-    if (loss < w->best * (1 - p->params->tol) || (w->best == INFINITY && judged))
+    const double loss = judged > 0 ? sum / judged : INFINITY;
+    if (loss < w->best * (1 - p->params->tol) || (w->best == INFINITY && judged > 0))
         w->best = loss, w->best_trees = w->seen;
-    *enough = judged && w->seen - w->best_trees >= p->params->n_iter_no_change;
+    *enough = judged > 0 && w->seen - w->best_trees >= p->params->n_iter_no_change;
     return HONE_OK;
 }

@@ -11,7 +11,7 @@ typedef struct watch {
     int32_t *trees;  /* rows: how many trees answered */
     uint32_t *count; /* rows: the bag at hand */
     double *loss;    /* per block of rows */
-    int64_t *judged;
+    double *judged;  /* the same: weight of the rows that some tree judges */
     const cut_tree *tree;
     double best;
     int64_t best_trees, seen;

@@ -85,7 +85,7 @@ static hone_status bag_of_tree(void *context, int64_t t, hone_arena *scratch, ho
     uint32_t *count = HONE_RAW(scratch, uint32_t, n, 1);
     if (!count)
         return hone_no_memory(error);
-    forest_bag(r->job->seed, t, n, forest_draws(r->job->params, n), count);
+    forest_bag(r->job->seed, t, n, forest_draws(r->job->params, n), r->job->weight, count);
     for (int64_t i = 0; i < n; i++)
         r->out[i * s->n_trees + t] = count[i];
     return HONE_OK;
@@ -103,7 +103,8 @@ static hone_status draw_bag(void *context, int64_t b, hone_arena *scratch, hone_
     (void)scratch, (void)error;
     const rows_job *r = context;
     const int64_t n = r->job->x.rows;
-    forest_bag(r->job->seed, r->first + b, n, forest_draws(r->job->params, n), r->count + b * n);
+    forest_bag(r->job->seed, r->first + b, n, forest_draws(r->job->params, n), r->job->weight,
+               r->count + b * n);
     return HONE_OK;
 }
 

@@ -89,7 +89,7 @@ static int64_t outside_bag(const hone_output_job *job, int64_t t, uint32_t *coun
 {
     const int64_t n = job->x.rows;
     int64_t out = 0;
-    forest_bag(job->seed, t, n, forest_draws(job->params, n), count);
+    forest_bag(job->seed, t, n, forest_draws(job->params, n), job->weight, count);
     for (int64_t i = 0; i < n; i++)
         if (!count[i] && (!job->weight || job->weight[i] > 0))
             row[out++] = i;

@@ -7,9 +7,11 @@
  * know the scale of its weights: where products with it could leave the range of a double, it is
  * taken out first.
  */
+#include <float.h>
 #include <math.h>
 
 #include "fit.h"
+#include "logarithm.h"
 
 static const double MOST = 0x1p52;
 static const double FEEBLE = 0x1p-200;
@@ -118,18 +120,18 @@ static hone_status unscale(const double **weight, int64_t n, hone_arena *arena, 
         return hone_no_memory(error);
     frexp(most, &e);
     for (int64_t i = 0; i < n; i++)
-        to[i] = ldexp(w[i], 1 - e);
+        to[i] = w[i] > 0 ? fmax(ldexp(w[i], 1 - e), DBL_MIN) : 0;
     *weight = to;
     return HONE_OK;
 }
 
 /* Weights of rows, with the factors of balanced classes. */
-static hone_status real_weights(const hone_fit_job *job, const forest_params *p, hone_arena *arena,
-                                const double **weight, hone_error *error)
+static hone_status real_weights(const hone_fit_job *job, const forest_params *p,
+                                const double *given, hone_arena *arena, const double **weight,
+                                hone_error *error)
 {
     const int64_t n = job->x.rows, c = job->shape.outputs;
-    *weight = job->weight;
-    HONE_TRY(unscale(weight, n, arena, error));
+    *weight = given;
     if (!job->label || p->class_weight == WEIGHTS_NONE)
         return HONE_OK;
     const bool each_bag = p->class_weight == WEIGHTS_BALANCED_SUBSAMPLE && p->bootstrap;
@@ -141,7 +143,7 @@ static hone_status real_weights(const hone_fit_job *job, const forest_params *p,
     for (int64_t i = 0; i < n; i++)
         kinds += count[job->label[i]]++ == 0;
     for (int64_t i = 0; i < n; i++)
-        w[i] = (*weight ? (*weight)[i] : 1) *
+        w[i] = (given ? given[i] : 1) *
                (each_bag ? 1 : (double)n / ((double)kinds * (double)count[job->label[i]]));
     *weight = w;
     return HONE_OK;
@@ -164,7 +166,7 @@ static hone_status quantise_weights(problem *o, const double *w, hone_arena *are
     double sum = 0;
     most = 0;
     for (int64_t i = 0; i < n; i++) {
-        to[i] = w ? rint(w[i] / o->weight_unit) : 1;
+        to[i] = w ? forest_whole(w[i] / o->weight_unit) : 1;
         sum += to[i], most = to[i] > most ? to[i] : most;
     }
     *weights = o->draws ? most * draws : sum;
@@ -190,15 +192,16 @@ static hone_status quantise_targets(problem *o, double weights, hone_arena *aren
     }
     double low = INFINITY, high = -INFINITY;
     for (int64_t i = 0; i < n; i++) {
-        low = job->target[i] < low ? job->target[i] : low;
-        high = job->target[i] > high ? job->target[i] : high;
+        const bool counts = o->weight[i] > 0;
+        low = counts && job->target[i] < low ? job->target[i] : low;
+        high = counts && job->target[i] > high ? job->target[i] : high;
     }
     o->centre = o->kind == RATE ? 0 : low / 2 + high / 2;
-    const double reach = o->kind == RATE ? high : high / 2 - low / 2;
-    const double scale = reach > 0 ? scale_for(reach * weights * o->weight_unit) : 1;
+    const double widest = o->kind == RATE ? high : high / 2 - low / 2;
+    const double scale = widest > 0 ? scale_for(widest * weights * o->weight_unit) : 1;
     o->target_unit = 1 / scale;
     for (int64_t i = 0; i < n; i++) {
-        const double y = job->target[i] - o->centre;
+        const double y = o->weight[i] > 0 ? job->target[i] - o->centre : 0;
         to[i] = o->weight_unit == 1 ? o->weight[i] * rint(y * scale)
                                     : rint(o->weight[i] * o->weight_unit * y * scale);
     }
@@ -216,6 +219,8 @@ static hone_status check_rates(const hone_fit_job *job, hone_error *error)
 {
     double sum = 0;
     for (int64_t i = 0; i < job->x.rows; i++) {
+        if (job->weight && job->weight[i] == 0)
+            continue;
         if (job->target[i] < 0)
             return hone_fail(error, HONE_BAD_DATA, "data.target",
                              "criterion poisson needs targets >= 0, row %lld is %g", (long long)i,
@@ -248,13 +253,22 @@ hone_status forest_problem(const hone_fit_job *job, const forest_params *p, hone
                    .min_gain = stop.min_gain};
     if (o->kind == COUNTS || o->kind == LOGS)
         o->width = 1 + o->classes;
+    if (o->kind == LOGS) {
+        double *table = HONE_RAW(arena, double, TABLED, 1);
+        if (!table)
+            return hone_no_memory(error);
+        forest_tabulate(table);
+        o->x_log_x = table;
+    }
     if (o->kind == RATE)
         HONE_TRY(check_rates(job, error));
     const int64_t bins = p->max_bins.word < 0 ? (int64_t)p->max_bins.number : 0;
     HONE_TRY(forest_panel(job->shared, bins, &o->panel, error));
     const double *w;
     double weights = 0;
-    HONE_TRY(real_weights(job, p, arena, &w, error));
+    o->given = job->weight;
+    HONE_TRY(unscale(&o->given, n, arena, error));
+    HONE_TRY(real_weights(job, p, o->given, arena, &w, error));
     if (p->class_weight == WEIGHTS_BALANCED_SUBSAMPLE && p->bootstrap) {
         double most = 0;
         for (int64_t i = 0; i < n; i++)

@@ -65,7 +65,7 @@ static const hone_param PARAMS[] = {
         .fixed = true,
         .help = "When all drawn features are constant in a node: draw on, or make a leaf."),
     HONE_AMOUNT_PARAM(forest_params, max_bins, NONE, .default_value = 255,
-        .legal = {2, 255}, .legal_count = {2, 255},
+        .legal_count = {2, 255},
         .help = "Candidate cuts per feature in large nodes; none: every value. Small nodes are always exact."),
     HONE_AMOUNT_PARAM(forest_params, max_model_bytes, NONE, .default_word = "none",
         .legal_count = {1, 1LL << 50}, .selects = true,
@@ -182,4 +182,5 @@ const hone_algorithm hone_random_forest = {
     .prepare = forest_prepare,
     .bound = forest_bound,
     .growth = forest_growth,
+    .members = HONE_N(forest_state, n_trees, 0),
 };

@@ -21,8 +21,7 @@ hone_status forest_search_open(search *s, const problem *p, int64_t n, bool vote
     int64_t most = BINS + 1; /* groups */
     for (int64_t j = 0; j < p->panel->features; j++) {
         const feature_codes *f = &p->panel->feature[j];
-        if ((!f->bins || p->params->splitter == SPLIT_RANDOM || p->kind == MEDIAN) &&
-            f->codes > most)
+        if ((!f->bins || p->kind == MEDIAN) && f->codes > most)
             most = f->codes;
     }
     most = most < n ? most : n;
@@ -65,37 +64,27 @@ hone_status forest_search_open(search *s, const problem *p, int64_t n, bool vote
 
 /* ---- scores ---- */
 
-static double x_log_x(double x)
-{
-    return x > 0 ? x * forest_log2(x) : 0;
-}
-
-static double score_side(statistic kind, const double *t, int64_t classes)
+double forest_score(const problem *p, const double *t)
 {
     const double w = t[0];
     double sum = 0;
-    switch (kind) {
+    switch (p->kind) {
     case MOMENT:
         return t[1] * t[1] / w;
     case COUNTS:
-        for (int64_t k = 1; k <= classes; k++)
+        for (int64_t k = 1; k <= p->classes; k++)
             sum += t[k] * t[k];
         return sum / w;
     case LOGS:
-        for (int64_t k = 1; k <= classes; k++)
-            sum += x_log_x(t[k]);
-        return sum - x_log_x(w);
+        for (int64_t k = 1; k <= p->classes; k++)
+            sum += forest_x_log_x(p->x_log_x, t[k]);
+        return sum - forest_x_log_x(p->x_log_x, w);
     case RATE:
         return t[1] > 0 ? t[1] * forest_log2(t[1] / w) : -INFINITY;
     case MEDIAN: /* needs rows: forest_deviations */
         break;
     }
     return 0;
-}
-
-double forest_score(const problem *p, const double *stat)
-{
-    return score_side(p->kind, stat, p->classes);
 }
 
 /* ---- groups ---- */
@@ -233,7 +222,7 @@ static double boundary_score(const search *s)
             a += l[k] * l[k], b += r[k] * r[k];
         return (a * r[0] + b * l[0]) / (l[0] * r[0]);
     default:
-        return score_side(s->p->kind, l, classes) + score_side(s->p->kind, r, classes);
+        return forest_score(s->p, l) + forest_score(s->p, r);
     }
 }
 
@@ -385,34 +374,78 @@ static void try_categories(search *s, int32_t j, split *best)
 
 /* ---- one random cut (extremely randomised trees; Geurts, Ernst and Wehenkel, 2006) ---- */
 
-static void random_numeric(search *s, int32_t j, split *best)
+/* What a feature's values in the node span; their codes are left in s->key. */
+typedef struct span {
+    uint32_t low, high;
+    bool missing;
+} span;
+
+static span span_of(search *s, const feature_codes *f, int32_t j)
+{
+    const panel *x = s->p->panel;
+    const bool exact = f->bins == f->codes;
+    span found = {CODE_MISSING, 0, false};
+    for (int64_t i = 0; i < s->m; i++) {
+        const uint32_t c = code_at(x, f, j, s->row[i], exact);
+        s->key[i] = c;
+        found.missing |= c == CODE_MISSING;
+        found.low = c < found.low ? c : found.low;
+        found.high = c != CODE_MISSING && c > found.high ? c : found.high;
+    }
+    return found;
+}
+
+/* Two groups: codes up to `at`, and what is missing if it goes left; all others. */
+static void group_sides(search *s, uint32_t at, bool missing_left)
+{
+    const int64_t q = s->p->width;
+    groups *g = &s->by_code;
+    uint32_t left = 0, right = (uint32_t)s->m;
+    memset(g->stat, 0, (size_t)(2 * q) * sizeof *g->stat);
+    for (int64_t i = 0; i < s->m; i++) {
+        const uint32_t c = (uint32_t)s->key[i];
+        const bool side = c == CODE_MISSING ? !missing_left : c > at;
+        add(s, g->stat + side * q, i);
+        s->sequence[side ? --right : left++] = (uint32_t)i;
+    }
+    g->n = 2;
+    g->rows[0] = left, g->rows[1] = (uint32_t)s->m - left;
+    g->start[0] = 0, g->start[1] = left;
+}
+
+/* False: constant. */
+static bool random_numeric(search *s, int32_t j, split *best)
 {
     const feature_codes *f = &s->p->panel->feature[j];
-    const groups *g = &s->by_code;
-    const bool missing = g->code[g->n - 1] == CODE_MISSING;
-    const int64_t values = g->n - missing;
+    const span of = span_of(s, f, j);
+    const bool values = of.low < of.high;
+    if (of.low == CODE_MISSING || (!values && !of.missing))
+        return false;
     hone_stream r = hone_stream_of(s->path, 1, (uint64_t)j);
-    const bool missing_left = missing && (hone_next(&r) >> 63);
-    const double low = f->low[g->code[0]], high = f->high[g->code[values - 1]];
-    const double u = hone_uniform(&r);
-    const double cut = low * (1 - u) + high * u;
-    int64_t at = 0;
-    while (at + 1 < values - (values > 1) && f->low[g->code[at + 1]] <= cut)
-        at++;
-    const bool first = missing_left && values > 1;
-    if (first)
-        put_missing_first(s);
-    const boundary b = scan(s, first ? &s->ordered : g, at + first, at + first + 1);
+    const bool missing_left = of.missing && (hone_next(&r) >> 63) && values;
+    const double u = hone_uniform(&r), cut = f->low[of.low] * (1 - u) + f->high[of.high] * u;
+    uint32_t at = of.low;
+    for (uint32_t end = of.high; at + 1 < end;) {
+        const uint32_t middle = at + (end - at) / 2;
+        if (f->low[middle] <= cut)
+            at = middle;
+        else
+            end = middle;
+    }
+    group_sides(s, at, missing_left);
+    const boundary b = scan(s, &s->by_code, 0, 1);
     if (better(best, b.score))
         *best = (split){.found = true,
                         .score = b.score,
                         .feature = j,
-                        .cut = g->code[at],
-                        .above = at + 1 < values ? g->code[at + 1] : CODE_MISSING,
-                        .threshold = cut,
+                        .cut = at,
+                        .above = values ? at + 1 : CODE_MISSING,
+                        .threshold =
+                            values ? forest_between(s->p, cut, f->high[at], f->low[at + 1]) : 0,
                         .random = true,
-                        .missing_left = first,
-                        .saw_missing = missing};
+                        .missing_left = missing_left,
+                        .saw_missing = of.missing};
+    return true;
 }
 
 static void random_categories(search *s, int32_t j, split *best)
@@ -452,20 +485,20 @@ bool forest_try_feature(search *s, int32_t j, split *best)
     forest_make_cells(s);
     const feature_codes *f = &p->panel->feature[j];
     const bool random = p->params->splitter == SPLIT_RANDOM;
+    if (random && !f->levels)
+        return random_numeric(s, j, best);
     const bool exact = f->bins == f->codes;
     const bool few = exact && f->bins <= 4 * s->m;
-    const bool bins = f->bins && p->kind != MEDIAN &&
-                      (few || (s->m > SORT_MOST && (exact || (!random && !f->levels))));
+    const bool bins =
+        f->bins && p->kind != MEDIAN && (few || (s->m > SORT_MOST && (exact || !f->levels)));
     if (bins)
         group_bins(s, f, j);
     else
         group_sorted(s, f, j, exact);
     if (s->by_code.n < 2)
         return false;
-    if (random && f->levels)
+    if (random)
         random_categories(s, j, best);
-    else if (random)
-        random_numeric(s, j, best);
     else if (f->levels)
         try_categories(s, j, best);
     else

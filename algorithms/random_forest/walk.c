@@ -408,8 +408,8 @@ static hone_status predict_block(void *context, int64_t b, hone_arena *scratch, 
     double *score = job->score + first * c;
     memset(score, 0, (size_t)(count * c) * sizeof *score);
     const int64_t abreast = WALK_LANES / count;
-    for (int64_t t = 0; t < s->n_trees; t += abreast) {
-        const int64_t trees = s->n_trees - t < abreast ? s->n_trees - t : abreast;
+    for (int64_t t = 0; t < job->members; t += abreast) {
+        const int64_t trees = job->members - t < abreast ? job->members - t : abreast;
         if (hone_stopping(job->run) == HONE_CANCEL)
             return HONE_STOPPED;
         forest_walk(s, &rows, t, trees, leaf);
@@ -417,7 +417,7 @@ static hone_status predict_block(void *context, int64_t b, hone_arena *scratch, 
             forest_add_leaf(s, leaf[k], score + k % count * c);
     }
     for (int64_t i = 0; i < count * c; i++)
-        score[i] /= (double)s->n_trees;
+        score[i] /= (double)job->members;
     return HONE_OK;
 }
 

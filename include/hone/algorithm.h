@@ -228,7 +228,9 @@ typedef struct hone_fit_job {
     hone_shape shape;
     const void *params; /**< the module's params struct, filled and checked */
     uint64_t seed;      /**< equal seeds give equal models at any number of threads */
-    int64_t siblings;   /**< >= 1: trials of this call that share this fit but for `selects` */
+    int64_t siblings;   /**< >= 1: trials of this call that share this fit but for `selects`; 2 at
+                             least where a trial with a larger budget may follow */
+    const void *const *family; /**< their params; NULL: no others than `params` are known */
     const hone_run *run;
     hone_shared *shared; /**< never NULL in fit */
     hone_arena *keep;    /**< lives as long as the model */
@@ -254,6 +256,7 @@ typedef struct hone_predict_job {
     const hone_run *run;
     hone_shared *shared; /**< NULL unless `x` are rows of the table that the model was fitted on */
     hone_arena *scratch;
+    int64_t members; /**< of an ensemble: answer with the first so many; else 0 */
 } hone_predict_job;
 
 typedef struct hone_output_job hone_output_job;
@@ -332,6 +335,9 @@ typedef struct hone_algorithm {
      * own with `times` as many rows of the same kind; reads what `bound` reads. NULL: memory grows
      * in proportion to rows. */
     double (*growth)(const hone_fit_job *job, const void *state, double times);
+    /** Optional. How many members an ensemble has, when predict can answer with the first of them
+     * as if the fit had made no others. */
+    hone_extent members;
 } hone_algorithm;
 
 /** What a shared library with modules exports, for `hone --plugin`: HONE_PLUGIN(&hone_mine); */

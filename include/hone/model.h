@@ -35,6 +35,7 @@ typedef struct hone_predict_options {
     bool (*poll)(void *context); /**< on the calling thread, about every 50 ms; true stops */
     void *context;
     void (*log)(void *context, int level, const char *line); /**< hone_level of algorithm.h */
+    int64_t trees; /**< of a forest: as if it had the first so many alone; 0: all */
 } hone_predict_options;
 
 HONE_BEGIN
@@ -115,7 +116,8 @@ typedef enum hone_what {
  * position; types are checked; an unknown level is treated as the model's preprocessing defines.
  *
  * @param out  m values, or m x outputs row-major; after a failure it may be written in part
- * @return HONE_BAD_DATA (path: data.<column>), HONE_UNSUPPORTED, HONE_NO_MEMORY, HONE_STOPPED
+ * @return HONE_BAD_DATA (path: data.<column>), HONE_UNSUPPORTED, HONE_NO_MEMORY, HONE_STOPPED,
+ *         HONE_BAD_ARGUMENT (options.trees: more than there are)
  *
  * Threads: safe for one model from any number of threads, without a lock.
  */

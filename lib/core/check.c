@@ -344,5 +344,10 @@ hone_status hone_algorithm_check(const hone_algorithm *algorithm, hone_error *er
     for (const hone_output *o = algorithm->outputs; o && o->name; o++)
         if ((why = output_row(algorithm, o)))
             return refuse(&c, o->name, why);
-    return HONE_OK;
+    const hone_field *last = algorithm->state;
+    while (last->name)
+        last++;
+    return extent_good(algorithm->state, last, &algorithm->members)
+               ? HONE_OK
+               : refuse(&c, "members", "names a count that the state does not have");
 }

@@ -32,8 +32,9 @@ enum {
 /* ---- the list ---- */
 
 typedef struct place {
-    int64_t trial, family; /* family: the first trial of it in the list */
-    int64_t siblings;
+    int64_t trial, first; /* first: of its family, in the list */
+    const void *params;
+    hone_family family;
     uint64_t identity;
     uint64_t algorithm, prep;
     double size[SELECTS]; /* of the `selects`, in the order of the table */
@@ -144,10 +145,10 @@ static int by_sharing(const void *a, const void *b)
         return p->algorithm < q->algorithm ? -1 : 1;
     if (p->prep != q->prep)
         return p->prep < q->prep ? -1 : 1;
-    if (p->family != q->family && by_value(p, q))
+    if (p->first != q->first && by_value(p, q))
         return by_value(p, q);
-    if (p->family != q->family)
-        return p->family < q->family ? -1 : 1;
+    if (p->first != q->first)
+        return p->first < q->first ? -1 : 1;
     for (int k = 0; k < SELECTS; k++)
         if (p->size[k] != q->size[k])
             return p->size[k] > q->size[k] ? -1 : 1;
@@ -162,29 +163,49 @@ static int by_identity(const void *a, const void *b)
     return p->trial < q->trial ? -1 : p->trial > q->trial;
 }
 
-/* A configuration that does not resolve is a family of its own; its trial says why. */
-static hone_status arrange(const list *l, place *places, hone_error *error)
+/* What each place needs of its configuration; params stay in `keep`. One that does not resolve is a
+ * family of its own; its trial says why. */
+static hone_status look_at_all(const list *l, place *places, hone_arena *keep, hone_error *error)
 {
     const hone_dataset *d = l->dataset;
-    const int64_t n = l->n;
     hone_arena *arena = hone_arena_open(NULL);
     if (!arena)
         return hone_no_memory(error);
-    for (int64_t i = 0; i < n; i++) {
+    hone_status status = HONE_OK;
+    for (int64_t i = 0; i < l->n && !status; i++) {
         hone_resolved r;
         places[i] = (place){.trial = i, .identity = hone_hash(1, &i, sizeof i)};
         if (l->configs[i] && d->task &&
-            !hone_config_resolve(l->configs[i], d->task, l->options->strict, arena, &r, NULL))
+            !hone_config_resolve(l->configs[i], d->task, l->options->strict, arena, &r, NULL)) {
             describe(&r, d->task, l->seeds ? l->seeds[i] : 0, &places[i]);
+            void *params = hone_arena_alloc(keep, 1, 1, r.algorithm->params_size);
+            if (params)
+                memcpy(params, r.params, r.algorithm->params_size);
+            else
+                status = hone_no_memory(error);
+            places[i].params = params;
+        }
         hone_arena_reset(arena);
     }
     hone_arena_close(arena);
+    return status;
+}
+
+static hone_status arrange(const list *l, place *places, hone_arena *keep, hone_error *error)
+{
+    const int64_t n = l->n;
+    const void **params = HONE_NEW(keep, const void *, n, 1);
+    if (!params)
+        return hone_no_memory(error);
+    HONE_TRY(look_at_all(l, places, keep, error));
     qsort(places, (size_t)n, sizeof *places, by_identity);
     for (int64_t i = 0, end; i < n; i = end) {
         for (end = i; end < n && places[end].identity == places[i].identity; end++)
-            places[end].family = places[i].trial;
-        for (int64_t k = i; k < end; k++)
-            places[k].siblings = end - i;
+            params[end] = places[end].params;
+        for (int64_t k = i; k < end; k++) {
+            places[k].first = places[i].trial;
+            places[k].family = (hone_family){end - i, params[i] ? params + i : NULL};
+        }
     }
     qsort(places, (size_t)n, sizeof *places, by_sharing);
     return HONE_OK;
@@ -235,7 +256,7 @@ static hone_result *run_trial(const list *l, const place *at, const hone_options
     const hone_config *config = l->configs[at->trial];
     const hone_status status =
         config ? hone_training_call(config, l->dataset, l->seeds ? l->seeds[at->trial] : 0, o,
-                                    at->siblings, false, &result, &error)
+                                    &at->family, false, &result, &error)
                : hone_fail(&error, HONE_BAD_ARGUMENT, "configs", "configuration %lld is NULL",
                            (long long)at->trial);
     return status ? hone_result_failed(status, &error) : result;
@@ -292,7 +313,7 @@ static hone_status run_serial(list *l, hone_error *error)
 static void find_families(list *l)
 {
     for (int64_t i = 0, end; i < l->n; i = end) {
-        for (end = i + 1; end < l->n && l->places[end].family == l->places[i].family;)
+        for (end = i + 1; end < l->n && l->places[end].first == l->places[i].first;)
             end++;
         l->families[l->n_families++] = (family){i, i, end, false};
     }
@@ -478,8 +499,8 @@ static hone_status keep_best(list *l, const hone_options *given, hone_error *err
     if (was_cancelled(l->results[best]))
         o.deadline = hone_result_number(l->results[best], "seconds", -1);
     hone_result *result;
-    HONE_TRY(hone_training_call(l->configs[best], l->dataset, l->seeds ? l->seeds[best] : 0, &o, 1,
-                                false, &result, error));
+    HONE_TRY(hone_training_call(l->configs[best], l->dataset, l->seeds ? l->seeds[best] : 0, &o,
+                                NULL, false, &result, error));
     hone_result_free(l->results[best]);
     l->results[best] = result;
     return HONE_OK;
@@ -488,11 +509,13 @@ static hone_status keep_best(list *l, const hone_options *given, hone_error *err
 static hone_status run_list(list *l, hone_error *error)
 {
     place *places = hone_alloc((size_t)l->n * sizeof *places);
+    hone_arena *keep = hone_arena_open(NULL);
     l->endings = hone_alloc((size_t)l->n * sizeof *l->endings);
     l->families = hone_alloc((size_t)l->n * sizeof *l->families);
-    hone_status status = places && l->endings && l->families ? HONE_OK : hone_no_memory(error);
+    hone_status status =
+        places && keep && l->endings && l->families ? HONE_OK : hone_no_memory(error);
     if (!status)
-        status = arrange(l, places, error);
+        status = arrange(l, places, keep, error);
     l->places = places;
     if (!status) {
         find_families(l);
@@ -501,6 +524,7 @@ static hone_status run_list(list *l, hone_error *error)
     }
     hone_free(l->families);
     hone_free(l->endings);
+    hone_arena_close(keep);
     hone_free(places);
     return status;
 }

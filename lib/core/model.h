@@ -74,13 +74,13 @@ int64_t hone_model_width(const hone_model *model, hone_what what);
 void hone_model_convert(const hone_model *model, hone_what what, const double *score, int64_t rows,
                         double *out);
 
-/* The run of one call of predict and its kin. */
+/* The run of one call of predict and its kin: call->storage.run. */
 typedef struct hone_predict_call {
     hone_simple_run storage;
     hone_listener listener;
 } hone_predict_call;
-const hone_run *hone_predict_run(hone_predict_call *call, const hone_predict_options *options,
-                                 int64_t rows);
+hone_status hone_predict_run(const hone_model *model, hone_predict_call *call,
+                             const hone_predict_options *options, int64_t rows, hone_error *error);
 
 /* The first `count` rows from row `first` of a view. */
 hone_matrix hone_matrix_slice(const hone_matrix *x, int64_t first, int64_t count);

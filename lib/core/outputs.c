@@ -227,9 +227,13 @@ hone_status hone_model_output(const hone_model *m, const char *name, const hone_
         return hone_fail(error, HONE_BAD_ARGUMENT, "output", "an argument is NULL");
     const hone_algorithm *a = m->fitted->algorithm;
     const hone_output *o = find_output(a, name);
+    hone_predict_call call;
+    const hone_run *run = &call.storage.run;
+    HONE_TRY(hone_predict_run(m, &call, options, dataset ? dataset->table.rows : 0, error));
+    if (run->members)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.trees",
+                         "outputs are those of all trees");
     if (o) {
-        hone_predict_call call;
-        const hone_run *run = hone_predict_run(&call, options, dataset ? dataset->table.rows : 0);
         asked q = {m, o, o->needs_x || o->needs_training || by_row(o) ? dataset : NULL, run, 0, 0};
         return tell_output(&q, values, rows, cols, error);
     }

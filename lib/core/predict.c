@@ -6,6 +6,7 @@
 #include "core/metrics.h"
 #include "core/model.h"
 #include "core/schema.h"
+#include "core/state.h"
 #include "toolbox/rows.h"
 
 /* ---- the run of a call ---- */
@@ -22,16 +23,31 @@ static hone_predict_options given(const hone_predict_options *o)
     return own;
 }
 
-const hone_run *hone_predict_run(hone_predict_call *call, const hone_predict_options *options,
-                                 int64_t rows)
+static hone_status check_trees(const hone_model *m, int64_t trees, hone_error *error)
+{
+    const hone_fitted *f = m->fitted;
+    const int64_t all = hone_extent_length(f->algorithm->members, &f->shape, f->state);
+    if (trees && !all)
+        return hone_fail(error, HONE_UNSUPPORTED, "options.trees", "this %s model has no trees",
+                         hone_model_algorithm(m));
+    if (trees < 0 || trees > all)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.trees",
+                         "is %lld; the model has %lld trees", (long long)trees, (long long)all);
+    return HONE_OK;
+}
+
+hone_status hone_predict_run(const hone_model *m, hone_predict_call *call,
+                             const hone_predict_options *options, int64_t rows, hone_error *error)
 {
     const hone_predict_options o = given(options);
+    HONE_TRY(check_trees(m, o.trees, error));
     hone_run_simple(&call->storage, rows < FEW_ROWS ? 1 : o.threads);
     call->storage.account.cap = o.memory_cap;
     call->storage.run.cancel = o.cancel;
+    call->storage.run.members = o.trees;
     call->listener = (hone_listener){.context = o.context, .poll = o.poll};
     call->storage.run.listener = &call->listener;
-    return &call->storage.run;
+    return HONE_OK;
 }
 
 /* ---- what is asked for ---- */
@@ -111,7 +127,8 @@ hone_status hone_model_predict(const hone_model *m, const hone_dataset *dataset,
         return hone_fail(error, HONE_BAD_ARGUMENT, "predict", "an argument is NULL");
     HONE_TRY(hone_model_answers(m, what, error));
     hone_predict_call call;
-    const hone_run *run = hone_predict_run(&call, options, dataset->table.rows);
+    const hone_run *run = &call.storage.run;
+    HONE_TRY(hone_predict_run(m, &call, options, dataset->table.rows, error));
     hone_arena *arena = hone_arena_open(run->account);
     if (!arena)
         return hone_no_memory(error);
@@ -197,7 +214,7 @@ hone_status hone_model_predict_dense(const hone_model *m, const void *x, hone_dt
     HONE_TRY(hone_model_answers(m, what, error));
     HONE_TRY(check_array(m, x, dtype, rows, cols, error));
     hone_predict_call call;
-    const hone_run *run = hone_predict_run(&call, options, rows);
+    HONE_TRY(hone_predict_run(m, &call, options, rows, error));
     const hone_matrix table = {.values = x,
                                .dtype = dtype,
                                .rows = rows,
@@ -205,7 +222,7 @@ hone_status hone_model_predict_dense(const hone_model *m, const void *x, hone_dt
                                .stored_cols = cols,
                                .row_stride = row_stride,
                                .col_stride = col_stride};
-    return answer(m, &table, true, what, run, out, error);
+    return answer(m, &table, true, what, &call.storage.run, out, error);
 }
 
 /* ---- evaluation ---- */
@@ -280,7 +297,8 @@ hone_status hone_model_evaluate(const hone_model *m, const hone_dataset *dataset
     if (!dataset->task)
         return hone_fail(error, HONE_BAD_DATA, "data.y", "the dataset has no target");
     hone_predict_call call;
-    const hone_run *run = hone_predict_run(&call, options, dataset->table.rows);
+    const hone_run *run = &call.storage.run;
+    HONE_TRY(hone_predict_run(m, &call, options, dataset->table.rows, error));
     hone_arena *arena = hone_arena_open(run->account);
     if (!arena)
         return hone_no_memory(error);

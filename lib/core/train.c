@@ -226,7 +226,7 @@ static hone_status call(const hone_training *asked, const hone_config *config, h
     if (!t)
         return hone_no_memory(error);
     t->dataset = asked->dataset, t->options = asked->options, t->seed = asked->seed;
-    t->siblings = asked->siblings, t->only_loss = asked->only_loss, t->pilot = asked->pilot;
+    t->family = asked->family, t->only_loss = asked->only_loss, t->pilot = asked->pilot;
     t->started = hone_clock();
     const hone_status status = lead(t, config, error);
     if (!status) {
@@ -239,13 +239,13 @@ static hone_status call(const hone_training *asked, const hone_config *config, h
 }
 
 hone_status hone_training_call(const hone_config *config, hone_dataset *dataset, uint64_t seed,
-                               const hone_options *options, int64_t siblings, bool only_loss,
-                               hone_result **result, hone_error *error)
+                               const hone_options *options, const hone_family *family,
+                               bool only_loss, hone_result **result, hone_error *error)
 {
     const hone_training asked = {.dataset = dataset,
                                  .options = *options,
                                  .seed = seed,
-                                 .siblings = siblings,
+                                 .family = family ? *family : (hone_family){.size = 1},
                                  .only_loss = only_loss};
     return call(&asked, config, result, error);
 }
@@ -257,7 +257,7 @@ hone_status hone_training_pilot(const hone_config *config, hone_dataset *dataset
     const hone_training asked = {.dataset = dataset,
                                  .options = *options,
                                  .seed = seed,
-                                 .siblings = 1,
+                                 .family = {.size = 1},
                                  .only_loss = true,
                                  .pilot = pilot};
     return call(&asked, config, result, error);
@@ -275,7 +275,7 @@ hone_status hone_train_full(const hone_config *config, hone_dataset *dataset, ui
     HONE_TRY(hone_options_read(options, &checked, error));
     if (checked.race)
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.race", "one training has no rival");
-    return hone_training_call(config, dataset, seed, &checked, 1, false, result, error);
+    return hone_training_call(config, dataset, seed, &checked, NULL, false, result, error);
 }
 
 hone_status hone_train(const hone_config *config, hone_dataset *dataset, uint64_t seed,
@@ -291,7 +291,7 @@ hone_status hone_train(const hone_config *config, hone_dataset *dataset, uint64_
     HONE_TRY(hone_options_read(NULL, &options, error));
     options.model_dir = model_dir;
     hone_result *result;
-    HONE_TRY(hone_training_call(config, dataset, seed, &options, 1, !model_dir, &result, error));
+    HONE_TRY(hone_training_call(config, dataset, seed, &options, NULL, !model_dir, &result, error));
     *loss = result->loss;
     hone_result_free(result);
     return HONE_OK;

@@ -61,11 +61,17 @@ typedef struct hone_stage {
     int64_t told; /* time of the last call */
 } hone_stage;
 
+/* Trials that differ in `selects` alone. */
+typedef struct hone_family {
+    int64_t size;              /* >= 1 */
+    const void *const *params; /* size; NULL: not known */
+} hone_family;
+
 typedef struct hone_training {
     hone_dataset *dataset;
     hone_options options; /* checked, with defaults in place of 0 */
     uint64_t seed, split_seed;
-    int64_t siblings;
+    hone_family family;
     bool only_loss;            /* nobody reads the other metrics */
     bool keep;                 /* somebody wants the model */
     int64_t started, deadline; /* of the clock; 0: none */
@@ -128,10 +134,10 @@ void hone_training_announce(const hone_training *t);
 
 /* ---- train.c ---- */
 
-/* The whole of a call; `options` are checked. */
+/* The whole of a call; `options` are checked. `family` NULL: it stands alone. */
 hone_status hone_training_call(const hone_config *config, hone_dataset *dataset, uint64_t seed,
-                               const hone_options *options, int64_t siblings, bool only_loss,
-                               hone_result **result, hone_error *error);
+                               const hone_options *options, const hone_family *family,
+                               bool only_loss, hone_result **result, hone_error *error);
 /* The loss alone, with a part of the training rows. */
 hone_status hone_training_pilot(const hone_config *config, hone_dataset *dataset, uint64_t seed,
                                 const hone_options *options, hone_pilot *pilot,

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "core/params.h"
 #include "core/solution.h"
+#include "core/state.h"
 
 uint64_t hone_params_identity(const hone_algorithm *a, const void *params, hone_task task,
                               uint64_t seed, bool with_selects)
@@ -133,7 +134,7 @@ static hone_status fit(const hone_trial *t, hone_fitted *f, hone_shared *s, hone
     const hone_algorithm *a = t->algorithm;
     hone_fit_job job = s->job;
     job.params = f->params, job.keep = f->keep, job.scratch = scratch, job.shared = s;
-    job.siblings = t->siblings > 1 ? t->siblings : 1;
+    job.siblings = t->siblings > 1 ? t->siblings : 1, job.family = t->family;
     job.passing = t->passing;
     job.valid_x = (hone_matrix){0};
     job.warm_params = t->warm_params, job.warm_state = t->warm_state;
@@ -233,7 +234,18 @@ hone_status hone_fitted_predict(const hone_fitted *f, const hone_matrix *x, cons
     hone_arena *scratch = own ? own : hone_arena_open(run->account);
     if (!scratch)
         return hone_no_memory(error);
-    const hone_predict_job job = {*x, f->shape, f->params, f->state, score, run, shared, scratch};
+    const int64_t members = hone_extent_length(f->algorithm->members, &f->shape, f->state);
+    const hone_predict_job job = {
+        .x = *x,
+        .shape = f->shape,
+        .params = f->params,
+        .state = f->state,
+        .score = score,
+        .run = run,
+        .shared = shared,
+        .scratch = scratch,
+        .members = run->members ? run->members : members,
+    };
     const hone_status status = f->algorithm->predict(&job, error);
     if (own)
         hone_arena_reset(own);

@@ -23,8 +23,9 @@ typedef struct hone_trial {
     hone_matrix other; /* or rows of another table, prepared alike; rows = 0: none */
     const int32_t *other_label;
     const double *other_target, *other_weight;
-    int64_t siblings; /* 0 means 1 */
-    bool passing;     /* predicts while the door is open, then nobody keeps it */
+    int64_t siblings;          /* 0 means 1 */
+    const void *const *family; /* params of the siblings; NULL: not known */
+    bool passing;              /* predicts while the door is open, then nobody keeps it */
     uint64_t seed;
     const hone_run *run; /* its account pays */
     const void *warm_params, *warm_state;

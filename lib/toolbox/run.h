@@ -31,7 +31,8 @@ struct hone_run {
     /* Of a predictor, so that a call allocates nothing; NULL: opened when needed. The scratch of
      * the predict call, and that of blocks on the calling thread. */
     hone_arena *call_scratch, *block_scratch;
-    bool whole; /* what is made is of no use in part: no block starts after the deadline */
+    int64_t members; /* of an ensemble, that a predict call asks for; 0: all */
+    bool whole;      /* what is made is of no use in part: no block starts after the deadline */
 };
 
 /* A run without limits, for tests and short calls: fills everything from threads. */

@@ -79,43 +79,45 @@ class Model:
 
     # ---- prediction ----
 
-    def _predict(self, x: Any, what: int, n_threads: int | None) -> Array:
-        threads = check_threads(n_threads)
+    def _predict(self, x: Any, what: int, n_threads: int | None, n_trees: int | None) -> Array:
+        threads, trees = check_threads(n_threads), _check_trees(n_trees)
         if isinstance(x, _dataset.Dataset):
-            return self._predict_dataset(x._handle, x.n_rows, what, threads)
+            return self._predict_dataset(x._handle, x.n_rows, what, threads, trees)
         if type(x) is np.ndarray and x.ndim == 2 and x.dtype.kind == "f" and not self._categorical:
             a = _arrays.number_array(x, "X")  # the short way, for a row at a time
             out = np.empty(len(a) * (self._outputs if what else 1))
-            _hone.model_predict_dense(self._handle, a, what, threads, out)
+            _hone.model_predict_dense(self._handle, a, what, threads, trees, out)
             return out
         parts = _dataset.prepare(x)
         if isinstance(parts.table, Dense) and self._categorical:
             parts.categorical = self._categorical
         handle = _dataset.make(parts, hold=True, threads=threads)
-        return self._predict_dataset(handle, _hone.dataset_facts(handle)[0], what, threads)
+        return self._predict_dataset(handle, _hone.dataset_facts(handle)[0], what, threads, trees)
 
-    def _predict_dataset(self, handle: Any, rows: int, what: int, threads: int) -> Array:
+    def _predict_dataset(self, handle: Any, rows: int, what: int, threads: int, trees: int) -> Array:
         out = np.empty(rows * (self._outputs if what else 1))
-        _hone.model_predict(self._handle, handle, what, threads, out)
+        _hone.model_predict(self._handle, handle, what, threads, trees, out)
         return out
 
-    def predict(self, X: Any, *, n_threads: int | None = None) -> Array:
+    def predict(self, X: Any, *, n_threads: int | None = None, n_trees: int | None = None) -> Array:
         """Labels as they were given at training, or amounts; one a row.
 
-        Data frames are matched by the names of their columns, arrays by position.
+        Data frames are matched by the names of their columns, arrays by position. With `n_trees` a forest answers, here
+        and below, as if it had the first so many of its trees alone.
         """
-        out = self._predict(X, LABELS, n_threads)
+        out = self._predict(X, LABELS, n_threads, n_trees)
         return out if self.classes is None else self.classes[out.astype(np.intp)]
 
-    def predict_proba(self, X: Any, *, n_threads: int | None = None) -> Array:
+    def predict_proba(self, X: Any, *, n_threads: int | None = None, n_trees: int | None = None) -> Array:
         """Probabilities, a column a class, in the order of `classes`."""
-        return self._predict(X, PROBABILITIES, n_threads).reshape(-1, self._outputs)
+        return self._predict(X, PROBABILITIES, n_threads, n_trees).reshape(-1, self._outputs)
 
-    def scores(self, X: Any, *, n_threads: int | None = None) -> Array:
+    def scores(self, X: Any, *, n_threads: int | None = None, n_trees: int | None = None) -> Array:
         """What the model compares: margins or probabilities, a column a class; amounts when regressing."""
-        return self._predict(X, SCORES, n_threads).reshape(-1, self._outputs)
+        return self._predict(X, SCORES, n_threads, n_trees).reshape(-1, self._outputs)
 
-    def evaluate(self, dataset: Any, metric: str | None = None, *, n_threads: int | None = None) -> float:
+    def evaluate(self, dataset: Any, metric: str | None = None, *, n_threads: int | None = None,
+                 n_trees: int | None = None) -> float:
         """A metric in its natural sign on a dataset with a target; default: accuracy or rmse.
 
         A label that the model does not know counts as wrong; the logger `hone.model` warns of them.
@@ -124,7 +126,7 @@ class Model:
         name = metric or ("accuracy" if self.task == "classification" else "rmse")
         log = logging.getLogger("hone.model")
         value: float = _hone.model_evaluate(self._handle, data._handle, check_text(name, "metric"),
-                                            check_threads(n_threads), log_line(log), level_of(log))
+                                            check_threads(n_threads), _check_trees(n_trees), log_line(log), level_of(log))
         del alive
         return value
 
@@ -211,6 +213,11 @@ def import_libsvm(source: str | os.PathLike[str] | bytes | bytearray | memoryvie
         with file_errors("read", path), open(path, "rb") as file:
             source = file.read()
     return Model(_hone.model_from_libsvm(bytes(source), check_integer(columns, "columns", 0, 2**31)))
+
+
+def _check_trees(value: Any) -> int:
+    """A number of trees; 0 for all."""
+    return 0 if value is None else check_integer(value, "n_trees", 1, 2**63)
 
 
 def _checked(model: Any) -> Model:

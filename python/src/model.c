@@ -191,12 +191,13 @@ static PyObject *facts(PyObject *module, PyObject *capsule)
 
 /* ---- prediction ---- */
 
-static hone_predict_options predicting(listener *l, int threads)
+static hone_predict_options predicting(listener *l, int threads, long long trees)
 {
     return (hone_predict_options){.size = sizeof(hone_predict_options),
                                   .threads = threads,
                                   .poll = hone_python_poll,
-                                  .context = l};
+                                  .context = l,
+                                  .trees = trees};
 }
 
 /* The caller's array for what predict writes: contiguous float64 of the right length. */
@@ -213,13 +214,14 @@ static double *room_for(views *v, PyObject *object, const hone_model *m, hone_wh
     return NULL;
 }
 
-/* predict(model, dataset, what, threads, out) */
+/* predict(model, dataset, what, threads, trees, out) */
 static PyObject *predict(PyObject *module, PyObject *arguments)
 {
     (void)module;
     PyObject *capsule, *rows, *out;
     int what, threads;
-    if (!PyArg_ParseTuple(arguments, "OOiiO", &capsule, &rows, &what, &threads, &out))
+    long long trees;
+    if (!PyArg_ParseTuple(arguments, "OOiiLO", &capsule, &rows, &what, &threads, &trees, &out))
         return NULL;
     const hone_model *m = hone_python_model(capsule);
     const holder *data = m ? hone_python_dataset(rows) : NULL;
@@ -231,7 +233,7 @@ static PyObject *predict(PyObject *module, PyObject *arguments)
         listener l = {0};
         hone_error error;
         hone_status status;
-        const hone_predict_options options = predicting(&l, threads);
+        const hone_predict_options options = predicting(&l, threads, trees);
         Py_BEGIN_ALLOW_THREADS status =
             hone_model_predict(m, data->dataset, (hone_what)what, &options, to, &error);
         Py_END_ALLOW_THREADS good = hone_python_settle(&l, status, &error);
@@ -240,13 +242,14 @@ static PyObject *predict(PyObject *module, PyObject *arguments)
     return good ? Py_NewRef(Py_None) : NULL;
 }
 
-/* predict_dense(model, x, what, threads, out) */
+/* predict_dense(model, x, what, threads, trees, out) */
 static PyObject *predict_dense(PyObject *module, PyObject *arguments)
 {
     (void)module;
     PyObject *capsule, *rows, *out;
     int what, threads;
-    if (!PyArg_ParseTuple(arguments, "OOiiO", &capsule, &rows, &what, &threads, &out))
+    long long trees;
+    if (!PyArg_ParseTuple(arguments, "OOiiLO", &capsule, &rows, &what, &threads, &trees, &out))
         return NULL;
     const hone_model *m = hone_python_model(capsule);
     views v = {0};
@@ -258,7 +261,7 @@ static PyObject *predict_dense(PyObject *module, PyObject *arguments)
         listener l = {0};
         hone_error error;
         hone_status status;
-        const hone_predict_options options = predicting(&l, threads);
+        const hone_predict_options options = predicting(&l, threads, trees);
         Py_BEGIN_ALLOW_THREADS status =
             hone_model_predict_dense(m, x.values, x.dtype, x.rows, x.cols, x.row_stride,
                                      x.col_stride, (hone_what)what, &options, to, &error);
@@ -268,16 +271,17 @@ static PyObject *predict_dense(PyObject *module, PyObject *arguments)
     return good ? Py_NewRef(Py_None) : NULL;
 }
 
-/* evaluate(model, dataset, metric, threads, log, level): the metric in its natural sign. */
+/* evaluate(model, dataset, metric, threads, trees, log, level): the metric in its natural sign. */
 static PyObject *evaluate(PyObject *module, PyObject *arguments)
 {
     (void)module;
     PyObject *capsule, *rows;
     const char *names[2] = {0};
     int threads;
+    long long trees;
     listener l = {0};
-    if (!PyArg_ParseTuple(arguments, "OOsiOl", &capsule, &rows, &names[0], &threads, &l.log,
-                          &l.level))
+    if (!PyArg_ParseTuple(arguments, "OOsiLOl", &capsule, &rows, &names[0], &threads, &trees,
+                          &l.log, &l.level))
         return NULL;
     const hone_model *m = hone_python_model(capsule);
     const holder *data = m ? hone_python_dataset(rows) : NULL;
@@ -286,7 +290,7 @@ static PyObject *evaluate(PyObject *module, PyObject *arguments)
     hone_error error;
     hone_status status;
     double value = 0;
-    hone_predict_options options = predicting(&l, threads);
+    hone_predict_options options = predicting(&l, threads, trees);
     options.log = hone_python_log;
     Py_BEGIN_ALLOW_THREADS status =
         hone_model_evaluate(m, data->dataset, names, &options, &value, &error);
@@ -312,7 +316,7 @@ static PyObject *output(PyObject *module, PyObject *arguments)
     hone_status status;
     double *values = NULL;
     int64_t rows = 0, cols = 0;
-    const hone_predict_options options = predicting(&l, threads);
+    const hone_predict_options options = predicting(&l, threads, 0);
     Py_BEGIN_ALLOW_THREADS status = hone_model_output(m, name, data ? data->dataset : NULL,
                                                       &options, &values, &rows, &cols, &error);
     Py_END_ALLOW_THREADS PyObject *out = NULL;

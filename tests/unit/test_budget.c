@@ -96,6 +96,26 @@ static void a_larger_budget_goes_on_from_a_smaller_one_to_the_same_model(void **
     }
 }
 
+static int64_t built(const hone_dataset *d)
+{
+    hone_cache_stats stats = {.size = sizeof stats};
+    hone_dataset_cache_stats(d, &stats);
+    return stats.misses;
+}
+
+/* 45 trees are six chunks, of which 15 trees have made two: the trees of the others, and where
+ * validation rows end in them. */
+static void a_forest_of_the_next_budget_makes_the_missing_trees_alone(void **state)
+{
+    (void)state;
+    hone_dataset *d = real_data();
+    hone_result_free(trained(d, FOREST, OPTIONS(.budget = 1.0 / 3)));
+    const int64_t before = built(d);
+    hone_result_free(trained(d, FOREST, OPTIONS(.budget = 1)));
+    assert_int_equal(built(d) - before, 2 * (6 - 2));
+    hone_dataset_free(d);
+}
+
 /* Alone, beside siblings, after a search that left full trees, on one thread or several: a work
  * limit ends the fit at the same place. */
 static void a_work_limit_does_not_see_what_is_cached_or_who_else_is_there(void **state)
@@ -139,6 +159,7 @@ int main(int count, char **words)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ninth_of_the_budget_is_another_fit_and_a_cheap_one),
         cmocka_unit_test(a_larger_budget_goes_on_from_a_smaller_one_to_the_same_model),
+        cmocka_unit_test(a_forest_of_the_next_budget_makes_the_missing_trees_alone),
         cmocka_unit_test(a_work_limit_does_not_see_what_is_cached_or_who_else_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

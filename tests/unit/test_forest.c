@@ -8,241 +8,7 @@
 
 #include <cmocka.h>
 
-#include "algorithms/random_forest/grow.h"
-#include "base/hash.h"
-#include "core/catalog.h"
-#include "core/params.h"
-#include "core/training.h"
-#include "core/trial.h"
-#include "toolbox/random.h"
-
-extern const hone_algorithm hone_random_forest;
-
-/* ---- a problem, a fit, and its bits ---- */
-
-enum { MOST_COLUMNS = 64 };
-
-typedef struct table {
-    int64_t n, d, classes;
-    double *x, *y, *w; /* row-major; w may be NULL */
-    int32_t *label;
-    int32_t levels[MOST_COLUMNS];
-    bool categories;
-} table;
-
-static table new_table(int64_t n, int64_t d, int64_t classes)
-{
-    return (table){.n = n,
-                   .d = d,
-                   .classes = classes,
-                   .x = calloc((size_t)(n * d), sizeof(double)),
-                   .y = calloc((size_t)n, sizeof(double)),
-                   .label = calloc((size_t)n, sizeof(int32_t))};
-}
-
-static void free_table(table *t)
-{
-    free(t->x), free(t->y), free(t->w), free(t->label);
-}
-
-static forest_params defaults(const table *t)
-{
-    forest_params p;
-    memset(&p, 0, sizeof p);
-    hone_params_default(hone_random_forest.params,
-                        t->classes ? HONE_CLASSIFICATION : HONE_REGRESSION, &p);
-    p.n_estimators = 10;
-    return p;
-}
-
-static hone_amount count_of(int64_t n)
-{
-    return (hone_amount){-1, true, (double)n};
-}
-
-/* Everything a fit may be told besides the table. */
-typedef struct how {
-    forest_params p;
-    uint64_t seed;
-    int threads;
-    int64_t siblings;
-    hone_isa isa;
-    hone_cache *cache; /* NULL: one without budget */
-    const int64_t *rows;
-    int64_t n_rows;
-} how;
-
-static hone_trial trial_of(const table *t, const how *h, const hone_run *run)
-{
-    hone_matrix x = {.values = t->x,
-                     .layout = HONE_DENSE,
-                     .dtype = HONE_F64,
-                     .rows = t->n,
-                     .cols = t->d,
-                     .stored_cols = t->d,
-                     .row_stride = t->d,
-                     .col_stride = 1,
-                     .levels = t->categories ? t->levels : NULL};
-    const hone_shape shape = {t->d, t->classes ? t->classes : 1, t->d, x.levels,
-                              t->classes ? HONE_CLASSIFICATION : HONE_REGRESSION};
-    return (hone_trial){.algorithm = &hone_random_forest,
-                        .params = &h->p,
-                        .shape = shape,
-                        .table = x,
-                        .table_id = hone_hash(0, t->x, (size_t)(t->n * t->d) * sizeof(double)),
-                        .rows = h->rows,
-                        .n_rows = h->n_rows,
-                        .label = t->classes ? t->label : NULL,
-                        .target = t->classes ? NULL : t->y,
-                        .weight = t->w,
-                        .labels_id = 1,
-                        .siblings = h->siblings,
-                        .seed = h->seed,
-                        .run = run};
-}
-
-static hone_fitted *fit_with(const table *t, const how *h, const hone_run *run, hone_status expect)
-{
-    hone_cache *own = h->cache ? NULL : hone_cache_open(0);
-    const hone_trial trial = trial_of(t, h, run);
-    hone_fitted *f;
-    hone_error error = {0};
-    const hone_status status = hone_trial_fit(&trial, h->cache ? h->cache : own, &f, NULL, &error);
-    if (status != expect)
-        print_error("%s: %s\n", error.path, error.message);
-    assert_int_equal(status, expect);
-    hone_cache_close(own);
-    return f;
-}
-
-static hone_fitted *fit(const table *t, const how *h)
-{
-    hone_simple_run storage;
-    const hone_run *run = hone_run_simple(&storage, h->threads ? h->threads : 1);
-    if (h->isa)
-        storage.run.isa = h->isa;
-    return fit_with(t, h, run, HONE_OK);
-}
-
-static int64_t extent(hone_extent e, const hone_fitted *f)
-{
-    switch (e.of) {
-    case HONE_COUNT_AT:
-        return *(const int64_t *)((const char *)f->state + e.offset) + e.plus;
-    case HONE_FEATURES:
-        return f->shape.features + e.plus;
-    case HONE_OUTPUTS:
-        return f->shape.outputs + e.plus;
-    case HONE_PLAIN:
-        break;
-    }
-    return e.plus;
-}
-
-/* The state as its table says it: equal hashes are equal models. */
-static uint64_t bits_of(const hone_fitted *f)
-{
-    static const size_t size[] = {[HONE_F32] = 4, [HONE_F64] = 8, [HONE_U8] = 1, [HONE_U16] = 2,
-                                  [HONE_U32] = 4, [HONE_I32] = 4, [HONE_I64] = 8};
-    uint64_t h = 0;
-    for (const hone_field *field = f->algorithm->state; field->name; field++) {
-        const char *at = (const char *)f->state + field->offset;
-        if (!field->is_array) {
-            h = hone_hash(h, at, 8);
-            continue;
-        }
-        const int64_t n = extent(field->rows, f) * extent(field->cols, f);
-        const void *values;
-        memcpy(&values, at, sizeof values);
-        h = hone_hash(h, values, (size_t)n * size[field->dtype]);
-    }
-    return h;
-}
-
-static uint64_t fit_bits(const table *t, const how *h)
-{
-    hone_fitted *f = fit(t, h);
-    const uint64_t bits = bits_of(f);
-    hone_fitted_free(f);
-    return bits;
-}
-
-static double *predict(const hone_fitted *f, const table *t)
-{
-    hone_simple_run storage;
-    const hone_run *run = hone_run_simple(&storage, 1);
-    const how h = {0};
-    const hone_trial trial = trial_of(t, &h, run);
-    double *score = malloc((size_t)(t->n * f->shape.outputs) * sizeof *score);
-    assert_int_equal(hone_fitted_predict(f, &trial.table, run, NULL, score, NULL), HONE_OK);
-    return score;
-}
-
-static double accuracy(const hone_fitted *f, const table *t)
-{
-    double *score = predict(f, t), right = 0;
-    for (int64_t i = 0; i < t->n; i++) {
-        int64_t best = 0;
-        for (int64_t k = 1; k < t->classes; k++)
-            if (score[i * t->classes + k] > score[i * t->classes + best])
-                best = k;
-        right += best == t->label[i];
-    }
-    free(score);
-    return right / (double)t->n;
-}
-
-static double rmse(const hone_fitted *f, const table *t)
-{
-    double *score = predict(f, t), sum = 0;
-    for (int64_t i = 0; i < t->n; i++)
-        sum += (score[i] - t->y[i]) * (score[i] - t->y[i]);
-    free(score);
-    return sqrt(sum / (double)t->n);
-}
-
-/* ---- data ---- */
-
-/* Noisy rules over a few of the columns; integers in every third column. */
-static table rules(int64_t n, int64_t d, int64_t classes, uint64_t seed)
-{
-    table t = new_table(n, d, classes);
-    hone_stream r = hone_stream_of(seed, 0, 0);
-    for (int64_t i = 0; i < n; i++) {
-        double *x = t.x + i * d;
-        for (int64_t j = 0; j < d; j++)
-            x[j] = j % 3 == 2 ? (double)hone_below(&r, 7) : hone_uniform(&r);
-        const double z = 3 * x[0] + (x[1 % d] > 0.4) + 0.3 * x[2 % d];
-        t.y[i] = z + 0.1 * hone_uniform(&r);
-        if (classes)
-            t.label[i] = (int32_t)((int64_t)(z * 1.7) % classes);
-    }
-    return t;
-}
-
-/* Holes in column 0 where the class is 0, and a column 2 of levels. */
-static table mixed(int64_t n, int64_t classes, int32_t levels, uint64_t seed)
-{
-    table t = new_table(n, 4, classes);
-    hone_stream r = hone_stream_of(seed, 1, 0);
-    t.categories = true;
-    t.levels[2] = levels;
-    for (int64_t i = 0; i < n; i++) {
-        double *x = t.x + i * 4;
-        x[0] = hone_uniform(&r), x[1] = hone_uniform(&r), x[3] = hone_uniform(&r);
-        x[2] = (double)hone_below(&r, (uint64_t)levels);
-        const bool hole = hone_below(&r, 5) == 0;
-        const int64_t kind = (int64_t)(hone_mix((uint64_t)x[2] * 77) % 3) + (hole ? 1 : 0);
-        if (hole)
-            x[0] = NAN;
-        t.y[i] = (double)kind + 0.01 * x[1];
-        if (classes)
-            t.label[i] = (int32_t)(kind % classes);
-        if (hone_below(&r, 30) == 0)
-            x[2] = NAN;
-    }
-    return t;
-}
+#include "forest_world.h"
 
 /* ---- learning ---- */
 
@@ -377,6 +143,83 @@ static void the_first_split_is_the_best_of_all(void **state)
     }
 }
 
+/* ---- where rows end ---- */
+
+/* One column: `distinct` values a rounding error apart, or as many levels. */
+static table narrow_steps(int64_t n, int64_t distinct, bool categories, int64_t classes)
+{
+    table t = new_table(n, 1, classes);
+    hone_stream r = hone_stream_of(5, (uint64_t)distinct, categories);
+    t.categories = categories;
+    t.levels[0] = (int32_t)distinct;
+    for (int64_t i = 0; i < n; i++) {
+        const double step =
+            (double)(i < distinct ? i : (int64_t)hone_below(&r, (uint64_t)distinct));
+        t.x[i] = categories ? step : 1 + step * 0x1p-52;
+        t.y[i] = (double)hone_below(&r, 1000);
+        t.label[i] = classes ? (int32_t)hone_below(&r, (uint64_t)classes) : 0;
+        if (hone_below(&r, 50) == 0)
+            t.x[i] = NAN;
+    }
+    return t;
+}
+
+/* A leaf answers with the mean of the rows that reach it: growing and walking part them alike. */
+static void check_leaves(const table *t, const how *h)
+{
+    hone_fitted *f = fit(t, h);
+    const int64_t nodes = ((const forest_state *)f->state)->n_nodes, c = f->shape.outputs;
+    double *sum = calloc((size_t)(nodes * c), sizeof *sum), *score = predict(f, t);
+    int64_t *rows = calloc((size_t)nodes, sizeof *rows), *leaf = leaves(f, t);
+    for (int64_t i = 0; i < t->n; i++) {
+        rows[leaf[i]]++;
+        sum[leaf[i] * c + t->label[i]] += t->classes ? 1 : t->y[i];
+    }
+    for (int64_t i = 0; i < t->n * c; i++) {
+        const int64_t k = leaf[i / c];
+        assert_true(fabs(score[i] - sum[k * c + i % c] / (double)rows[k]) < 1e-9);
+    }
+    free(sum), free(score), free(rows), free(leaf);
+    hone_fitted_free(f);
+}
+
+static void rows_end_where_the_tree_was_grown_on_them(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 8; kind++) {
+        const int64_t c = kind % 2 ? 3 : 0;
+        table t = kind < 2   ? narrow_steps(300, 200, false, c)
+                  : kind < 4 ? narrow_steps(70000, 68000, false, c)
+                  : kind < 6 ? narrow_steps(70000, 68000, true, c)
+                             : mixed(900, c, 300, 6);
+        for (int splitter = SPLIT_BEST; splitter <= SPLIT_RANDOM; splitter++) {
+            how h = {defaults(&t), 7};
+            h.p.n_estimators = 1, h.p.bootstrap = false, h.p.splitter = splitter;
+            h.p.max_depth = count_of(kind < 2 ? 200 : 30);
+            check_leaves(&t, &h);
+        }
+        free_table(&t);
+    }
+}
+
+static void random_cuts_of_floats_are_floats(void **state)
+{
+    (void)state;
+    for (int64_t c = 0; c <= 3; c += 3) {
+        table t = rules(600, 6, c, 3);
+        t.narrow = malloc((size_t)(t.n * t.d) * sizeof *t.narrow);
+        for (int64_t i = 0; i < t.n * t.d; i++)
+            t.narrow[i] = (float)t.x[i], t.x[i] = t.narrow[i];
+        how h = {defaults(&t), 7};
+        h.p.n_estimators = 1, h.p.bootstrap = false, h.p.splitter = SPLIT_RANDOM;
+        check_leaves(&t, &h);
+        hone_fitted *f = fit(&t, &h);
+        assert_non_null(((const forest_state *)f->state)->slim);
+        hone_fitted_free(f);
+        free_table(&t);
+    }
+}
+
 /* ---- the same bits ---- */
 
 static void threads_do_not_change_a_bit(void **state)
@@ -393,30 +236,6 @@ static void threads_do_not_change_a_bit(void **state)
         assert_int_not_equal(fit_bits(&t, &h), one);
         free_table(&t);
     }
-}
-
-static void a_cap_on_bytes_keeps_the_first_trees(void **state)
-{
-    (void)state;
-    table t = rules(500, 6, 3, 4);
-    how h = {defaults(&t), 5};
-    h.p.n_estimators = 40;
-    hone_fitted *all = fit(&t, &h);
-    const forest_state *s = all->state;
-    h.p.max_model_bytes = count_of((int64_t)hone_fitted_bytes(all) / 2);
-    hone_fitted *some = fit(&t, &h);
-    const forest_state *kept = some->state;
-    assert_true(hone_fitted_bytes(some) <= hone_fitted_bytes(all) / 2 + 1000);
-    assert_in_range(kept->n_trees, 15, 21);
-    assert_memory_equal(kept->threshold, s->threshold, (size_t)kept->n_nodes * sizeof(double));
-    h.p.n_estimators = kept->n_trees;
-    h.p.max_model_bytes = defaults(&t).max_model_bytes;
-    assert_int_equal(fit_bits(&t, &h), bits_of(some));
-    h.p.max_model_bytes = count_of(10);
-    hone_simple_run storage;
-    assert_null(fit_with(&t, &h, hone_run_simple(&storage, 1), HONE_UNSUPPORTED));
-    hone_fitted_free(all), hone_fitted_free(some);
-    free_table(&t);
 }
 
 /* More threads than trees: branches are grown side by side. */
@@ -560,6 +379,45 @@ static void a_weight_is_a_repetition_without_bootstrap(void **state)
     }
 }
 
+static void equal_targets_are_not_parted_whatever_their_weights(void **state)
+{
+    (void)state;
+    for (int criterion = SQUARED_ERROR; criterion <= POISSON; criterion++) {
+        table t = rules(300, 5, 0, 9);
+        hone_stream r = hone_stream_of(3, 0, 0);
+        t.w = malloc((size_t)t.n * sizeof *t.w);
+        for (int64_t i = 0; i < t.n; i++) {
+            t.w[i] = hone_uniform(&r);
+            t.y[i] = t.x[i * t.d] > 0.5 ? 0.7 : 0.1;
+        }
+        how h = {defaults(&t), 11};
+        h.p.criterion = criterion, h.p.bootstrap = false, h.p.n_estimators = 1;
+        hone_fitted *f = fit(&t, &h);
+        assert_int_equal(((const forest_state *)f->state)->n_nodes, 3);
+        hone_fitted_free(f);
+        free_table(&t);
+    }
+}
+
+/* However far away its target is. */
+static void the_target_of_a_row_without_weight_does_not_matter(void **state)
+{
+    (void)state;
+    for (int criterion = SQUARED_ERROR; criterion <= POISSON; criterion++) {
+        table t = rules(300, 5, 0, 9);
+        t.w = malloc((size_t)t.n * sizeof *t.w);
+        for (int64_t i = 0; i < t.n; i++)
+            t.w[i] = (double)(i % 3) / 2;
+        how h = {defaults(&t), 11};
+        h.p.criterion = criterion;
+        const uint64_t bits = fit_bits(&t, &h);
+        for (int64_t i = 0; i < t.n; i += 3)
+            t.y[i] = i % 2 ? 1e150 : -1e150;
+        assert_int_equal(fit_bits(&t, &h), bits);
+        free_table(&t);
+    }
+}
+
 static void fitting_a_view_is_fitting_its_rows(void **state)
 {
     (void)state;
@@ -580,199 +438,6 @@ static void fitting_a_view_is_fitting_its_rows(void **state)
         view.rows = rows, view.n_rows = n;
         assert_int_equal(fit_bits(&t, &view), fit_bits(&part, &whole));
         free_table(&t), free_table(&part);
-    }
-}
-
-/* ---- truncation ---- */
-
-static void cut_configuration(forest_params *p, int64_t which)
-{
-    if (which & 1)
-        p->max_depth = count_of(5);
-    if (which & 2)
-        p->min_samples_split = count_of(20);
-    if (which & 4)
-        p->max_leaf_nodes = count_of(25);
-    if (which & 8)
-        p->ccp_alpha = 0.001;
-    if (which & 16)
-        p->min_impurity_decrease = 0.002;
-    p->n_estimators = which % 3 == 2 ? 19 : 5;
-}
-
-static void a_cut_of_shared_trees_is_a_fresh_fit(void **state)
-{
-    (void)state;
-    for (int64_t c = 0; c <= 3; c++) {
-        table t = c == 1 ? mixed(600, 2, 12, 9) : rules(600, 7, c, 9);
-        uint64_t fresh[32];
-        how h = {defaults(&t), 11};
-        const forest_params base = h.p;
-        for (int64_t k = 0; k < 32; k++) {
-            h.p = base;
-            cut_configuration(&h.p, k);
-            fresh[k] = fit_bits(&t, &h);
-        }
-        for (int64_t budget = 0; budget < 3; budget++)
-            for (int down = 0; down < 2; down++) {
-                how shared = {base, 11};
-                shared.siblings = 5;
-                shared.cache = hone_cache_open(budget == 2 ? 1 << 30 : budget * 300000);
-                for (int64_t k = 0; k < 32; k++) {
-                    shared.p = base;
-                    cut_configuration(&shared.p, down ? 31 - k : k);
-                    assert_int_equal(fit_bits(&t, &shared), fresh[down ? 31 - k : k]);
-                }
-                hone_cache_close(shared.cache);
-            }
-        free_table(&t);
-    }
-}
-
-/* Scores of validation rows, from the ends of the full trees and by a walk of their own. */
-static void shared_ends_give_the_scores_of_a_walk(void **state)
-{
-    (void)state;
-    for (int64_t c = 0; c <= 3; c++) {
-        table t = c == 1 ? mixed(900, 2, 70, 3) : rules(900, 7, c, 3);
-        hone_cache *cache = hone_cache_open(1 << 26);
-        int64_t rows[2][900], n[2] = {0};
-        for (int64_t i = 0; i < t.n; i++)
-            rows[i % 3 == 0][n[i % 3 == 0]++] = i;
-        const int64_t outputs = c ? t.classes : 1;
-        double *ends = malloc((size_t)(n[1] * outputs) * sizeof(double));
-        double *walk = malloc((size_t)(n[1] * outputs) * sizeof(double));
-        for (int64_t which = 0; which < 12; which++) {
-            how h = {defaults(&t), 4, 2, 12};
-            h.rows = rows[0], h.n_rows = n[0];
-            h.p.n_estimators = which % 2 ? 21 : 5;
-            cut_configuration(&h.p, which / 2);
-            hone_simple_run storage;
-            const hone_run *run = hone_run_simple(&storage, 1 + (int)(which % 3));
-            hone_trial trial = trial_of(&t, &h, run);
-            trial.valid = rows[1], trial.n_valid = n[1];
-            hone_arena *arena = hone_arena_open(NULL);
-            hone_shared door;
-            hone_fitted *f;
-            assert_int_equal(hone_trial_fit_open(&trial, cache, arena, &door, &f, NULL), HONE_OK);
-            assert_true(((forest_state *)f->state)->shares);
-            hone_matrix x = trial.table;
-            x.row = rows[1], x.rows = n[1];
-            assert_int_equal(hone_fitted_predict(f, &x, run, &door, ends, NULL), HONE_OK);
-            assert_int_equal(hone_fitted_predict(f, &x, run, NULL, walk, NULL), HONE_OK);
-            assert_memory_equal(ends, walk, (size_t)(n[1] * outputs) * sizeof(double));
-            x.row = rows[0], x.rows = n[1]; /* other rows than those that were walked */
-            assert_int_equal(hone_fitted_predict(f, &x, run, &door, ends, NULL), HONE_OK);
-            assert_int_equal(hone_fitted_predict(f, &x, run, NULL, walk, NULL), HONE_OK);
-            assert_memory_equal(ends, walk, (size_t)(n[1] * outputs) * sizeof(double));
-            hone_shared_release(&door);
-            hone_fitted_free(f);
-            hone_arena_close(arena);
-        }
-        hone_cache_stats stats = {.size = sizeof stats};
-        hone_cache_read_stats(cache, &stats);
-        assert_int_equal(stats.entries, 2 + 2 * 3); /* ranks, panel; trees and ends of 3 chunks */
-        hone_cache_close(cache);
-        free(ends), free(walk);
-        free_table(&t);
-    }
-}
-
-static void limits_hold(void **state)
-{
-    (void)state;
-    table t = rules(800, 6, 3, 5);
-    how h = {defaults(&t), 3};
-    h.p.max_leaf_nodes = count_of(9);
-    hone_fitted *f = fit(&t, &h);
-    const forest_state *s = f->state;
-    for (int64_t k = 0; k < s->n_trees; k++)
-        assert_true(s->tree_start[k + 1] - s->tree_start[k] == 17);
-    hone_fitted_free(f);
-    h.p = defaults(&t), h.p.min_samples_leaf = count_of(50), h.p.bootstrap = false;
-    f = fit(&t, &h), s = f->state;
-    for (int64_t k = 0; k < s->n_trees; k++)
-        assert_true(s->tree_start[k + 1] - s->tree_start[k] <= 2 * 800 / 50);
-    assert_true(s->n_nodes > 5 * s->n_trees);
-    hone_fitted_free(f);
-    free_table(&t);
-}
-
-/* ---- out of the bag ---- */
-
-static void out_of_bag_scores_come_from_trees_without_the_row(void **state)
-{
-    (void)state;
-    for (int64_t c = 0; c <= 3; c += 3) {
-        table t = rules(300, 5, c, 4);
-        how h = {defaults(&t), 21};
-        h.p.n_estimators = 40;
-        hone_simple_run storage;
-        const hone_run *run = hone_run_simple(&storage, 3);
-        hone_fitted *f = fit(&t, &h);
-        const hone_trial trial = trial_of(&t, &h, run);
-        const int64_t outputs = f->shape.outputs;
-        const forest_state *s = f->state;
-        double out[900], want[900] = {0};
-        int64_t votes[300] = {0};
-        hone_arena *arena = hone_arena_open(NULL);
-        const hone_output_job job = {.x = trial.table,
-                                     .shape = trial.shape,
-                                     .params = f->params,
-                                     .state = s,
-                                     .seed = h.seed,
-                                     .run = run,
-                                     .scratch = arena};
-        assert_string_equal(hone_random_forest.outputs[0].name, "oob_score");
-        assert_int_equal(hone_random_forest.outputs[0].compute(&job, out, NULL), HONE_OK);
-        for (int64_t k = 0; k < s->n_trees; k++) {
-            uint32_t bag[300];
-            forest_bag(h.seed, k, t.n, t.n, bag);
-            for (int64_t i = 0; i < t.n; i++) {
-                int64_t at = s->tree_start[k];
-                while (s->child[at])
-                    at = s->tree_start[k] + s->child[at] +
-                         !(t.x[i * t.d + s->feature[at]] <= s->threshold[at]);
-                if (bag[i])
-                    continue;
-                votes[i]++;
-                if (!c)
-                    want[i] += s->threshold[at];
-                else
-                    for (int64_t e = s->row_start[s->payload[at]];
-                         e < s->row_start[s->payload[at] + 1]; e++)
-                        want[i * c + s->entry_class[e]] += s->entry_share[e];
-            }
-        }
-        for (int64_t i = 0; i < t.n * outputs; i++)
-            if (votes[i / outputs])
-                assert_true(fabs(out[i] - want[i] / (double)votes[i / outputs]) < 1e-12);
-            else
-                assert_true(isnan(out[i]));
-        hone_arena_close(arena);
-        hone_fitted_free(f);
-        free_table(&t);
-    }
-}
-
-static void early_stopping_gives_a_prefix_of_the_forest(void **state)
-{
-    (void)state;
-    for (int64_t c = 0; c <= 3; c++) {
-        table t = c == 1 ? mixed(500, 2, 12, 9) : rules(500, 7, c, 9);
-        how h = {defaults(&t), 11};
-        h.p.n_estimators = 300, h.p.early_stopping = true, h.p.n_iter_no_change = 5;
-        h.p.tol = 0.01;
-        hone_fitted *f = fit(&t, &h);
-        const int64_t trees = ((const forest_state *)f->state)->n_trees;
-        const uint64_t stopped = bits_of(f);
-        hone_fitted_free(f);
-        assert_in_range(trees, 6, 299);
-        h.threads = 3, h.siblings = 4;
-        assert_int_equal(fit_bits(&t, &h), stopped);
-        h.p.early_stopping = false, h.p.n_estimators = trees;
-        assert_int_equal(fit_bits(&t, &h), stopped);
-        free_table(&t);
     }
 }
 
@@ -827,29 +492,6 @@ static void the_scale_of_weights_does_not_matter(void **state)
         }
 }
 
-static void a_deadline_keeps_whole_trees(void **state)
-{
-    (void)state;
-    table t = rules(3000, 12, 2, 1);
-    hone_simple_run storage;
-    how h = {defaults(&t), 5};
-    h.p.n_estimators = 400;
-    hone_run_simple(&storage, 2);
-    storage.run.work_limit = 1;
-    hone_fitted *f = fit_with(&t, &h, &storage.run, HONE_OK);
-    const int64_t trees = ((const forest_state *)f->state)->n_trees;
-    assert_in_range(trees, 1, 399);
-    const uint64_t stopped = bits_of(f);
-    hone_fitted_free(f);
-    h.p.n_estimators = trees;
-    assert_int_equal(fit_bits(&t, &h), stopped);
-    hone_run_simple(&storage, 2);
-    storage.run.deadline = 1;
-    h.p.n_estimators = 400;
-    fit_with(&t, &h, &storage.run, HONE_STOPPED);
-    free_table(&t);
-}
-
 /* Flips fields of a fitted state inside their rules: refused, or it predicts. */
 static void a_mutated_state_is_refused_or_predicts(void **state)
 {
@@ -899,22 +541,19 @@ int main(void)
         cmocka_unit_test(it_learns_amounts),
         cmocka_unit_test(it_learns_holes_and_categories),
         cmocka_unit_test(the_first_split_is_the_best_of_all),
+        cmocka_unit_test(rows_end_where_the_tree_was_grown_on_them),
+        cmocka_unit_test(random_cuts_of_floats_are_floats),
         cmocka_unit_test(threads_do_not_change_a_bit),
-        cmocka_unit_test(a_cap_on_bytes_keeps_the_first_trees),
         cmocka_unit_test(branches_of_few_trees_are_those_of_one_thread),
         cmocka_unit_test(instruction_sets_do_not_change_a_bit),
         cmocka_unit_test(votes_and_cells_grow_the_same_trees),
         cmocka_unit_test(the_order_of_rows_does_not_matter_without_bootstrap),
         cmocka_unit_test(a_weight_is_a_repetition_without_bootstrap),
+        cmocka_unit_test(equal_targets_are_not_parted_whatever_their_weights),
+        cmocka_unit_test(the_target_of_a_row_without_weight_does_not_matter),
         cmocka_unit_test(fitting_a_view_is_fitting_its_rows),
-        cmocka_unit_test(a_cut_of_shared_trees_is_a_fresh_fit),
-        cmocka_unit_test(shared_ends_give_the_scores_of_a_walk),
-        cmocka_unit_test(limits_hold),
-        cmocka_unit_test(out_of_bag_scores_come_from_trees_without_the_row),
-        cmocka_unit_test(early_stopping_gives_a_prefix_of_the_forest),
         cmocka_unit_test(odd_data_gives_a_model),
         cmocka_unit_test(the_scale_of_weights_does_not_matter),
-        cmocka_unit_test(a_deadline_keeps_whole_trees),
         cmocka_unit_test(a_mutated_state_is_refused_or_predicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

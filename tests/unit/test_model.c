@@ -242,6 +242,58 @@ static void calls_that_break_the_contract_are_errors(void **state)
     hone_dataset_free(d);
 }
 
+/* ---- the first trees ---- */
+
+static void the_first_trees_answer_as_if_there_were_no_others(void **state)
+{
+    (void)state;
+    hone_dataset *d = toy_data(HONE_CLASSIFICATION);
+    hone_model *many = toy_model(&toy_forest, d, "{\"n_trees\":5}");
+    hone_model *two = toy_model(&toy_forest, d, "{\"n_trees\":2}");
+    const hone_predict_options first = {.size = sizeof first, .trees = 2};
+    const hone_predict_options all = {.size = sizeof all, .trees = 5};
+    const char *const names[] = {"accuracy", NULL};
+    double a[MOST], b[MOST];
+    const size_t bytes = sizeof(double) * 3 * TOY_ROWS;
+    assert_int_equal(hone_model_predict(many, d, HONE_SCORES, &first, a, NULL), HONE_OK);
+    assert_int_equal(hone_model_predict(two, d, HONE_SCORES, NULL, b, NULL), HONE_OK);
+    assert_memory_equal(a, b, bytes);
+    assert_int_equal(hone_model_evaluate(many, d, names, &first, a, NULL), HONE_OK);
+    assert_int_equal(hone_model_evaluate(two, d, names, NULL, b, NULL), HONE_OK);
+    assert_true(a[0] == b[0]);
+    assert_int_equal(hone_model_predict(many, d, HONE_SCORES, &all, a, NULL), HONE_OK);
+    assert_int_equal(hone_model_predict(many, d, HONE_SCORES, NULL, b, NULL), HONE_OK);
+    assert_memory_equal(a, b, bytes);
+    hone_model_free(many);
+    hone_model_free(two);
+    hone_dataset_free(d);
+}
+
+static void trees_that_are_not_there_are_refused(void **state)
+{
+    (void)state;
+    hone_dataset *d = toy_data(HONE_REGRESSION);
+    hone_model *m = toy_model(&toy_forest, d, "{\"n_trees\":5}");
+    hone_model *other = toy_model(&toy_centroid, d, "{}");
+    double out[MOST], *values;
+    int64_t rows, cols;
+    hone_error error;
+    for (int64_t trees = -1; trees < 7; trees += 7) {
+        const hone_predict_options o = {.size = sizeof o, .trees = trees};
+        assert_int_equal(hone_model_predict(m, d, HONE_SCORES, &o, out, &error), HONE_BAD_ARGUMENT);
+        assert_string_equal(error.path, "options.trees");
+    }
+    const hone_predict_options one = {.size = sizeof one, .trees = 1};
+    assert_int_equal(hone_model_output(m, "uses", NULL, &one, &values, &rows, &cols, &error),
+                     HONE_BAD_ARGUMENT);
+    assert_int_equal(hone_model_predict(other, d, HONE_SCORES, &one, out, &error),
+                     HONE_UNSUPPORTED);
+    assert_string_equal(error.path, "options.trees");
+    hone_model_free(m);
+    hone_model_free(other);
+    hone_dataset_free(d);
+}
+
 /* ---- outputs and metrics ---- */
 
 static void outputs_and_members_of_the_state_are_told_by_name(void **state)
@@ -493,6 +545,8 @@ int main(void)
         cmocka_unit_test(wrong_cells_are_refused_and_odd_ones_taken),
         cmocka_unit_test(the_unknown_level_is_minus_one_or_one_above_the_last),
         cmocka_unit_test(calls_that_break_the_contract_are_errors),
+        cmocka_unit_test(the_first_trees_answer_as_if_there_were_no_others),
+        cmocka_unit_test(trees_that_are_not_there_are_refused),
         cmocka_unit_test(outputs_and_members_of_the_state_are_told_by_name),
         cmocka_unit_test(a_description_names_columns_and_classes),
         cmocka_unit_test(a_model_is_evaluated_by_the_names_of_metrics),

@@ -134,9 +134,9 @@ static hone_status forest_block(void *context, int64_t block, hone_arena *scratc
         const double *x = hone_row_f64(&job->x, i, row);
         for (int64_t k = 0; k < c; k++)
             job->score[i * c + k] = 0;
-        for (int64_t t = 0; t < s->n_trees; t++)
+        for (int64_t t = 0; t < job->members; t++)
             for (int64_t k = 0; k < c; k++)
-                job->score[i * c + k] += walk(s, t, x, c)[k] / (double)s->n_trees;
+                job->score[i * c + k] += walk(s, t, x, c)[k] / (double)job->members;
     }
     return HONE_OK;
 }
@@ -208,6 +208,7 @@ const hone_algorithm toy_forest = {
     .fit = forest_fit,
     .predict = forest_predict,
     .check = forest_check,
+    .members = HONE_N(forest_state, n_trees, 0),
 };
 
 /* ---- nearest mean ---- */
