@@ -11,10 +11,11 @@ int64_t knn_bound(const hone_fit_job *job)
     const bool sparse = job->x.layout == HONE_CSR;
     /* float and double copies of the rows, and points in lanes for the search */
     const double rows = sparse ? hone_entries_of(&job->x) * 36 + n * 24 : n * d * 12;
-    const double points = sparse ? 0 : (n + LANES) * d * 4;
+    const double points = sparse ? hone_entries_of(&job->x) * 16 + d * 8 : (n + LANES) * d * 4;
     const double each = n * 80 + d * 64;
     const double lists = fmin(m * (12 * KNN_LIST_MOST + 8), (double)hone_derive_limit(job->shared));
-    const double block = QUERIES * (8 * (2 * k + 128) + 4 * d) + 24 * d + 0x1p10 * 12 * k;
+    const double block =
+        QUERIES * (8 * (2 * k + 128) + 8 * d) + 24 * d + 0x1p10 * 12 * k + (sparse ? n * 4 : 0);
     return hone_bytes_of(1.1 * (2 * (rows + points + each) + lists + threads * (block + 0x1p18)) +
                          (24 + 2 * threads) * HONE_CHUNK_BYTES);
 }

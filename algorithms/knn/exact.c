@@ -137,7 +137,7 @@ static inline bool next_of(merging *m, double *a, double *b)
     if (there <= here)
         *a = m->q->value[m->u++];
     if (here <= there) {
-        *b = (s->n_thin ? (double)s->sparse_thin[m->t] : s->sparse_thick[m->t]) * m->r->inverse;
+        *b = knn_entry(s, m->t) * m->r->inverse;
         m->t++;
     }
     return true;
@@ -218,8 +218,7 @@ static double row_norm(const knn_rule *r, int64_t i)
     const int64_t to = s->n_sparse ? s->sparse_start[i + 1] : r->d;
     double sum = 0;
     for (int64_t t = from; t < to; t++) {
-        const double v = s->n_sparse ? s->n_thin ? (double)s->sparse_thin[t] : s->sparse_thick[t]
-                                     : knn_value(s, r->d, i, t);
+        const double v = s->n_sparse ? knn_entry(s, t) : knn_value(s, r->d, i, t);
         sum += v * r->inverse * (v * r->inverse);
     }
     return sum < NORM_LEAST ? 0 : sum;
@@ -258,9 +257,10 @@ hone_status knn_rule_make(const knn_state *s, const knn_params *params, const ho
         rule->metric = EUCLIDEAN;
     rule->unit = unit_of(largest_of(s, d), rule->metric);
     rule->inverse = 1 / rule->unit;
+    rule->terms = s->n_sparse ? 0 : d;
     for (int64_t i = 0; i < s->n_sparse; i++) {
         const int64_t entries = s->sparse_start[i + 1] - s->sparse_start[i];
-        rule->widest = entries > rule->widest ? entries : rule->widest;
+        rule->terms = entries > rule->terms ? entries : rule->terms;
     }
     if (rule->metric == GOWER)
         return find_ranges(rule, shape, arena, error);

@@ -63,7 +63,7 @@ typedef struct knn_rule {
     int metric;
     double p, unit, inverse; /* inverse = 1 / unit */
     int64_t d;
-    int64_t widest;        /* sparse rows: entries of one, at most */
+    int64_t terms;         /* of a sum: d, or entries of a sparse row, at most */
     const double *norm;    /* cosine: squared norms of the rows */
     const double *low;     /* gower: d smallest training values */
     const double *range;   /* gower: d largest less smallest; 0: differs or not */
@@ -99,6 +99,11 @@ static inline double knn_value(const knn_state *s, int64_t d, int64_t i, int64_t
     return s->n_narrow ? (double)s->narrow[i * d + k] : s->wide[i * d + k];
 }
 
+static inline double knn_entry(const knn_state *s, int64_t t)
+{
+    return s->n_thin ? (double)s->sparse_thin[t] : s->sparse_thick[t];
+}
+
 /* ---- points: training rows as float32 panels, with bounds of their error (points.c) ---- */
 
 enum { LANES = 16, TILE = 12 };
@@ -128,19 +133,37 @@ typedef struct knn_tree {
     float *box;
 } knn_tree;
 
-/* Point 16 p + l is lane l of panel p: x[(p d + k) 16 + l]. The value that near.isa.c gives to a
- * query and a point brackets the rank, whatever was rounded on either side:
+/* Entries of sparse rows by column (index.c): those of column k in block b, `rows` rows each, are
+ * [start[b d + k], start[b d + k + 1]); `row` counts within the block. */
+typedef struct knn_index {
+    int64_t rows, blocks, d;
+    int64_t *start;
+    int32_t *row;
+    float *value;
+} knn_index;
+
+bool knn_index_new(const knn_state *state, int64_t d, hone_arena *keep, knn_index *index);
+/* The values of a row as they are stored; rows ascend. */
+void knn_index_put(const knn_index *index, const knn_state *state, int64_t row, const float *value);
+/* Sums of products of a query's entries with those of each row of a block. */
+void knn_index_sums(const knn_index *index, int64_t block, const int32_t *column, const float *q,
+                    int64_t count, float *sum);
+
+/* Point 16 p + l is lane l of panel p: x[(p d + k) 16 + l]; sparse rows, point i is row i, are in
+ * the index instead. The value that near.isa.c, or a sum of the index, gives to a query and a point
+ * brackets the rank, whatever was rounded on either side:
  *
  *     value - e <= scale * rank - base <= value + 2 slack + e
  *
  * with e and base of the query and scale of the metric. Of minkowski it is the root of the rank. */
 typedef struct knn_points {
     knn_rule rule;
-    bool filtered; /* false: there are no panels, rows are ranked plainly */
+    bool filtered; /* false: there are no panels and no index, rows are ranked plainly */
     int64_t panels;
-    double *centre; /* d */
+    double *centre; /* d; NULL: 0 */
     float *x, *start, *slack;
     int32_t *id; /* training row of a point */
+    knn_index index;
     knn_tree tree;
     bool walks;             /* to the panels that a walk down the tree leads to, not past all */
     hone_power power, root; /* minkowski: of a gap, of a sum */
@@ -153,8 +176,8 @@ typedef struct knn_spot {
     double base;
 } knn_spot;
 
-/* Writes dimension k of a query to q[k * TILE]. */
-knn_spot knn_spot_of(const knn_points *points, const knn_query *query, float *q);
+/* Writes dimension, or entry, k of a query to q[k * step]. */
+knn_spot knn_spot_of(const knn_points *points, const knn_query *query, float *q, int64_t step);
 /* scale * rank - base + e, rounded up. */
 float knn_bound_of(const knn_points *points, const knn_spot *spot, double rank);
 

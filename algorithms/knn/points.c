@@ -28,15 +28,15 @@ static double unit_error(const knn_rule *r)
     switch (r->metric) {
     case EUCLIDEAN:
     case COSINE:
-        return 2 * (double)(r->d + 12) * HALF_ULP;
+        return 2 * (double)(r->terms + 12) * HALF_ULP;
     case MANHATTAN:
-        return (double)(r->d + 12) * HALF_ULP;
+        return (double)(r->terms + 12) * HALF_ULP;
     case CHEBYSHEV:
         return 12 * HALF_ULP;
     case GOWER:
-        return (double)(r->d + 12) * HALF_ULP;
+        return (double)(r->terms + 12) * HALF_ULP;
     case MINKOWSKI:
-        return (double)(r->d + 24) * HALF_ULP;
+        return (double)(r->terms + 24) * HALF_ULP;
     default:
         return 0;
     }
@@ -45,16 +45,17 @@ static double unit_error(const knn_rule *r)
 /* A power below 2^-125 counts as at most 2^-124: the p-norm of that in every dimension. */
 static double power_floor(const knn_rule *r)
 {
-    return r->metric == MINKOWSKI ? pow((double)(r->d + 1) * ldexp(1, -124 - KNN_LIFT), 1 / r->p)
-                                  : 0;
+    return r->metric == MINKOWSKI
+               ? pow((double)(r->terms + 1) * ldexp(1, -124 - KNN_LIFT), 1 / r->p)
+               : 0;
 }
 
-/* The magnitude that errors are proportional to, of a stored row: step between values. A p-norm is
- * at most the Euclidean one, times d^(1/p - 1/2) where p < 2 (Hoelder). */
-static double magnitude(const knn_rule *r, const float *x, int64_t step)
+/* The magnitude that errors are proportional to, of `count` stored values: step between them. A
+ * p-norm is at most the Euclidean one, times d^(1/p - 1/2) where p < 2 (Hoelder). */
+static double magnitude(const knn_rule *r, const float *x, int64_t count, int64_t step)
 {
     double sum = 0;
-    for (int64_t k = 0; k < r->d; k++) {
+    for (int64_t k = 0; k < count; k++) {
         const double v = (double)x[k * step];
         if (r->metric == EUCLIDEAN || r->metric == MINKOWSKI)
             sum += v * v;
@@ -123,7 +124,7 @@ static double place_of(const knn_points *p, int64_t k, double v, double scale)
     case GOWER:
         return gower_place(&p->rule, k, v);
     default:
-        return v - p->centre[k];
+        return p->centre ? v - p->centre[k] : v;
     }
 }
 
@@ -132,72 +133,110 @@ float knn_stored(const knn_points *p, int64_t row, int64_t k, double scale)
     return (float)place_of(p, k, knn_value(p->rule.s, p->rule.d, row, k) * p->rule.inverse, scale);
 }
 
+/* What is stored of a row has magnitude m. */
+static void bracket(const knn_points *p, int64_t t, double m)
+{
+    const knn_rule *r = &p->rule;
+    const double slack = unit_error(r) * m;
+    const double start = r->metric == COSINE ? 2 : r->metric == EUCLIDEAN ? m : 0;
+    p->slack[t] = slack > 0 ? up(slack) : 0;
+    p->start[t] = r->metric == HAMMING ? 0 : down(start - (double)p->slack[t]);
+}
+
+static double scale_of(const knn_rule *r, int64_t row)
+{
+    return r->metric == COSINE && r->norm[row] > 0 ? 1 / sqrt(r->norm[row]) : 0;
+}
+
 /* `place`: room for a row. */
 static void fill_point(const knn_points *p, int64_t t, int64_t row, float *place)
 {
     const knn_rule *r = &p->rule;
-    const bool cosine = r->metric == COSINE;
     float *to = p->x + t / LANES * r->d * LANES + t % LANES;
-    const double norm = cosine ? r->norm[row] : 0, scale = norm > 0 ? 1 / sqrt(norm) : 0;
+    const double scale = scale_of(r, row);
     for (int64_t k = 0; k < r->d; k++)
         place[k] = knn_stored(p, row, k, scale);
     for (int64_t k = 0; k < r->d; k++)
         to[k * LANES] = place[k];
-    const double m = magnitude(r, place, 1), slack = unit_error(r) * m;
-    p->slack[t] = slack > 0 ? up(slack) : 0;
-    if (r->metric == HAMMING)
-        p->start[t] = 0;
-    else
-        p->start[t] = down((cosine ? 2 : r->metric == EUCLIDEAN ? m : 0) - (double)p->slack[t]);
+    bracket(p, t, magnitude(r, place, r->d, 1));
 }
 
-/* Metrics that have a kernel. Equality can be told from float values only where they are exact, and
- * powers are kept only of values that a unit can bring near 1. */
-static bool has_panels(const knn_rule *r)
+static hone_status fill_index(knn_points *p, hone_arena *keep, hone_error *error)
 {
-    if (r->s->n_sparse || r->d > MOST_DIMENSIONS ||
-        (r->metric == MINKOWSKI && r->unit >= UNIT_MOST))
+    const knn_rule *r = &p->rule;
+    const knn_state *s = r->s;
+    float *place = HONE_RAW(keep, float, r->terms, 1);
+    if (!place || !knn_index_new(s, r->d, keep, &p->index))
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < s->n_rows; i++) {
+        const int64_t first = s->sparse_start[i], count = s->sparse_start[i + 1] - first;
+        const double scale = scale_of(r, i);
+        for (int64_t u = 0; u < count; u++)
+            place[u] = (float)place_of(p, u, knn_entry(s, first + u) * r->inverse, scale);
+        bracket(p, i, magnitude(r, place, count, 1));
+        knn_index_put(&p->index, s, i, place);
+    }
+    return HONE_OK;
+}
+
+/* Metrics that have a kernel: of sparse rows those whose sums are of products. Equality can be told
+ * from float values only where they are exact, and powers are kept only of values that a unit can
+ * bring near 1. */
+static bool is_filtered(const knn_rule *r)
+{
+    if (r->terms > MOST_DIMENSIONS || (r->metric == MINKOWSKI && r->unit >= UNIT_MOST))
         return false;
+    if (r->s->n_sparse)
+        return r->metric == EUCLIDEAN || r->metric == COSINE;
     for (int64_t k = 0; r->levels && k < r->d; k++)
         if (r->levels[k] > MOST_LEVELS)
             return false;
     return r->metric == GOWER ? r->unit == 1 : r->metric != HAMMING || r->s->n_narrow;
 }
 
-hone_status knn_points_make(const knn_state *s, const knn_params *params, const hone_shape *shape,
-                            int64_t neighbors, hone_arena *keep, knn_points *p, hone_error *error)
+static hone_status fill_panels(knn_points *p, int algorithm, int64_t neighbors, hone_arena *keep,
+                               hone_error *error)
 {
-    const int64_t d = shape->features;
-    *p = (knn_points){0};
-    HONE_TRY(knn_rule_make(s, params, shape, keep, &p->rule, error));
-    p->power = hone_power_of(p->rule.p, 0, KNN_LIFT);
-    p->root = hone_power_of(1 / p->rule.p, KNN_LIFT, 0);
-    p->filtered = has_panels(&p->rule);
-    if (!p->filtered)
-        return HONE_OK;
-    p->panels = (s->n_rows + LANES - 1) / LANES;
-    const int64_t lanes = p->panels * LANES;
+    const int64_t d = p->rule.d, n = p->rule.s->n_rows, lanes = p->panels * LANES;
     float *place = HONE_RAW(keep, float, d, 1);
     p->centre = HONE_NEW(keep, double, d, 2);
     p->x = HONE_RAW(keep, float, lanes, d > 2 ? d : 2);
-    p->start = HONE_RAW(keep, float, lanes, 1);
-    p->slack = HONE_NEW(keep, float, lanes, 1);
-    p->id = HONE_NEW(keep, int32_t, lanes, 1);
-    if (!place || !p->centre || !p->x || !p->start || !p->slack || !p->id)
+    if (!place || !p->centre || !p->x)
         return hone_no_memory(error);
     if (p->rule.metric < COSINE)
         find_centre(&p->rule, p->centre, p->centre + d);
-    for (int64_t t = 0; t < s->n_rows; t++)
-        p->id[t] = (int32_t)t;
-    HONE_TRY(knn_tree_order(p, params->algorithm, keep, error));
-    for (int64_t t = 0; t < s->n_rows; t++)
+    HONE_TRY(knn_tree_order(p, algorithm, keep, error));
+    for (int64_t t = 0; t < n; t++)
         fill_point(p, t, p->id[t], place);
-    for (int64_t t = s->n_rows; t < lanes; t++) {
+    for (int64_t t = n; t < lanes; t++) {
         p->start[t] = INFINITY;
         for (int64_t k = 0; k < d; k++)
             p->x[(t / LANES * d + k) * LANES + t % LANES] = 0;
     }
-    return knn_tree_finish(p, params->algorithm, neighbors, keep, error);
+    return knn_tree_finish(p, algorithm, neighbors, keep, error);
+}
+
+hone_status knn_points_make(const knn_state *s, const knn_params *params, const hone_shape *shape,
+                            int64_t neighbors, hone_arena *keep, knn_points *p, hone_error *error)
+{
+    *p = (knn_points){0};
+    HONE_TRY(knn_rule_make(s, params, shape, keep, &p->rule, error));
+    p->power = hone_power_of(p->rule.p, 0, KNN_LIFT);
+    p->root = hone_power_of(1 / p->rule.p, KNN_LIFT, 0);
+    p->filtered = is_filtered(&p->rule);
+    if (!p->filtered)
+        return HONE_OK;
+    p->panels = (s->n_rows + LANES - 1) / LANES;
+    const int64_t lanes = p->panels * LANES;
+    p->start = HONE_RAW(keep, float, lanes, 1);
+    p->slack = HONE_NEW(keep, float, lanes, 1);
+    p->id = HONE_NEW(keep, int32_t, lanes, 1);
+    if (!p->start || !p->slack || !p->id)
+        return hone_no_memory(error);
+    for (int64_t t = 0; t < s->n_rows; t++)
+        p->id[t] = (int32_t)t;
+    return s->n_sparse ? fill_index(p, keep, error)
+                       : fill_panels(p, params->algorithm, neighbors, keep, error);
 }
 
 static hone_status make_new(const knn_state *s, const knn_params *params, const hone_shape *shape,
@@ -236,26 +275,26 @@ hone_status knn_prepare(const hone_shape *shape, const void *params, void *state
 
 /* ---- queries ---- */
 
-knn_spot knn_spot_of(const knn_points *p, const knn_query *query, float *q)
+knn_spot knn_spot_of(const knn_points *p, const knn_query *query, float *q, int64_t step)
 {
     const knn_rule *r = &p->rule;
     const bool cosine = r->metric == COSINE;
     const double scale = query->norm > 0 ? 1 / sqrt(query->norm) : 0;
     const double most = r->metric == MINKOWSKI ? POWER_QUERY_MOST : QUERY_MOST;
     knn_spot spot = {0};
-    for (int64_t k = 0; k < r->d; k++) {
+    for (int64_t k = 0; k < query->count; k++) {
         const double v = place_of(p, k, query->value[k], scale);
         const float f = (float)(v > most ? most : v < -most ? -most : v);
         spot.plain |=
             (r->metric != GOWER && !(fabs(v) <= most)) || (r->metric == HAMMING && (double)f != v);
-        q[k * TILE] = f;
+        q[k * step] = f;
     }
-    const double m = magnitude(r, q, TILE);
+    const double m = magnitude(r, q, query->count, step);
     if (r->metric != HAMMING)
         spot.e = up(unit_error(r) * m + FLOOR * (double)r->d + power_floor(r));
     spot.base = r->metric == EUCLIDEAN ? m : 0;
-    for (int64_t k = 0; k < r->d && (cosine || r->metric == EUCLIDEAN); k++)
-        q[k * TILE] *= -2;
+    for (int64_t k = 0; k < query->count && (cosine || r->metric == EUCLIDEAN); k++)
+        q[k * step] *= -2;
     return spot;
 }
 

@@ -14,6 +14,7 @@ enum {
     SPARE = 64,          /* survivors beyond k that a query has room for, at least */
     PLAIN_ROWS = 1024,   /* ranked plainly between two looks at the clock */
     LEAVES = 32,         /* met between two looks at the clock */
+    LOOK = 64,           /* sparse rows of which one look tells whether any may be near */
     FRESH = 8,           /* survivors that make it worth to tighten a bound */
     MOST_DEPTH = 32      /* of a tree: rows are fewer than 2^31 */
 };
@@ -84,8 +85,11 @@ typedef struct block {
     float *gaps;    /* sparse rows by minkowski: of a query and a row */
     double *buffer; /* a row of x */
     knn_query query;
-    float *q;    /* tiles x d x 12 */
-    float *ends; /* tiles x 2 x d x 16 */
+    float *q;                 /* tiles x d x 12; of sparse rows the entries, query.room each */
+    int32_t *column;          /* of these */
+    int64_t entries[QUERIES]; /* and their number */
+    float *sums;              /* of a query with a block of the index */
+    float *ends;              /* tiles x 2 x d x 16 */
     knn_spot spot[QUERIES];
     knn_tile tile[QUERIES / TILE];
     float *upper; /* room, and some lanes */
@@ -103,13 +107,16 @@ static bool open_block(block *b, hone_arena *scratch)
         return false;
     if (!b->p->filtered) {
         const bool powers = b->p->rule.s->n_sparse && b->p->rule.metric == MINKOWSKI;
-        const int64_t most = b->query.room + b->p->rule.widest + LANES;
+        const int64_t most = b->query.room + b->p->rule.terms + LANES;
         b->gaps = powers ? HONE_RAW(scratch, float, most, 1) : NULL;
         return b->gaps || !powers;
     }
     float *values = HONE_RAW(scratch, float, b->count, b->room);
     int32_t *points = HONE_RAW(scratch, int32_t, b->count, b->room);
-    b->q = HONE_NEW(scratch, float, tiles *TILE, d);
+    const bool sparse = b->p->index.rows;
+    b->q = HONE_NEW(scratch, float, tiles *TILE, sparse ? b->query.room : d);
+    b->column = HONE_RAW(scratch, int32_t, b->count, sparse ? b->query.room : 0);
+    b->sums = HONE_RAW(scratch, float, b->p->index.rows, 1);
     b->ends = HONE_NEW(scratch, float, tiles, ends);
     b->upper = HONE_RAW(scratch, float, b->room + LANES, 1);
     for (int64_t t = 0; values && points && b->ends && t < tiles; t++) {
@@ -124,7 +131,7 @@ static bool open_block(block *b, hone_arena *scratch)
         for (int i = 0; i < TILE; i++)
             b->tile[t].bound[i] = -INFINITY;
     }
-    return values && points && b->q && b->ends && b->upper;
+    return values && points && b->q && b->column && b->sums && b->ends && b->upper;
 }
 
 /* ---- plainly ---- */
@@ -230,8 +237,14 @@ static void read_queries(block *b)
         knn_query_read(&b->p->rule, b->s->x, b->row[i], b->buffer, &b->query);
         if (i == 0 && b->p->tree.leaves)
             b->home = knn_tree_leaf(b->p, b->query.value);
-        float *q = b->q + i / TILE * TILE * b->p->rule.d + i % TILE;
-        b->spot[i] = knn_spot_of(b->p, &b->query, q);
+        const bool sparse = b->p->index.rows;
+        float *q =
+            sparse ? b->q + i * b->query.room : b->q + i / TILE * TILE * b->p->rule.d + i % TILE;
+        b->spot[i] = knn_spot_of(b->p, &b->query, q, sparse ? 1 : TILE);
+        b->entries[i] = b->query.count;
+        if (sparse)
+            memcpy(b->column + i * b->query.room, b->query.column,
+                   (size_t)b->query.count * sizeof *b->column);
         t->rows = (int)(i % TILE) + 1;
         if (!b->spot[i].plain)
             t->bound[i % TILE] = FLT_MAX;
@@ -272,6 +285,54 @@ static hone_status meet_all(block *b, hone_error *error)
     const int64_t home = tree->leaves ? tree->leaf[b->home] : 0;
     HONE_TRY(meet_panels(b, home, b->p->panels, error));
     return meet_panels(b, 0, home, error);
+}
+
+/* ---- sparse rows ---- */
+
+static bool any_within(const float *start, const float *sums, int64_t n, float bound)
+{
+    int any = 0;
+    for (int64_t j = 0; j < n; j++)
+        any |= start[j] + sums[j] <= bound;
+    return any;
+}
+
+/* Query i and the rows of a block of the index. */
+static void meet_rows(block *b, int64_t part, int64_t i)
+{
+    const knn_index *index = &b->p->index;
+    const int64_t first = part * index->rows, left = b->p->rule.s->n_rows - first;
+    const int64_t n = left < index->rows ? left : index->rows, l = i % TILE;
+    const float *start = b->p->start + first;
+    knn_tile *t = &b->tile[i / TILE];
+    knn_index_sums(index, part, b->column + i * b->query.room, b->q + i * b->query.room,
+                   b->entries[i], b->sums);
+    for (int64_t r = 0; r < n; r += LOOK) {
+        const int64_t end = r + LOOK < n ? r + LOOK : n;
+        if (!any_within(start + r, b->sums + r, end - r, t->bound[l]))
+            continue;
+        for (int64_t j = r; j < end; j++) {
+            const float v = start[j] + b->sums[j];
+            if (!(v <= t->bound[l]))
+                continue;
+            t->values[l * t->room + t->used[l]] = v;
+            t->points[l * t->room + t->used[l]++] = (int32_t)(first + j);
+            if (t->used[l] + LANES > t->room)
+                make_room(b, i / TILE);
+        }
+    }
+}
+
+static hone_status meet_index(block *b, hone_error *error)
+{
+    for (int64_t part = 0; part < b->p->index.blocks; part++) {
+        if (hone_stopping(b->s->run) == HONE_CANCEL)
+            return hone_fail(error, HONE_STOPPED, "knn", "stopped while searching");
+        for (int64_t i = 0; i < b->count; i++)
+            if (!b->spot[i].plain)
+                meet_rows(b, part, i);
+    }
+    return HONE_OK;
 }
 
 /* ---- down the tree ---- */
@@ -363,7 +424,9 @@ hone_status knn_search_block(const knn_search *s, const int64_t *query, int64_t 
         return hone_no_memory(error);
     if (b->p->filtered) {
         read_queries(b);
-        if (!b->p->walks)
+        if (b->p->index.rows)
+            HONE_TRY(meet_index(b, error));
+        else if (!b->p->walks)
             HONE_TRY(meet_all(b, error));
         for (int64_t t = 0; b->p->walks && t < (count + TILE - 1) / TILE; t++)
             HONE_TRY(walk(b, t, error));

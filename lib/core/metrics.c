@@ -39,8 +39,26 @@ struct hone_tally {
     double mass;
 };
 
+/* Only ratios of weights count: products of two stay in range when the largest is near 1. */
+static bool scale_weights(hone_judged *j, hone_arena *arena)
+{
+    double largest = 0;
+    for (int64_t i = 0; j->weight && i < j->rows; i++)
+        largest = j->weight[i] > largest ? j->weight[i] : largest;
+    if (largest == 0 || (largest < 0x1p200 && largest > 0x1p-200))
+        return true;
+    double *weight = HONE_RAW(arena, double, j->rows, 1);
+    const int exponent = ilogb(largest);
+    for (int64_t i = 0; weight && i < j->rows; i++)
+        weight[i] = ldexp(j->weight[i], -exponent);
+    j->weight = weight;
+    return weight != NULL;
+}
+
 bool hone_judged_say(hone_judged *j, hone_arena *arena)
 {
+    if (!scale_weights(j, arena))
+        return false;
     if (!j->label)
         return true;
     const int64_t c = j->outputs + 1;

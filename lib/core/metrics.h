@@ -24,7 +24,8 @@ typedef struct hone_judged {
     const hone_tally *tally; /* and counts of it */
 } hone_judged;
 
-/* Fills `said` and `tally` from the scores, in `arena`; false: no memory. */
+/* Fills `said` and `tally` from the scores and brings weights of any size near 1, in `arena`;
+ * false: no memory. */
 bool hone_judged_say(hone_judged *judged, hone_arena *arena);
 
 typedef struct hone_metric {

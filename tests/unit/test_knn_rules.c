@@ -164,6 +164,43 @@ static void sparse_rows_have_the_bits_of_dense_ones(void **state)
     }
 }
 
+/* Several blocks of the index and one, more columns than rows, entries that are 0, values of all
+ * sizes, queries with columns that no row has. */
+static void rows_by_column_have_the_bits_of_dense_ones(void **state)
+{
+    (void)state;
+    static const struct {
+        int kind;
+        int64_t n, d, k;
+    } cases[] = {{SPARSE, 9000, 12, 7},     {SPARSE, 60, 700, 20},  {CLOUDS, 500, 9, 1},
+                 {DUPLICATES, 400, 6, 130}, {OUTLIER, 3000, 5, 11}, {TINY, 200, 4, 5},
+                 {HUGE_VALUES, 200, 4, 5},  {LATTICE, 300, 8, 300}};
+    for (int c = 0; c < 16; c++) {
+        const int kind = cases[c / 2].kind;
+        const int64_t n = cases[c / 2].n, d = cases[c / 2].d;
+        table t = make(kind, n, d, 3, 81), q = make(kind, 50, d, 3, 82);
+        memcpy(q.x, t.x, sizeof(double) * (size_t)d * 20);
+        for (int64_t i = 0; i < n; i++)
+            t.x[i * d + 1] = 0; /* a column that only queries have */
+        q.x[30 * d] = 1e25, q.x[31 * d] = -1e300;
+        csr ts = sparse_of(&t), qs = sparse_of(&q);
+        t.x[ts.column[0] + (ts.start[1] == 0) * d] = ts.value[0] = 0; /* one of rows 0 and 1 */
+        knn_params p = defaults(&t);
+        p.metric = c % 2 ? COSINE : EUCLIDEAN, p.n_neighbors = cases[c / 2].k;
+        p.weights = VOTE_DISTANCE;
+        fitted dense, sparse;
+        fit(&dense, &t, &p, (how){0});
+        fit(&sparse, &t, &p, (how){.x = &ts.x});
+        assert_true(sparse.s->points->filtered);
+        const hone_matrix x = matrix_of(&q);
+        double *a = scores(&dense, &x), *b = scores(&sparse, &qs.x);
+        assert_memory_equal(a, b, sizeof(double) * 150);
+        free(a), free(b);
+        hone_fitted_free(dense.f), hone_fitted_free(sparse.f);
+        free_csr(&ts), free_csr(&qs), free_table(&t), free_table(&q);
+    }
+}
+
 /* Rows that float32 finds beyond the nearest are left out: few entries and many, tiny and huge
  * values, queries far outside. */
 static void sparse_rows_under_every_power_have_the_bits_of_dense_ones(void **state)
@@ -360,6 +397,7 @@ int main(void)
         cmocka_unit_test(balanced_classes_weigh_the_same),
         cmocka_unit_test(extreme_weights_give_finite_votes),
         cmocka_unit_test(sparse_rows_have_the_bits_of_dense_ones),
+        cmocka_unit_test(rows_by_column_have_the_bits_of_dense_ones),
         cmocka_unit_test(sparse_rows_under_every_power_have_the_bits_of_dense_ones),
         cmocka_unit_test(rows_are_stored_once_in_float32_where_that_is_exact),
         cmocka_unit_test(permuted_rows_give_the_same_distances),

@@ -87,6 +87,28 @@ static void regression_metrics_are_those_of_scikit_learn(void **state)
             (hone_judged){.rows = N, .outputs = 1, .score = Q, .target = T});
 }
 
+/* Only their ratios count: sums and products of huge and tiny ones are finite. */
+static void weights_of_any_size_give_the_same_metrics(void **state)
+{
+    (void)state;
+    static const int exponents[] = {1000, 300, -300, -1060};
+    hone_judged classes = {.rows = N, .outputs = 3, .score = P, .label = Y};
+    hone_judged amounts = {.rows = N, .outputs = 1, .score = Q, .target = T};
+    double far[N];
+    bool undefined;
+    for (int e = 0; e < 4; e++) {
+        for (int i = 0; i < N; i++)
+            far[i] = ldexp(W[i], exponents[e]);
+        for (const hone_metric *m = hone_metrics; m->name; m++) {
+            hone_judged j = m->task == HONE_REGRESSION ? amounts : classes;
+            j.weight = W;
+            const double near_one = value_of(m->name, m->task, &j, &undefined);
+            j.weight = far;
+            assert_true(value_of(m->name, m->task, &j, &undefined) == near_one);
+        }
+    }
+}
+
 /* One class among the rows, a constant target, a target of zero, values whose squares overflow. */
 static void a_metric_that_is_not_defined_is_finite_and_says_so(void **state)
 {
@@ -270,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classification_metrics_are_those_of_scikit_learn),
         cmocka_unit_test(regression_metrics_are_those_of_scikit_learn),
+        cmocka_unit_test(weights_of_any_size_give_the_same_metrics),
         cmocka_unit_test(a_metric_that_is_not_defined_is_finite_and_says_so),
         cmocka_unit_test(a_class_that_the_model_does_not_know_counts_as_wrong),
         cmocka_unit_test(ranks_are_those_of_the_plain_definition),
