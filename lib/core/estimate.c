@@ -117,7 +117,7 @@ static hone_status look(const hone_config *config, hone_dataset *dataset, uint64
 /* ---- guesses ---- */
 
 /* The first flight is for what is done once: ranks of the table, threads, fresh pages. */
-enum { LEAST_ROWS = 500, FLIGHTS = 4, FIRST = 1, LAST = FLIGHTS - 1, DOUBLINGS = LAST - FIRST };
+enum { LEAST_ROWS = 1000, FLIGHTS = 4, FIRST = 1, LAST = FLIGHTS - 1, DOUBLINGS = LAST - FIRST };
 
 typedef struct flight {
     hone_pilot pilot;

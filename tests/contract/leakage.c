@@ -267,5 +267,5 @@ static bool holds(stage *s, const hone_algorithm *a)
 int main(int argc, char **argv)
 {
     return contract_main(argc, argv,
-                         &(contract){.holds = holds, .broken = broken_leakage, .seconds = 300});
+                         &(contract){.holds = holds, .broken = broken_leakage, .seconds = 900});
 }
