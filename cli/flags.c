@@ -41,6 +41,7 @@ static const flag FLAGS[] = {
     {"--target", "NAME|INDEX", "the column to predict", ROWS, TEXT, FLAG(target)},
     {"--labels", "FILE", "the target of an .npy table, an .npy itself", ROWS, TEXT, FLAG(labels)},
     {"--weight", "NAME", "the column of row weights", ROWS, TEXT, FLAG(weight)},
+    {"--class-weight", "LABEL=W,...", "what the weights of a class's rows are multiplied by", RUNS | REPLAY | DESCRIBE, TEXT, FLAG(class_weight)},
     {"--categorical", "A,B", "columns whose numbers are levels", ROWS, TEXT, FLAG(categorical)},
     {"--drop", "A,B", "columns to leave out", ROWS, TEXT, FLAG(drop)},
     {"--na", "TOKENS", "missing cells besides empty ones; default,- adds - to those of no flag", ROWS, TEXT, FLAG(na)},

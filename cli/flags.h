@@ -26,8 +26,8 @@ enum { MOST_SETTINGS = 256, MOST_PLUGINS = 16 };
 /* What the command line said; NULL, 0 and false: not given. */
 typedef struct flags {
     unsigned command;
-    const char *data, *format, *labels, *target, *weight, *categorical, *drop, *na, *delimiter,
-        *decimal, *task;
+    const char *data, *format, *labels, *target, *weight, *class_weight, *categorical, *drop, *na,
+        *delimiter, *decimal, *task;
     bool no_header;
     const char *config, *configs, *seed, *split_seed, *threads, *validation, *valid_data, *budget,
         *fidelity, *deadline, *trees;

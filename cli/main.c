@@ -117,13 +117,14 @@ static bool ends_with(const char *file, const char *ending)
 
 /* Where the target is, unless a flag says so: an .npy table ends with it, .npz and svmlight have
  * their own place for it. */
-static hone_status find_target(const char *file, hone_read_options *o, hone_error *error)
+static hone_status find_target(const char *file, bool needed, hone_read_options *o,
+                               hone_error *error)
 {
     const bool npy = o->format == HONE_NPY || (!o->format && ends_with(file, ".npy"));
     const bool csv = o->format == HONE_CSV ||
                      (!o->format && (ends_with(file, ".csv") || ends_with(file, ".csv.gz") ||
                                      ends_with(file, ".tsv") || ends_with(file, ".tsv.gz")));
-    if (csv && !o->target)
+    if (csv && needed && !o->target)
         return hone_fail(error, HONE_BAD_ARGUMENT, "--target", "is needed");
     if (npy && !o->target && !o->labels)
         o->target = "-1";
@@ -146,6 +147,7 @@ hone_status read_table(const flags *f, bool target, const hone_model *model, hon
                                  .target = f->target,
                                  .labels = f->labels,
                                  .weight = f->weight,
+                                 .class_weight = f->class_weight,
                                  .categorical = f->categorical,
                                  .drop = f->drop,
                                  .na = f->na,
@@ -162,8 +164,8 @@ hone_status read_table(const flags *f, bool target, const hone_model *model, hon
     HONE_TRY(format_of(f->format, &options.format, error));
     HONE_TRY(task_of(f->task, &options.dataset.task, error));
     const bool replay = f->command == REPLAY; /* whose file knows the target */
-    if (target && !replay)
-        HONE_TRY(find_target(file, &options, error));
+    if ((target || (f->command == DESCRIBE && !model)) && !replay)
+        HONE_TRY(find_target(file, target, &options, error));
     if (!options.dataset.task)
         options.dataset.task = task;
     if (replay)

@@ -18,8 +18,9 @@ tests `capabilities`, `views`, `weights` and `wide` try each cell.
 """
 FOOT = """
 Every module takes float32 and float64 of any strides without a copy, every other number type converted, labels of any
-kind, and 64-bit sizes. Weights of classes that are neither equal nor balanced are given as row weights. A level that
-training did not know is no level (all zeros) or falls into the column of rare levels; where a module takes categories, it
+kind, and 64-bit sizes. A dense copy of sparse rows is made where a module takes none, with a line in the log; it is refused above the memory cap, or without one above 4 GiB. Weights of single classes belong to the dataset (`class_weight`, `--class-weight`): they multiply those of
+their rows, in fits and in metrics. A level that
+the training rows do not hold, in rows to predict or held out, is no level (all zeros) or falls into the column of rare levels; where a module takes categories, it
 goes the way of a level that no split knows.
 """
 
@@ -47,7 +48,7 @@ ROWS = (
     ("regression", lambda m: "yes" if "regression" in m["tasks"] else "no"),
     ("missing cells", lambda m: cell(m, "missing", "`prep:impute`, `prep:indicator`")),
     ("categories", lambda m: cell(m, "categories", "`prep:encode`, `prep:max_levels`")),
-    ("sparse rows", lambda m: cell(m, "sparse", "refused")),
+    ("sparse rows", lambda m: cell(m, "sparse", "a dense copy")),
     ("row weights", lambda m: cell(m, "weights", "refused")),
     ("class weights", class_weight),
 )

@@ -284,12 +284,12 @@ struct hone_output_job {
 /** What `score` means: metrics that need probabilities refuse margins. */
 typedef enum hone_scores { HONE_PROBABILITY, HONE_MARGIN } hone_scores;
 
-/** What a module takes as it is; Hone converts or refuses the rest, and never makes sparse data
- * dense silently. */
+/** What a module takes as it is; Hone converts or refuses the rest. Sparse data are made dense for
+ * a module that takes none, with a line in the log, and refused where that would take too much. */
 enum {
     HONE_TAKES_MISSING = 1,    /**< NaN in x */
     HONE_TAKES_CATEGORIES = 2, /**< codes with levels[]; else one-hot */
-    HONE_TAKES_SPARSE = 4,     /**< CSR */
+    HONE_TAKES_SPARSE = 4,     /**< CSR; else a dense copy */
     HONE_TAKES_WEIGHTS = 8,
     HONE_LIKES_SCALED = 16,        /**< default of prep:scale is standard */
     HONE_LIKES_SCALED_TARGET = 32, /**< default of prep:target is standard */

@@ -32,6 +32,12 @@ typedef struct hone_column {
     int64_t n_levels;
 } hone_column;
 
+/** What the weights of a class's rows are multiplied by, in fits and in metrics. */
+typedef struct hone_class_weight {
+    const char *label; /**< as text: "yes", "3", "true" */
+    double weight;     /**< finite, above 0 */
+} hone_class_weight;
+
 /** {.size = sizeof(hone_dataset_options)} is the default; 0 and NULL mean "not given". */
 typedef struct hone_dataset_options {
     size_t size;
@@ -45,6 +51,10 @@ typedef struct hone_dataset_options {
     int threads;
     void (*log)(void *context, int level, const char *line); /**< hone_level of algorithm.h */
     void *context;
+    const hone_class_weight *class_weight; /**< classes that it does not name keep their weight */
+    int64_t n_class_weights;
+    bool any_words; /**< text columns may hold whatever they like: validation rows, whose columns
+                         are those of the rows that train */
 } hone_dataset_options;
 
 HONE_BEGIN
@@ -83,7 +93,12 @@ HONE_API hone_status hone_dataset_csr(const void *values, hone_dtype dtype, cons
                                       hone_vector y, const hone_dataset_options *options,
                                       hone_dataset **dataset, hone_error *error);
 
-/** A dataset from columns of different types; everything is copied. */
+/** A dataset from columns of different types; everything is copied.
+ *
+ * With a target, a column of text (type AUTO) that holds dates or free text is refused as in a
+ * file: more than 1,000 different texts, more than half of the rows. HONE_CATEGORICAL takes
+ * whatever it holds.
+ */
 HONE_API hone_status hone_dataset_columns(const hone_column *columns, int64_t cols, int64_t rows,
                                           hone_vector y, const hone_dataset_options *options,
                                           hone_dataset **dataset, hone_error *error);
@@ -153,6 +168,7 @@ typedef struct hone_read_options {
     bool (*poll)(void *context, double fraction); /**< true stops with HONE_STOPPED; progress */
     hone_dataset_options dataset; /**< its `names`, `categorical`, `weight` are not used; `size` may
                                        be 0: default */
+    const char *class_weight;     /**< "yes=2,no=1": dataset.class_weight as text */
     const char *valid_file; /**< a second file of the same form: validation rows, whose columns are
                                  read as those of the first turned out to be */
 } hone_read_options;

@@ -16,6 +16,7 @@ hone_status hone_fail(hone_error *error, hone_status status, const char *path, c
     va_start(arguments, format);
     hone_print(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    hone_text_mend(error->message);
     return status;
 }
 

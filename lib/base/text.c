@@ -124,6 +124,17 @@ size_t hone_utf8_length(const char *text, size_t length)
     return overlong || surrogate || beyond ? 0 : need;
 }
 
+void hone_text_mend(char *text)
+{
+    for (size_t left = strlen(text), step; left > 0; text += step, left -= step) {
+        step = hone_utf8_length(text, left);
+        const unsigned char c = (unsigned char)*text;
+        if (!step || (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+            *text = '?';
+        step = step ? step : 1;
+    }
+}
+
 void hone_text_quoted(hone_text *text, const char *value)
 {
     hone_text_add_bytes(text, "\"", 1);

@@ -23,6 +23,9 @@ void hone_text_add_bytes(hone_text *text, const char *more, size_t length);
 HONE_PRINTF(3, 0)
 int hone_print(char *to, size_t room, const char *format, va_list arguments);
 
+/* Bytes that are not UTF-8, and control characters but line feeds and tabs, become '?'. */
+void hone_text_mend(char *text);
+
 /* Like printf, in no locale. */
 HONE_PRINTF(2, 3) void hone_text_format(hone_text *text, const char *format, ...);
 /* Shortest text that reads back to the same double; "NaN", "Infinity", "-Infinity". */

@@ -274,7 +274,10 @@ static hone_status set_node(hone_config *c, const cJSON *node, hone_error *error
     else if (!cJSON_IsNull(node)) {
         hone_text_join(path, sizeof path, "config.", node->string, "");
         return hone_fail(error, HONE_BAD_CONFIG, path,
-                         "must be a number, a text, true, false or null, not a list or an object");
+                         "must be a number, a text, true, false or null, not a list or an object%s",
+                         strstr(node->string, "class_weight")
+                             ? "; weights of single classes belong to the dataset"
+                             : "");
     }
     return set(c, node->string, &value, error);
 }

@@ -31,7 +31,9 @@ static double beside(const hone_training *t, double judged)
     const double c = fmax(1, (double)t->dataset->classes.count);
     const double foreign = (double)t->foreign.table.rows;
     const double columns = (double)t->dataset->table.stored_cols;
-    return n * (8 * (k + 4) + 120) + judged * (8 * c * (c + 12) + 160) +
+    /* A fold whose rows lack a level has a table of its own. */
+    const double recoded = t->dataset->categories ? n * columns * 8 : 0;
+    return recoded + n * (8 * (k + 4) + 120) + judged * (8 * c * (c + 12) + 160) +
            foreign * (columns * 24 + 64) + 0x1p20;
 }
 

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "core/catalog.h"
 #include "core/fold.h"
+#include "core/schema.h"
 #include "core/state.h"
 
 static const double FIT_SHARE = 0.9; /* of a fold's progress */
@@ -119,6 +120,13 @@ static hone_status lend_warm(const hone_fitting *f, hone_trial *trial, hone_erro
     if (!warm)
         return HONE_OK;
     const int64_t has = warm->fitted->shape.features, needs = trial->shape.features;
+    if (has != needs && f->t->dataset->categories) {
+        hone_training_log(f->t, HONE_INFO,
+                          "cold start: the model that was given knows other levels, %lld columns "
+                          "after preprocessing and not %lld",
+                          (long long)has, (long long)needs);
+        return HONE_OK;
+    }
     if (has != needs)
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.warm_from",
                          "the model has %lld columns after preprocessing, this fit %lld",
@@ -193,6 +201,22 @@ void hone_candidate_drop(hone_candidate *c)
     *c = (hone_candidate){0};
 }
 
+static hone_status fill_candidate(const hone_fitting *f, hone_candidate *c, hone_error *error)
+{
+    const hone_known *known = f->prepared.pipeline.known;
+    hone_schema schema = hone_dataset_schema(f->t->dataset), own;
+    c->config = hone_arena_text(c->memory, f->config);
+    if (!c->config)
+        return hone_no_memory(error);
+    if (known) {
+        schema.column = known->column;
+        if (!hone_schema_copy(&schema, c->memory, &own))
+            return hone_no_memory(error);
+        c->column = own.column;
+    }
+    return hone_pipeline_copy(&f->prepared.pipeline, c->memory, &c->pipeline, error);
+}
+
 static hone_status keep_fit(hone_fitting *f, bool refit, hone_candidate *to, hone_error *error)
 {
     hone_candidate c = {.memory = hone_arena_open(NULL),
@@ -201,10 +225,7 @@ static hone_status keep_fit(hone_fitting *f, bool refit, hone_candidate *to, hon
                         .constant = f->constant};
     if (!c.memory)
         return hone_no_memory(error);
-    c.config = hone_arena_text(c.memory, f->config);
-    const hone_status status =
-        c.config ? hone_pipeline_copy(&f->prepared.pipeline, c.memory, &c.pipeline, error)
-                 : hone_no_memory(error);
+    const hone_status status = fill_candidate(f, &c, error);
     if (status) {
         hone_candidate_drop(&c);
         return status;

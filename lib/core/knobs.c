@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "core/catalog.h"
+#include "core/prep/dense.h"
 #include "data/dataset.h"
 
 static const char *const TRUTHS[] = {"true", "false", NULL};
@@ -36,9 +37,7 @@ static bool fits(const builder *b, const hone_algorithm *a)
     const hone_dataset *d = b->dataset;
     if (!(a->tasks & (unsigned)b->out->task))
         return false;
-    if (!d || d->table.layout != HONE_CSR)
-        return true;
-    return (a->takes & HONE_TAKES_SPARSE) && (!d->missing || (a->takes & HONE_TAKES_MISSING));
+    return !d || !hone_dense_needed(d, a->takes) || hone_dense_bytes(&d->table) <= HONE_DENSE_MOST;
 }
 
 static bool asked(const builder *b, const hone_algorithm *a)

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/params.h"
+#include "core/prep/dense.h"
 #include "core/training.h"
 #include "toolbox/rows.h"
 
@@ -20,6 +22,7 @@ void hone_training_log(const hone_training *t, hone_level level, const char *for
     va_start(arguments, format);
     hone_print(line, sizeof line, format, arguments);
     va_end(arguments);
+    hone_text_mend(line);
     t->options.log(t->options.context, level, line);
 }
 
@@ -150,6 +153,16 @@ static void warn_of_empty_columns(const hone_training *t)
             }
 }
 
+static void announce_dense(const hone_training *t)
+{
+    const hone_algorithm *a = t->resolved.algorithm;
+    const hone_dataset *d = t->dataset;
+    const unsigned takes = hone_takes_under(a, d->task, t->resolved.params);
+    if (hone_dense_needed(d, takes))
+        hone_training_log(t, HONE_INFO, "%s gets sparse rows as a dense copy: %lld bytes", a->name,
+                          (long long)hone_dense_bytes(&d->table));
+}
+
 void hone_training_announce(const hone_training *t)
 {
     if (!t->options.log)
@@ -169,6 +182,7 @@ void hone_training_announce(const hone_training *t)
             (long long)t->split[0].train.count);
     else
         hone_training_log(t, HONE_INFO, "validation: %s", hone_validation_names[t->validation]);
+    announce_dense(t);
     announce_keys(t);
     warn_of_empty_columns(t);
 }

@@ -36,7 +36,10 @@ static void look_at_nothing(hone_model *m)
 static hone_status fill(hone_model *m, const hone_model_parts *parts, hone_error *error)
 {
     const hone_dataset *d = parts->dataset;
-    const hone_schema schema = hone_dataset_schema(d);
+    hone_schema schema = hone_dataset_schema(d);
+    schema.sparse = parts->pipeline->sparse;
+    if (parts->column)
+        schema.column = parts->column;
     m->task = parts->fitted->shape.task;
     m->fingerprint = d->fingerprint;
     m->trained_rows = parts->trained_rows;
@@ -210,23 +213,6 @@ static hone_status to_sparse(const hone_matrix *x, hone_arena *arena, hone_matri
     return HONE_OK;
 }
 
-static hone_status to_dense(const hone_matrix *x, hone_arena *arena, hone_matrix *out,
-                            hone_error *error)
-{
-    double *values = HONE_NEW(arena, double, x->rows, x->cols);
-    if (!values)
-        return hone_no_memory(error);
-    hone_rows_f64(x, 0, x->rows, values, x->cols);
-    *out = (hone_matrix){.values = values,
-                         .dtype = HONE_F64,
-                         .rows = x->rows,
-                         .cols = x->cols,
-                         .stored_cols = x->cols,
-                         .row_stride = x->cols,
-                         .col_stride = 1};
-    return HONE_OK;
-}
-
 /* Rows of a slice as a matrix of their own: what is made per entry is then as long as the slice. */
 static hone_status rebase(const hone_matrix *x, hone_arena *arena, hone_matrix *out,
                           hone_error *error)
@@ -251,9 +237,7 @@ hone_status hone_model_transform(const hone_model *m, const hone_matrix *table, 
     const bool sparse = table->layout == HONE_CSR;
     if (m->pipeline.sparse && !sparse)
         HONE_TRY(to_sparse(table, arena, &x, error));
-    else if (!m->pipeline.sparse && sparse)
-        HONE_TRY(to_dense(table, arena, &x, error));
-    else if (sparse && !table->row && table->row_start[0])
+    else if (m->pipeline.sparse && !table->row && table->row_start[0])
         HONE_TRY(rebase(table, arena, &x, error));
     return hone_pipeline_apply(&m->pipeline, &x, run, arena, out, error);
 }

@@ -26,7 +26,8 @@ struct hone_model {
 
 /* What a training hands over. Everything but `fitted` is copied. */
 typedef struct hone_model_parts {
-    const hone_dataset *dataset; /* its schema, classes and target name */
+    const hone_dataset *dataset;    /* its schema, classes and target name */
+    const hone_column_info *column; /* in place of those of the schema; NULL: as they are */
     const hone_pipeline *pipeline;
     hone_fitted *fitted;           /* belongs to the model on success, to the caller on failure */
     int64_t trained_rows;          /* of the dataset, that `fitted` was fitted on */

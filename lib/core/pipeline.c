@@ -12,6 +12,8 @@
 
 #include "base/hash.h"
 #include "core/prep/columns.h"
+#include "core/prep/dense.h"
+#include "core/prep/known.h"
 #include "core/state.h"
 #include "toolbox/rows.h"
 
@@ -27,8 +29,22 @@ static const hone_shape *result(const hone_pipeline *p)
 
 /* ---- values of one column through the chain ---- */
 
-static void read_column(const hone_matrix *x, int64_t j, int64_t first, int64_t count,
-                        int32_t levels, double *v)
+/* A code that is none, or of a level that is not known, becomes one above the last. */
+static void admit_codes(const hone_pipeline *p, int64_t j, int64_t count, double *v)
+{
+    const hone_known *k = p->known;
+    const int32_t levels = p->shape[0].levels[j];
+    const int64_t given = k ? k->start[j + 1] - k->start[j] : levels;
+    for (int64_t i = 0; given && i < count; i++) {
+        if (isnan(v[i]))
+            continue;
+        const bool code = v[i] >= 0 && v[i] < (double)given && v[i] == floor(v[i]);
+        v[i] = !code ? levels : k ? k->code[k->start[j] + (int64_t)v[i]] : v[i];
+    }
+}
+
+static void read_column(const hone_pipeline *p, const hone_matrix *x, int64_t j, int64_t first,
+                        int64_t count, double *v)
 {
     const int64_t at = j * x->col_stride;
     for (int64_t i = 0; i < count; i++) {
@@ -36,10 +52,8 @@ static void read_column(const hone_matrix *x, int64_t j, int64_t first, int64_t 
         v[i] = x->dtype == HONE_F64 ? ((const double *)x->values)[k]
                                     : (double)((const float *)x->values)[k];
     }
-    /* A code that is none means an unknown level: one above the last. */
-    for (int64_t i = 0; levels && i < count; i++)
-        if (!isnan(v[i]) && !(v[i] >= 0 && v[i] < levels && v[i] == floor(v[i])))
-            v[i] = levels;
+    if (p->shape[0].levels)
+        admit_codes(p, j, count, v);
 }
 
 /* Where column j of the result comes from: from[k] is a column before step k. */
@@ -62,8 +76,7 @@ static void chain_column(const hone_pipeline *p, const hone_matrix *x, int64_t j
 {
     int64_t from[HONE_STEPS + 1];
     trace(p, j, from);
-    const int32_t levels = p->shape[0].levels ? p->shape[0].levels[from[0]] : 0;
-    read_column(x, from[0], first, count, levels, v);
+    read_column(p, x, from[0], first, count, v);
     for (int k = 0; k < p->steps; k++)
         p->transform[k]->apply(&p->shape[k], &p->prep, p->state[k], from[k + 1], v, count);
 }
@@ -189,6 +202,8 @@ static hone_status write_table(const hone_pipeline *p, const hone_matrix *in, co
 /* Nothing is left to do: numbers, of which none is missing, would only be imputed. */
 static bool idle(const hone_pipeline *p, const hone_matrix *in, const hone_run *run)
 {
+    if (p->known)
+        return false;
     return !p->steps ||
            (p->steps == 1 && p->transform[0] == &hone_impute && !p->one_hot && !p->sparse &&
             !p->shape[0].levels && p->shape[1].stored == p->shape[0].stored &&
@@ -198,6 +213,11 @@ static bool idle(const hone_pipeline *p, const hone_matrix *in, const hone_run *
 hone_status hone_pipeline_apply(const hone_pipeline *p, const hone_matrix *in, const hone_run *run,
                                 hone_arena *arena, hone_matrix *out, hone_error *error)
 {
+    hone_matrix dense;
+    if (!p->sparse && in->layout == HONE_CSR) {
+        HONE_TRY(hone_dense_copy(in, arena, &dense, error));
+        in = &dense;
+    }
     if (!idle(p, in, run))
         return write_table(p, in, run, arena, out, error);
     *out = *in;
@@ -264,6 +284,7 @@ hone_status hone_pipeline_copy(const hone_pipeline *from, hone_arena *keep, hone
                                hone_error *error)
 {
     *to = *from;
+    to->known = NULL;
     if (from->shape[0].levels) {
         int32_t *levels = HONE_RAW(keep, int32_t, from->shape[0].stored, 1);
         if (!levels)
@@ -282,6 +303,8 @@ hone_status hone_pipeline_copy(const hone_pipeline *from, hone_arena *keep, hone
 /* What the builders of shared objects are told. */
 typedef struct prep_plan {
     const hone_dataset *dataset;
+    hone_matrix table; /* the dataset's, or a dense copy */
+    uint64_t table_id;
     unsigned takes;
     hone_prep_params prep;
     const int64_t *rows;
@@ -291,7 +314,7 @@ typedef struct prep_plan {
 
 static hone_matrix training_rows(const prep_plan *p)
 {
-    hone_matrix x = p->dataset->table;
+    hone_matrix x = p->table;
     if (p->rows) {
         x.row = p->rows;
         x.rows = p->n_rows;
@@ -304,12 +327,14 @@ static hone_status fit_steps(const hone_fit_job *job, const int64_t key[HONE_KEY
 {
     (void)key;
     const prep_plan *plan = job->params;
-    const hone_matrix *table = &plan->dataset->table;
+    const hone_matrix *table = &plan->table;
     hone_pipeline *p = object;
     *p =
         (hone_pipeline){.prep = plan->prep, .sparse = table->layout == HONE_CSR, .target_scale = 1};
-    p->shape[0] = (hone_shape){table->cols, 0, table->cols, table->levels, 0};
     const hone_matrix x = training_rows(plan);
+    HONE_TRY(hone_known_levels(plan->dataset, &x, job->keep, job->scratch, &p->known, error));
+    const int32_t *levels = p->known ? p->known->levels : table->levels;
+    p->shape[0] = (hone_shape){table->cols, 0, table->cols, levels, 0};
     for (int i = 0; hone_transforms[i]; i++) {
         const hone_transform *t = hone_transforms[i];
         const hone_shape *in = &p->shape[p->steps];
@@ -324,12 +349,12 @@ static hone_status fit_steps(const hone_fit_job *job, const int64_t key[HONE_KEY
         p->transform[p->steps] = t;
         p->state[p->steps++] = state;
     }
-    if (p->shape[0].levels) {
-        int32_t *levels = HONE_RAW(job->keep, int32_t, table->cols, 1);
-        if (!levels)
+    if (levels && !p->known) {
+        int32_t *own = HONE_RAW(job->keep, int32_t, table->cols, 1);
+        if (!own)
             return hone_no_memory(error);
-        memcpy(levels, table->levels, (size_t)table->cols * sizeof *levels);
-        p->shape[0].levels = levels;
+        memcpy(own, levels, (size_t)table->cols * sizeof *own);
+        p->shape[0].levels = own;
     }
     return finish_shape(p, job->keep, error);
 }
@@ -339,11 +364,20 @@ static hone_status make_table(const hone_fit_job *job, const int64_t key[HONE_KE
 {
     (void)key;
     const prep_plan *plan = job->params;
-    return write_table(plan->pipeline, &plan->dataset->table, job->run, job->keep, object, error);
+    return write_table(plan->pipeline, &plan->table, job->run, job->keep, object, error);
+}
+
+static hone_status make_dense(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
+                              hone_error *error)
+{
+    (void)key;
+    const prep_plan *plan = job->params;
+    return hone_dense_copy(&plan->table, job->keep, object, error);
 }
 
 static const hone_recipe STEPS = {"prep.steps/1", HONE_OF_ROWS, sizeof(hone_pipeline), fit_steps};
 static const hone_recipe TABLE = {"prep.table/1", HONE_OF_TABLE, sizeof(hone_matrix), make_table};
+static const hone_recipe DENSE = {"prep.dense/1", HONE_OF_TABLE, sizeof(hone_matrix), make_dense};
 
 static uint64_t hash_state(const hone_transform *t, const hone_shape *in, const void *state,
                            uint64_t h)
@@ -366,12 +400,16 @@ static uint64_t hash_prep(const hone_prep_params *p, uint64_t h)
 }
 
 /* Whether the result has other values than the dataset's table, and what identifies it. */
-static bool changes(const hone_pipeline *p, const hone_dataset *dataset, uint64_t *id)
+static bool changes(const hone_pipeline *p, const prep_plan *plan, uint64_t *id)
 {
-    bool any = false;
-    *id = dataset->table_id;
+    const hone_known *known = p->known;
+    bool any = known != NULL;
+    *id = plan->table_id;
+    if (known)
+        *id = hone_hash(*id, known->code,
+                        (size_t)known->start[plan->table.cols] * sizeof *known->code);
     for (int k = 0; k < p->steps; k++) {
-        if (p->transform[k]->still(&p->shape[k], dataset->missing, &p->prep, p->state[k]))
+        if (p->transform[k]->still(&p->shape[k], plan->dataset->missing, &p->prep, p->state[k]))
             continue;
         any = true;
         *id = hash_state(p->transform[k], &p->shape[k], p->state[k], *id);
@@ -384,20 +422,18 @@ static bool changes(const hone_pipeline *p, const hone_dataset *dataset, uint64_
     return any;
 }
 
-static hone_status refuse_sparse(const hone_dataset *dataset, const hone_algorithm *a,
-                                 unsigned takes, hone_error *error)
+/* Sparse rows for a module that takes none: dense ones in their place. */
+static hone_status spread(prep_plan *plan, const hone_algorithm *a, hone_shared *shared,
+                          hone_error *error)
 {
-    if (dataset->table.layout != HONE_CSR)
+    static const int64_t no_key[HONE_KEY] = {0};
+    const void *dense;
+    if (!hone_dense_needed(plan->dataset, plan->takes))
         return HONE_OK;
-    if (!(takes & HONE_TAKES_SPARSE))
-        return hone_fail(error, HONE_UNSUPPORTED, "data",
-                         "%s takes no sparse data%s, and making %lld columns dense is not done "
-                         "silently; choose another model or give dense data",
-                         a->name, hone_takes_note(a, takes), (long long)dataset->table.cols);
-    if (dataset->missing && !(takes & HONE_TAKES_MISSING))
-        return hone_fail(error, HONE_UNSUPPORTED, "data",
-                         "missing values in sparse data cannot be imputed; absent entries are "
-                         "zeros");
+    HONE_TRY(hone_dense_check(plan->dataset, a, plan->takes, shared->account, error));
+    HONE_TRY(hone_derive_as(shared, &DENSE, plan->table_id, no_key, plan, &dense, error));
+    plan->table = *(const hone_matrix *)dense;
+    plan->table_id = hone_hash_text(plan->table_id, DENSE.name);
     return HONE_OK;
 }
 
@@ -429,15 +465,14 @@ static hone_status learn_steps(prep_plan *plan, hone_shared *shared, const void 
                                hone_error *error)
 {
     static const int64_t no_key[HONE_KEY] = {0};
-    const hone_dataset *d = plan->dataset;
     hone_arena *arena = hone_arena_open(shared->account);
     if (!arena)
         return hone_no_memory(error);
-    hone_status status = leave_out(d, &plan->rows, &plan->n_rows, arena, error);
+    hone_status status = leave_out(plan->dataset, &plan->rows, &plan->n_rows, arena, error);
     if (!status) {
-        uint64_t id = plan->rows ? hone_hash(d->table_id, plan->rows,
+        uint64_t id = plan->rows ? hone_hash(plan->table_id, plan->rows,
                                              (size_t)plan->n_rows * sizeof *plan->rows)
-                                 : d->table_id;
+                                 : plan->table_id;
         id = hone_hash(hash_prep(&plan->prep, id), &plan->takes, sizeof plan->takes);
         status = hone_derive_as(shared, &STEPS, id, no_key, plan, steps, error);
     }
@@ -451,22 +486,27 @@ hone_status hone_prepare(const hone_dataset *dataset, const hone_algorithm *algo
                          int64_t n_rows, hone_shared *shared, hone_prepared *prepared,
                          hone_error *error)
 {
-    const unsigned takes = hone_takes_under(algorithm, dataset->task, params);
-    HONE_TRY(refuse_sparse(dataset, algorithm, takes, error));
     static const int64_t no_key[HONE_KEY] = {0};
-    prep_plan plan = {dataset, takes, *prep, rows, n_rows, NULL};
-    shared->table = dataset->table;
+    prep_plan plan = {.dataset = dataset,
+                      .table = dataset->table,
+                      .table_id = dataset->table_id,
+                      .takes = hone_takes_under(algorithm, dataset->task, params),
+                      .prep = *prep,
+                      .rows = rows,
+                      .n_rows = n_rows};
+    HONE_TRY(spread(&plan, algorithm, shared, error));
+    shared->table = plan.table;
     shared->job.x = training_rows(&plan);
     const void *object;
     HONE_TRY(learn_steps(&plan, shared, &object, error));
     prepared->pipeline = *(const hone_pipeline *)object;
     const hone_pipeline *p = plan.pipeline = &prepared->pipeline;
     prepared->pipeline.prep.target = prep->target;
-    if (changes(p, dataset, &prepared->table_id)) {
+    if (changes(p, &plan, &prepared->table_id)) {
         HONE_TRY(hone_derive_as(shared, &TABLE, prepared->table_id, no_key, &plan, &object, error));
         prepared->table = *(const hone_matrix *)object;
     } else {
-        prepared->table = dataset->table;
+        prepared->table = plan.table;
     }
     lay_out(p, &prepared->table);
     prepared->shape = *result(p);

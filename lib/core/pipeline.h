@@ -53,13 +53,24 @@ extern const hone_transform hone_impute, hone_encode, hone_scale;
 
 enum { HONE_STEPS = 3 };
 
+/* The levels that training rows hold, where others of the table's rows hold more: those look to a
+ * model like levels that nobody ever saw. */
+typedef struct hone_known {
+    const hone_column_info *column; /* the dataset's, with these levels alone */
+    const int32_t *levels;          /* cols: how many */
+    const int64_t *start;           /* cols + 1: codes of column j are code[start[j]] ... */
+    const int32_t *code;            /* of a level of the dataset; levels[j]: not known */
+} hone_known;
+
 /* The steps that are in force for one table and algorithm, with their fitted state. */
 typedef struct hone_pipeline {
     hone_prep_params prep;
-    bool sparse;
+    bool sparse; /* rows are sparse, also those it was fitted on */
     int steps;
     const hone_transform *transform[HONE_STEPS];
     void *state[HONE_STEPS];
+    const hone_known *known; /* rows come in the codes of the dataset that it was fitted on, which
+                                become those of these levels; NULL: codes are those of shape[0] */
     /* Before each step, and after the last. shape[0].features = shape[0].stored: raw columns;
      * the last one's `features` are logical (one-hot expanded) and are what the algorithm sees. */
     hone_shape shape[HONE_STEPS + 1];
@@ -83,7 +94,9 @@ typedef struct hone_prepared {
  *
  * @param rows    training rows, ascending; NULL: all
  * @param shared  with cache, account and job.run set; the rest is filled here
- * @return HONE_UNSUPPORTED path data: sparse data for a module that takes none, NaN in sparse data
+ * Sparse rows for a module that takes none are a dense copy, a shared object too.
+ *
+ * @return HONE_UNSUPPORTED, HONE_NO_MEMORY path data: sparse rows whose dense copy is too large
  */
 hone_status hone_prepare(const hone_dataset *dataset, const hone_algorithm *algorithm,
                          const void *params, const hone_prep_params *prep, const int64_t *rows,
@@ -97,12 +110,14 @@ hone_status hone_prepare_target(const hone_dataset *dataset, const hone_prep_par
                                 const int64_t *rows, int64_t n_rows, hone_arena *arena,
                                 hone_pipeline *pipeline, const double **scaled, hone_error *error);
 
-/* A deep copy into a model's memory. */
+/* A deep copy into a model's memory: its rows come in the codes of shape[0], which are those of
+ * known->column where there is one. */
 hone_status hone_pipeline_copy(const hone_pipeline *from, hone_arena *keep, hone_pipeline *to,
                                hone_error *error);
 
 /* Rows in the dataset's schema -> rows as the algorithm takes them, one copy at most, allocated
- * from `arena` alone. `out` views `arena` or `in`.
+ * from `arena` alone. `out` views `arena` or `in`. Sparse rows become dense where the pipeline's
+ * are.
  *
  * @return HONE_BAD_DATA path data.x[row,column]: a value that the algorithm cannot take */
 hone_status hone_pipeline_apply(const hone_pipeline *pipeline, const hone_matrix *in,

@@ -132,6 +132,7 @@ static hone_status make_model(hone_training *t, hone_error *error)
     hone_status status = HONE_OK;
     if (record && run) {
         const hone_model_parts parts = {.dataset = t->dataset,
+                                        .column = c->column,
                                         .pipeline = &c->pipeline,
                                         .fitted = c->fitted,
                                         .trained_rows = c->rows,

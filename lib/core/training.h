@@ -35,8 +35,9 @@ typedef struct hone_adjusted {
 
 /* A fitted model with what is needed to keep it. {0}: none. */
 typedef struct hone_candidate {
-    hone_arena *memory; /* of the pipeline and the text */
+    hone_arena *memory; /* of the pipeline, the columns and the text */
     hone_pipeline pipeline;
+    const hone_column_info *column; /* with the levels that it knows; NULL: the dataset's */
     hone_fitted *fitted;
     const char *config; /* canonical JSON of what was fitted */
     int64_t rows;       /* that it was fitted on */

@@ -398,6 +398,24 @@ static hone_status take_answers(const hone_dataset *d, const hone_dataset *v, ho
     return HONE_OK;
 }
 
+/* The classes of validation rows weigh what those of the dataset do. */
+static hone_status weigh_classes(const hone_dataset *d, hone_dataset *out,
+                                 const hone_dataset_options *options, hone_error *error)
+{
+    double *factor;
+    HONE_TRY(hone_class_factors(d, options, out->memory, &factor, error));
+    if (!factor)
+        return HONE_OK;
+    double *weight = HONE_RAW(out->memory, double, out->table.rows, 1);
+    if (!weight)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < out->table.rows; i++)
+        weight[i] =
+            (out->weight ? out->weight[i] : 1) * (out->label[i] < 0 ? 1 : factor[out->label[i]]);
+    out->weight = weight;
+    return HONE_OK;
+}
+
 hone_status hone_dataset_take_valid(hone_dataset *d, const hone_dataset *v,
                                     const hone_dataset_options *options, hone_error *error)
 {
@@ -421,6 +439,7 @@ hone_status hone_dataset_take_valid(hone_dataset *d, const hone_dataset *v,
     out->categories = d->categories;
     out->target_name = d->target_name;
     out->weight = v->weight;
+    HONE_TRY(weigh_classes(d, out, options, error));
     out->fingerprint = v->fingerprint;
     out->table_id = v->table_id;
     out->labels_id = v->labels_id;

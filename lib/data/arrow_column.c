@@ -8,7 +8,7 @@
 #include "data/arrow.h"
 #include "data/vector.h"
 
-enum { MANY_LEVELS = 1000, LONGEST = 1 << 20, SHORT = 12, AT_ONCE = 1 << 16 };
+enum { LONGEST = 1 << 20, SHORT = 12, AT_ONCE = 1 << 16 };
 
 static const char *name_of(const hone_arrow *t, int64_t j)
 {
@@ -258,27 +258,6 @@ static hone_status take_codes(const hone_arrow *t, int64_t j, const hone_arrow_t
     return status;
 }
 
-/* The rules of a text column in a file: dates and free text are no features. */
-static hone_status refuse_words(const hone_arrow *t, int64_t j, const hone_dictionary *words,
-                                const int32_t *code, hone_error *error)
-{
-    bool dates = words->count > 0;
-    int64_t given = 0;
-    for (int64_t k = 0; k < words->count && dates; k++)
-        dates = hone_token_is_date(hone_dictionary_token(words, k));
-    for (int64_t i = 0; i < t->rows && words->count > MANY_LEVELS; i++)
-        given += code[i] >= 0;
-    if (dates)
-        return wrong(t, j, words->word[0].line,
-                     "the column holds dates or times, which are no features: drop it", error);
-    if (words->count > MANY_LEVELS && 2 * words->count > given)
-        return wrong(t, j, words->word[0].line,
-                     "free text: more than 1,000 words, and more than half of them different; "
-                     "drop the column, or name it as categorical",
-                     error);
-    return HONE_OK;
-}
-
 static hone_status take_words(const hone_arrow *t, int64_t j, const hone_arrow_type *type,
                               hone_arrow_column *out, hone_error *error)
 {
@@ -303,8 +282,6 @@ static hone_status take_words(const hone_arrow *t, int64_t j, const hone_arrow_t
     }
     if (value.layout == HONE_ARROW_NUMBERS)
         out->column.type = HONE_CATEGORICAL; /* 3 and 3.0 are one level */
-    if (out->column.type == HONE_AUTO && !s->dictionary)
-        HONE_TRY(refuse_words(t, j, &out->words, code, error));
     const char **level = HONE_RAW(t->r->memory, const char *, out->words.count + 1, 1);
     if (!level)
         return hone_no_memory(error);

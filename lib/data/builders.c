@@ -114,6 +114,7 @@ hone_status hone_dataset_columns(const hone_column *columns, int64_t cols, int64
     HONE_TRY(gather_names(columns, cols, options, &names, error));
     hone_draft draft;
     hone_status status = hone_draft_open(&draft, rows, cols, true, names, options, error);
+    draft.wary = y.values && !draft.options.any_words;
     if (!status)
         status = hone_cells_fill(&draft, &(hone_cells){.column = columns}, error);
     hone_free(names);

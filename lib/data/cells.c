@@ -4,11 +4,13 @@
 #include "data/cells.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "data/values.h"
 #include "data/vector.h"
+#include "data/words.h"
 
 enum { BLOCK = 256, CODES_IN_F32 = 1 << 24 };
 
@@ -66,6 +68,35 @@ typedef struct plan {
     bool narrow;    /* float32 holds everything so far */
 } plan;
 
+/* The rules of text in files: dates and free text are no features, unless it was said that the
+ * column is categorical. */
+static hone_status check_words(const hone_draft *draft, int64_t j, int64_t given, hone_error *error)
+{
+    const hone_column_info *info = &draft->column[j];
+    const hone_values *levels = &info->levels;
+    hone_words words = {0};
+    char path[96];
+    for (int64_t k = 0; k < levels->count; k++)
+        hone_words_add(&words, (hone_token){levels->text[k], strlen(levels->text[k])}, '.');
+    snprintf(path, sizeof path, "data.%.80s", info->name);
+    if (hone_words_are_dates(&words))
+        return hone_fail(error, HONE_BAD_DATA, path,
+                         "the column holds dates or times (\"%.40s\"), which are no features; drop "
+                         "it, or name it as categorical",
+                         levels->text[0]);
+    if (hone_words_are_many(levels->count, given))
+        return hone_fail(error, HONE_BAD_DATA, path,
+                         "%lld different words in %lld rows: free text; drop the column, or name "
+                         "it as categorical",
+                         (long long)levels->count, (long long)given);
+    if (hone_words_look_like_numbers(&words) || (words.count && words.numbers == words.count))
+        hone_draft_log(draft, HONE_WARNING,
+                       "column \"%.100s\" is categorical, but its texts look like numbers "
+                       "(\"%.40s\"); make numbers of them, or name it as categorical",
+                       info->name, words.written ? words.first.text : levels->text[0]);
+    return HONE_OK;
+}
+
 static hone_status encode_column(hone_draft *draft, plan *p, const hone_column *c, int64_t j,
                                  hone_error *error)
 {
@@ -81,11 +112,14 @@ static hone_status encode_column(hone_draft *draft, plan *p, const hone_column *
     if (!p->code[j])
         return hone_no_memory(error);
     info->type = HONE_CATEGORICAL;
+    info->by_number = encoding.numbers_in_text;
     int64_t missing; /* counted with all others later */
     const hone_status status = hone_values_encode(&encoding, draft->dataset->memory, p->code[j],
                                                   &info->levels, &missing, &at, error);
     if (status)
         return at < 0 ? status : fail_cell(at, j, status, error);
+    if (draft->wary && c->type == HONE_AUTO && info->levels.kind == HONE_TEXT)
+        HONE_TRY(check_words(draft, j, rows - missing, error));
     p->narrow &= info->levels.count < CODES_IN_F32;
     return HONE_OK;
 }

@@ -40,6 +40,7 @@ static void set_lines(const csv *c, csv_chunk *k, int64_t more)
     for (int64_t s = 0; s < c->slots; s++) {
         csv_tally *t = &k->tally[c->at[s]];
         t->missing_line += more;
+        t->large_line += more;
         if (t->witness)
             t->witness->line += more;
         for (int64_t i = 0; i < k->fresh[s].count; i++)
@@ -110,6 +111,10 @@ static hone_status merge_tally(csv *c, const csv_chunk *k, int64_t j, hone_error
     if (t->missing && !all->missing) {
         all->missing_line = t->missing_line;
         all->missing_column = t->missing_column;
+    }
+    if (t->large_column && !all->large_column) {
+        all->large_line = t->large_line;
+        all->large_column = t->large_column;
     }
     if (t->bad && !all->bad) {
         all->witness = HONE_NEW(c->r->memory, csv_witness, 1, 1);

@@ -27,8 +27,9 @@ typedef struct csv_witness {
 typedef struct csv_tally {
     int64_t missing, bad;
     int64_t missing_line, missing_column;
-    csv_witness *witness; /* of the first bad one */
-    bool zeros;           /* some number has a leading zero */
+    csv_witness *witness;             /* of the first bad one */
+    int64_t large_line, large_column; /* of the first target that is too large an amount */
+    bool zeros;                       /* some number has a leading zero */
 } csv_tally;
 
 /* One column of the file. */
@@ -117,6 +118,9 @@ hone_status hone_csv_store(csv *c, int used, int64_t rows, bool wide, hone_error
 /* Marks columns of numbers that hold words: text, to be read again, or refused. */
 hone_status hone_csv_settle(csv *c, bool *again, hone_error *error);
 hone_status hone_csv_dataset(csv *c, hone_dataset **dataset, hone_error *error);
+
+/* A way out when all of a row is one column, which looks like several; else "". */
+const char *hone_csv_hint(const csv *c);
 
 /* "a missing target" with its place. */
 hone_status hone_csv_missing(const csv *c, int64_t j, hone_error *error);

@@ -13,16 +13,18 @@ enum { SNIFF = 200 };
 static hone_status marks(csv *c, hone_error *error)
 {
     const unsigned char *b = (const unsigned char *)c->window.text;
-    if (c->window.filled == 0)
-        return hone_fail(error, HONE_BAD_DATA, c->r->file, "the file is empty");
-    if (c->window.filled >= 2 &&
-        ((b[0] == 0xFF && b[1] == 0xFE) || (b[0] == 0xFE && b[1] == 0xFF))) {
-        char place[HONE_PLACE_SIZE];
+    const char *content = hone_window_content(&c->window);
+    char place[HONE_PLACE_SIZE];
+    if (content)
         return hone_fail(error, HONE_BAD_DATA, hone_place(place, c->r->file, 1, 1),
-                         "the file is UTF-16; save it as UTF-8");
-    }
+                         "the file is %s", content);
     if (c->window.filled >= 3 && b[0] == 0xEF && b[1] == 0xBB && b[2] == 0xBF)
         c->window.from = 3;
+    const int64_t left = c->window.filled - c->window.from;
+    if (left == 0 || (c->window.from && left == 1 && c->window.text[3] == '\n'))
+        return hone_fail(error, HONE_BAD_DATA, hone_place(place, c->r->file, 0, 0),
+                         c->window.from ? "the file is empty but for a byte order mark"
+                                        : "the file is empty");
     return HONE_OK;
 }
 
@@ -184,6 +186,19 @@ hone_status hone_csv_begin(csv *c, bool plan, hone_error *error)
 
 /* ---- roles ---- */
 
+const char *hone_csv_hint(const csv *c)
+{
+    static const char *const hints[][2] = {
+        {";", "; cells seem to be separated by ';': --delimiter ';'"},
+        {"\t", "; cells seem to be separated by tabs: --delimiter tab"},
+        {"|", "; cells seem to be separated by '|': --delimiter '|'"},
+        {",", "; cells seem to be separated by ',': --delimiter ,"}};
+    for (size_t k = 0; c->cols == 1 && k < sizeof hints / sizeof *hints; k++)
+        if (c->column && strpbrk(c->column[0].name, hints[k][0]))
+            return hints[k][1];
+    return "";
+}
+
 static int64_t column_named(const csv *c, const char *name, size_t length)
 {
     for (int64_t j = 0; j < c->cols; j++)
@@ -207,8 +222,8 @@ static hone_status no_column(const csv *c, const char *what, const char *name, s
                                  c->column[j].name);
     }
     return hone_fail(error, HONE_BAD_ARGUMENT, hone_place(place, c->r->file, 1, 0),
-                     "%s: there is no column \"%.*s\"; there are %s", what, (int)length, name,
-                     known);
+                     "%s: there is no column \"%.*s\"; there are %s%s", what, (int)length, name,
+                     known, hone_csv_hint(c));
 }
 
 static hone_status role(const csv *c, const char *what, const char *name, int64_t *j,
@@ -360,7 +375,8 @@ static hone_status number_features(csv *c, hone_error *error)
     char place[HONE_PLACE_SIZE];
     if (c->features == 0)
         return hone_fail(error, HONE_BAD_DATA, hone_place(place, c->r->file, 1, 0),
-                         "no column is left besides target, weight and dropped ones");
+                         "no column is left besides target, weight and dropped ones%s",
+                         hone_csv_hint(c));
     return HONE_OK;
 }
 

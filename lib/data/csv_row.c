@@ -4,6 +4,7 @@
  */
 #include "base/text.h"
 #include "data/csv.h"
+#include "data/draft.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -183,6 +184,10 @@ static const char *slow_number(csv_chunk *k, const char *p, int64_t j, double *v
         note_missing(k, t, p);
     } else if (hone_token_number(hone_token_trim(token), c->decimal, value, &zeros)) {
         t->zeros |= zeros;
+        if (j == c->target && !t->large_column && fabs(*value) > HONE_LARGEST_AMOUNT) {
+            t->large_line = k->first_line + k->lines;
+            t->large_column = p > k->line_start ? p - k->line_start + 1 : 1;
+        }
     } else {
         *value = NAN;
         if (!note_bad(k, t, p, token))
@@ -269,9 +274,9 @@ static const char *value_of(csv_chunk *k, const char *p, int64_t j, double *row)
 
 static const char *ragged(csv_chunk *k, const char *p, int64_t fields, bool more)
 {
-    hone_csv_refuse(k, p, HONE_BAD_DATA, "%s %lld field%s where the header has %lld",
+    hone_csv_refuse(k, p, HONE_BAD_DATA, "%s %lld field%s where the header has %lld%s",
                     more ? "more than" : "a row of", (long long)fields, fields == 1 ? "" : "s",
-                    (long long)k->csv->cols);
+                    (long long)k->csv->cols, hone_csv_hint(k->csv));
     return NULL;
 }
 

@@ -13,8 +13,9 @@
 #include "data/csv.h"
 #include "data/draft.h"
 #include "data/values.h"
+#include "data/words.h"
 
-enum { MANY_LEVELS = 1000, BLOCK = 4096 };
+enum { BLOCK = 4096 };
 
 hone_status hone_csv_missing(const csv *c, int64_t j, hone_error *error)
 {
@@ -103,8 +104,9 @@ static int64_t count_words(const csv *c, const csv_column *column)
 }
 
 typedef struct kinds {
-    bool boolean, dates, zeros;
-    int64_t numbers;          /* distinct */
+    bool boolean, zeros;
+    hone_words words;
+    int64_t numbers;          /* distinct, codes such as 007 among them */
     const hone_word *strange; /* first that is no number */
     const hone_word *zero;    /* first number with a leading zero */
 } kinds;
@@ -112,7 +114,7 @@ typedef struct kinds {
 static hone_status look(const csv *c, const csv_column *column, kinds *k, hone_error *error)
 {
     const hone_dictionary *d = column->levels;
-    *k = (kinds){.boolean = d->count > 0, .dates = d->count > 0};
+    *k = (kinds){.boolean = d->count > 0};
     for (int64_t i = 0; i < d->count; i++) {
         const hone_token token = hone_dictionary_token(d, i);
         const hone_word *w = &d->word[i];
@@ -127,7 +129,7 @@ static hone_status look(const csv *c, const csv_column *column, kinds *k, hone_e
                              (unsigned char)token.text[wrong]);
         }
         k->boolean &= hone_token_boolean(token) >= 0 && !c->r->schema; /* the schema's kind rules */
-        k->dates &= hone_token_is_date(token);
+        hone_words_add(&k->words, token, c->decimal);
         if (hone_token_number(hone_token_trim(token), c->decimal, &value, &zeros))
             k->numbers++;
         else if (!k->strange || w->line < k->strange->line)
@@ -146,12 +148,13 @@ static hone_status refuse_words(const csv *c, int64_t j, const kinds *k, hone_er
     char place[HONE_PLACE_SIZE];
     if (!d->count || column->asked || c->r->schema)
         return HONE_OK;
-    const bool many = d->count > MANY_LEVELS;
-    if (!many && !k->dates && (!k->numbers || k->zeros || !k->strange))
+    const bool dates = hone_words_are_dates(&k->words);
+    if (!hone_words_are_many(d->count, 0) && !dates && (!k->numbers || k->zeros || !k->strange))
         return HONE_OK;
     const int64_t given = count_words(c, column);
+    const bool many = hone_words_are_many(d->count, given);
     hone_place(place, c->r->file, d->word[0].line, d->word[0].column);
-    if (k->dates && j != c->target)
+    if (dates && j != c->target)
         return hone_fail(
             error, HONE_BAD_DATA, place,
             "column \"%.100s\" holds dates or times (\"%.*s\"), which are no features; "
@@ -168,28 +171,45 @@ static hone_status refuse_words(const csv *c, int64_t j, const kinds *k, hone_er
     if (!k->zeros && k->strange && 20 * (given - numbers) <= given)
         return almost_numbers(c, j, k->strange->line, k->strange->column, d->text + k->strange->at,
                               given - numbers, given, error);
-    if (many && 2 * d->count > given && k->zero && !k->strange)
+    if (many && k->zero && !k->strange)
         return hone_fail(error, HONE_BAD_DATA,
                          hone_place(place, c->r->file, k->zero->line, k->zero->column),
                          "\"%.*s\" has a leading zero, which makes column \"%.100s\" codes, but "
                          "%lld of its %lld values differ; write it without, or --drop \"%.100s\"",
                          CSV_TOKEN, d->text + k->zero->at, column->name, (long long)d->count,
                          (long long)given, column->name);
-    double comma;
-    bool zeros;
-    if (many && 2 * d->count > given && c->decimal == '.' &&
-        hone_token_number(hone_dictionary_token(d, 0), ',', &comma, &zeros))
+    if (many && c->decimal == '.' && k->words.commas && hone_words_look_like_numbers(&k->words))
         return hone_fail(error, HONE_BAD_DATA, place,
                          "column \"%.100s\" holds words such as \"%.*s\"; if they are numbers "
                          "with a decimal comma: --decimal ,",
-                         column->name, CSV_TOKEN, d->text);
-    if (many && 2 * d->count > given)
+                         column->name, (int)k->words.first.length, k->words.first.text);
+    if (many)
         return hone_fail(error, HONE_BAD_DATA, place,
                          "column \"%.100s\" has %lld different words in %lld rows: %s \"%.100s\"",
                          column->name, (long long)d->count, (long long)given,
                          j == c->target ? "not classes; check --target" : "free text; --drop",
                          column->name);
     return HONE_OK;
+}
+
+/* Few-valued columns of numbers as people write them are levels, which may not be what was meant.
+ */
+static void warn_of_numbers(const csv *c, const csv_column *column, const kinds *k,
+                            const hone_draft *draft)
+{
+    const hone_words *w = &k->words;
+    if (column->asked || c->r->schema || !hone_words_look_like_numbers(w))
+        return;
+    hone_draft_log(
+        draft, HONE_WARNING,
+        "column \"%.100s\" is categorical, but its words look like numbers (\"%.*s\"); %s; "
+        "if they are levels: --categorical \"%.100s\"",
+        column->name, (int)w->first.length, w->first.text,
+        !w->commas          ? "numbers have no sign of a currency or percent, and no "
+                              "mark between thousands"
+        : c->decimal == '.' ? "with a decimal comma: --decimal ,"
+                            : "with a decimal point: --decimal .",
+        column->name);
 }
 
 /* Gives the words their place in the sorted set of levels, into `code` of each. */
@@ -258,8 +278,10 @@ static hone_status describe(csv *c, hone_draft *draft, hone_error *error)
         kinds k;
         HONE_TRY(look(c, column, &k, error));
         HONE_TRY(refuse_words(c, j, &k, error));
+        warn_of_numbers(c, column, &k, draft);
         hone_column_info *info = &draft->column[column->feature];
         info->type = HONE_CATEGORICAL;
+        info->by_number = column->asked;
         HONE_TRY(sort_words(c, column, &k, draft, &info->levels, error));
         if (!levels && !(levels = HONE_NEW(draft->dataset->memory, int32_t, c->features, 1)))
             return hone_no_memory(error);
@@ -272,47 +294,123 @@ static hone_status describe(csv *c, hone_draft *draft, hone_error *error)
     return HONE_OK;
 }
 
-static hone_status target_of(csv *c, hone_vector *y, hone_error *error)
+static hone_status check_weights(const csv *c, hone_error *error)
 {
-    if (c->target < 0)
+    char place[HONE_PLACE_SIZE];
+    double sum = 0;
+    for (int64_t i = 0; c->weight >= 0 && i < c->rows; i++)
+        sum += c->weights[i];
+    if (c->weight < 0 || (sum > 0 && isfinite(sum)))
         return HONE_OK;
+    return hone_fail(error, HONE_BAD_DATA, hone_place(place, c->r->file, 1, 0),
+                     "column \"%.100s\": the weights sum to %g; the sum must be positive and "
+                     "finite",
+                     c->column[c->weight].name, sum);
+}
+
+/* The words of a target, or their truth, where their numbers stood. */
+static void shorten(const csv *c, bool boolean)
+{
+    const hone_dictionary *d = c->column[c->target].levels;
+    char *to = (char *)c->label;
+    for (int64_t i = 0; i < c->rows; i++) {
+        const int32_t code = (int32_t)c->label[i];
+        if (boolean)
+            to[i] = hone_token_boolean(hone_dictionary_token(d, code)) == 1;
+        else
+            memcpy(to + i * (int64_t)sizeof code, &code, sizeof code);
+    }
+}
+
+/* Gives back what was foreseen for more rows, or for wider elements. */
+static void cut_label(csv *c, size_t element)
+{
+    double *exact = hone_realloc(c->label, (size_t)c->rows * element);
+    c->label = exact ? exact : c->label;
+}
+
+static hone_status target_words(csv *c, hone_draft *draft, hone_vector *y, hone_error *error)
+{
     csv_column *column = &c->column[c->target];
-    *y = (hone_vector){.values = c->label, .dtype = HONE_F64};
-    if (!column->levels)
-        return HONE_OK;
+    const hone_dictionary *d = column->levels;
     kinds k;
     HONE_TRY(look(c, column, &k, error));
     HONE_TRY(refuse_words(c, c->target, &k, error));
-    const hone_dictionary *d = column->levels;
-    const char **text = HONE_RAW(c->r->memory, const char *, c->rows, 1);
-    uint8_t *truth = (uint8_t *)c->label; /* byte i is written after label[i / 8] was read */
-    if (!text)
+    const char **word = HONE_RAW(c->r->memory, const char *, d->count, 1);
+    if (!word)
         return hone_no_memory(error);
-    for (int64_t i = 0; i < c->rows; i++) {
-        const hone_token token = hone_dictionary_token(d, (int64_t)c->label[i]);
-        text[i] = token.text;
-        if (k.boolean)
-            truth[i] = hone_token_boolean(token) == 1;
-    }
-    *y = k.boolean ? (hone_vector){.values = truth, .dtype = HONE_BOOLEAN}
-                   : (hone_vector){.values = text, .dtype = HONE_TEXT};
+    for (int64_t i = 0; i < d->count; i++)
+        word[i] = hone_dictionary_token(d, i).text;
+    shorten(c, k.boolean);
+    cut_label(c, k.boolean ? 1 : sizeof(int32_t));
+    *y = (hone_vector){.values = c->label, .dtype = k.boolean ? HONE_BOOLEAN : HONE_I32};
+    draft->word = k.boolean ? NULL : word;
+    draft->words = d->count;
     return HONE_OK;
+}
+
+static hone_status target_of(csv *c, hone_draft *draft, hone_vector *y, hone_error *error)
+{
+    if (c->target < 0)
+        return HONE_OK;
+    const csv_tally *t = &c->column[c->target].tally;
+    char place[HONE_PLACE_SIZE];
+    if (t->large_column)
+        return hone_fail(error, HONE_BAD_DATA,
+                         hone_place(place, c->r->file, t->large_line, t->large_column),
+                         "too large for a target: at most %g, of either sign", HONE_LARGEST_AMOUNT);
+    if (c->column[c->target].levels)
+        return target_words(c, draft, y, error);
+    cut_label(c, sizeof *c->label);
+    *y = (hone_vector){.values = c->label, .dtype = HONE_F64};
+    draft->lasting = true;
+    return HONE_OK;
+}
+
+/* What outlives the read: the table, and amounts of a target. */
+static void release(void *owner)
+{
+    void **part = owner;
+    hone_free(part[0]);
+    hone_free(part[1]);
+    hone_free(part);
 }
 
 static hone_status fill(csv *c, hone_draft *draft, hone_vector *y, hone_error *error)
 {
     hone_dataset *d = draft->dataset;
+    if (*hone_csv_hint(c))
+        hone_draft_log(draft, HONE_WARNING, "there is one column, \"%.100s\"%s", c->column[0].name,
+                       hone_csv_hint(c));
     HONE_TRY(describe(c, draft, error));
-    HONE_TRY(target_of(c, y, error));
+    HONE_TRY(target_of(c, draft, y, error));
+    HONE_TRY(check_weights(c, error));
     const size_t bytes = (size_t)(c->rows * c->features) * (c->dtype == HONE_F32 ? 4 : 8);
-    void *exact = hone_realloc(c->table, bytes);
-    d->table.values = d->owner = exact ? exact : c->table;
-    d->release = hone_free;
+    void *exact = hone_realloc(c->table, bytes), **owner = hone_alloc(2 * sizeof *owner);
+    c->table = exact ? exact : c->table;
+    if (!owner)
+        return hone_no_memory(error);
+    owner[0] = c->table;
+    d->table.values = c->table;
+    d->owner = owner;
+    d->release = release;
     c->table = NULL;
     d->table.layout = HONE_DENSE;
     d->table.dtype = c->dtype;
     d->table.row_stride = c->features;
     d->table.col_stride = 1;
+    return HONE_OK;
+}
+
+static hone_status finish(csv *c, hone_draft *draft, hone_status status, hone_vector y,
+                          hone_dataset **dataset, hone_error *error)
+{
+    HONE_TRY(hone_draft_close(draft, status, y, dataset, error));
+    hone_dataset *d = *dataset;
+    if (d->target && d->target == c->label) {
+        ((void **)d->owner)[1] = c->label;
+        c->label = NULL;
+    }
     return HONE_OK;
 }
 
@@ -337,5 +435,5 @@ hone_status hone_csv_dataset(csv *c, hone_dataset **dataset, hone_error *error)
         status = hone_no_memory(error);
     if (!status)
         status = fill(c, &draft, &y, error);
-    return hone_draft_close(&draft, status, y, dataset, error);
+    return finish(c, &draft, status, y, dataset, error);
 }

@@ -148,6 +148,7 @@ void hone_draft_log(const hone_draft *draft, hone_level level, const char *forma
     va_start(arguments, format);
     hone_print(line, sizeof line, format, arguments);
     va_end(arguments);
+    hone_text_mend(line);
     draft->options.log(draft->options.context, level, line);
 }
 

@@ -25,6 +25,7 @@ typedef struct hone_column_info {
     const char *name;
     hone_type type;     /* HONE_NUMERIC or HONE_CATEGORICAL */
     hone_values levels; /* categorical */
+    bool by_number;     /* its type was asked for: texts that are whole numbers are numbers */
     int64_t missing;    /* cells */
 } hone_column_info;
 

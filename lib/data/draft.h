@@ -4,11 +4,18 @@
 
 #include "data/dataset.h"
 
+/* Amounts beyond have squares that overflow. */
+#define HONE_LARGEST_AMOUNT 1e150
+
 typedef struct hone_draft {
     hone_dataset *dataset; /* the caller fills `table` and `column` */
     hone_dataset_options options;
     hone_column_info *column; /* = dataset->column, cols; NULL: no names and no types */
     hone_arena *scratch;      /* gone when the dataset is made */
+    const char *const *word;  /* y holds whole numbers, which are codes of these; NULL: values */
+    int64_t words;
+    bool wary;    /* columns of text are checked for what is no level */
+    bool lasting; /* y is memory of ours that may live as long as the dataset: amounts stay there */
 } hone_draft;
 
 /* Checks size, options and names (`names`, or else those of the options); `described` asks for
@@ -26,6 +33,9 @@ void hone_draft_log(const hone_draft *draft, hone_level level, const char *forma
 
 /* Target, task, classes and weights (target.c). */
 hone_status hone_draft_target(hone_draft *draft, const hone_vector *y, hone_error *error);
+/* By class: what the weights of its rows are multiplied by; NULL: by nothing. */
+hone_status hone_class_factors(const hone_dataset *dataset, const hone_dataset_options *options,
+                               hone_arena *arena, double **factor, hone_error *error);
 /* Validation rows in the columns and codes of a dataset that nobody has yet (align.c). */
 hone_status hone_dataset_take_valid(hone_dataset *dataset, const hone_dataset *valid,
                                     const hone_dataset_options *options, hone_error *error);

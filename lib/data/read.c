@@ -1,4 +1,5 @@
 /* Files: which reader, and what all readers share. */
+#define _GNU_SOURCE
 #include "data/read.h"
 
 #include <stdio.h>
@@ -62,12 +63,14 @@ const hone_run *hone_reading_run(const hone_reading *r, int64_t bytes)
 
 typedef hone_status (*reader)(hone_reading *r, hone_dataset **dataset, hone_error *error);
 
-static const struct {
+typedef struct form {
     const char *ending;
     hone_format format;
     reader read;
     bool text; /* may be inside gzip */
-} FORMATS[] = {
+} form;
+
+static const form FORMATS[] = {
     {".csv", HONE_CSV, hone_read_csv, true},
     {".tsv", HONE_CSV, hone_read_csv, true},
     {".svm", HONE_SVMLIGHT, hone_read_svmlight, true},
@@ -89,30 +92,52 @@ bool hone_file_is_tsv(const char *file)
     return ends_with(file, length, ".tsv") || ends_with(file, length, ".tsv.gz");
 }
 
-static hone_status find_reader(hone_reading *r, reader *read, hone_error *error)
+static hone_status find_form(hone_reading *r, const form **found, hone_error *error)
 {
     const hone_format asked = r->options->format;
     size_t length = strlen(r->file);
     r->gzip = ends_with(r->file, length, ".gz");
     length -= r->gzip ? 3 : 0;
-    *read = NULL;
-    bool text = true;
-    for (size_t k = 0; !*read && k < sizeof FORMATS / sizeof *FORMATS; k++)
-        if (asked ? FORMATS[k].format == asked : ends_with(r->file, length, FORMATS[k].ending)) {
-            *read = FORMATS[k].read;
-            text = FORMATS[k].text;
-        }
+    *found = NULL;
+    for (size_t k = 0; !*found && k < sizeof FORMATS / sizeof *FORMATS; k++)
+        if (asked ? FORMATS[k].format == asked : ends_with(r->file, length, FORMATS[k].ending))
+            *found = &FORMATS[k];
     char place[HONE_PLACE_SIZE];
-    if (r->gzip && !text)
+    if (r->gzip && *found && !(*found)->text)
         return hone_fail(error, HONE_BAD_ARGUMENT, hone_place(place, r->file, 0, 0),
                          ".gz goes around text formats only");
-    if (*read)
+    if (*found)
         return HONE_OK;
     if (asked)
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.format", "%d is no format", (int)asked);
     return hone_fail(error, HONE_BAD_ARGUMENT, hone_place(place, r->file, 0, 0),
                      "the name does not end in .csv, .tsv, .svm, .svmlight, .libsvm, .npy or .npz "
                      "(.gz after a text format); say which format it is");
+}
+
+/* Options that a format has no use for are refused, not passed over. */
+static hone_status check_use(const hone_reading *r, hone_format format, hone_error *error)
+{
+    const hone_read_options *o = r->options;
+    const struct {
+        const char *option, *flag;
+        hone_format format;
+        bool given;
+    } own[] = {
+        {"options.na", "--na", HONE_CSV, o->na},
+        {"options.delimiter", "--delimiter", HONE_CSV, o->delimiter},
+        {"options.decimal", "--decimal", HONE_CSV, o->decimal},
+        {"options.no_header", "--no-header", HONE_CSV, o->no_header},
+        {"options.features", "--columns", HONE_SVMLIGHT, o->features},
+        {"options.zero_based", "--first-index", HONE_SVMLIGHT, o->zero_based},
+        {"options.labels", "--labels", HONE_NPY, o->labels},
+    };
+    for (size_t k = 0; k < sizeof own / sizeof *own; k++)
+        if (own[k].given && own[k].format != format)
+            return hone_fail(error, HONE_BAD_ARGUMENT, own[k].option,
+                             "%s is for %s files, and \"%.200s\" is read as %s", own[k].flag,
+                             hone_format_names[own[k].format], r->file, hone_format_names[format]);
+    return HONE_OK;
 }
 
 /* ---- the call ---- */
@@ -154,6 +179,40 @@ static void open_run(hone_reading *r)
     r->dataset.weight = (hone_vector){0};
 }
 
+/* "yes=2,no=1" */
+static hone_status read_class_weights(hone_reading *r, hone_error *error)
+{
+    const char *list = r->options->class_weight, *item;
+    size_t length;
+    int64_t count = 0;
+    if (!list)
+        return HONE_OK;
+    if (r->dataset.n_class_weights)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.class_weight", "is given twice");
+    while (hone_list_item(list, count, &item, &length))
+        count++;
+    hone_class_weight *all = HONE_NEW(r->memory, hone_class_weight, count, 1);
+    if (!all)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < count; i++) {
+        hone_list_item(list, i, &item, &length);
+        const char *mark = memrchr(item, '=', length);
+        const size_t name = mark ? (size_t)(mark - item) : 0;
+        char *label = HONE_NEW(r->memory, char, (int64_t)name + 1, 1);
+        if (!label)
+            return hone_no_memory(error);
+        memcpy(label, item, name);
+        all[i].label = label;
+        if (!mark || !hone_number_read(mark + 1, length - name - 1, '.', &all[i].weight))
+            return hone_fail(error, HONE_BAD_ARGUMENT, "options.class_weight",
+                             "\"%.*s\" is not LABEL=WEIGHT", (int)(length < 100 ? length : 100),
+                             item);
+    }
+    r->dataset.class_weight = all;
+    r->dataset.n_class_weights = count;
+    return HONE_OK;
+}
+
 hone_status hone_reading_open(hone_reading *r, const char *file, const hone_read_options *options,
                               hone_read_options *own, hone_error *error)
 {
@@ -161,7 +220,12 @@ hone_status hone_reading_open(hone_reading *r, const char *file, const hone_read
     HONE_TRY(copy_options(options, own, error));
     open_run(r);
     r->memory = hone_arena_open(&r->account);
-    return r->memory ? HONE_OK : hone_no_memory(error);
+    if (!r->memory)
+        return hone_no_memory(error);
+    const hone_status status = read_class_weights(r, error);
+    if (status)
+        hone_arena_close(r->memory);
+    return status;
 }
 
 /* What the schema says unless the caller does. */
@@ -191,6 +255,8 @@ static hone_status take_valid_file(const hone_reading *r, hone_dataset *d, hone_
     const char *file = o.valid_file;
     hone_dataset *valid;
     o.valid_file = NULL;
+    o.class_weight = NULL; /* they weigh as classes of `d` */
+    o.dataset.class_weight = NULL, o.dataset.n_class_weights = 0;
     HONE_TRY(hone_dataset_read_as(file, &o, &schema, &valid, error));
     const hone_status status = hone_dataset_take_valid(d, valid, &r->dataset, error);
     hone_dataset_free(valid);
@@ -207,11 +273,15 @@ static hone_status keep_reading(const hone_reading *r, hone_dataset *d, hone_err
     return d->reading ? HONE_OK : hone_no_memory(error);
 }
 
-static hone_status read_both(hone_reading *r, hone_dataset **dataset, hone_error *error)
+static hone_status read_both(hone_reading *r, hone_read_options *own, const hone_schema *schema,
+                             hone_dataset **dataset, hone_error *error)
 {
-    reader read;
-    HONE_TRY(find_reader(r, &read, error));
-    HONE_TRY(read(r, dataset, error));
+    const form *found;
+    HONE_TRY(find_form(r, &found, error));
+    HONE_TRY(check_use(r, found->format, error));
+    if (schema)
+        follow(r, own, schema);
+    HONE_TRY(found->read(r, dataset, error));
     hone_status status = keep_reading(r, *dataset, error);
     if (!status && r->options->valid_file)
         status = take_valid_file(r, *dataset, error);
@@ -240,9 +310,7 @@ hone_status hone_dataset_read_as(const char *file, const hone_read_options *opti
     if (!file)
         return hone_fail(error, HONE_BAD_ARGUMENT, "file", "is NULL");
     HONE_TRY(hone_reading_open(&r, file, options, &own, error));
-    if (schema)
-        follow(&r, &own, schema);
-    const hone_status status = read_both(&r, dataset, error);
+    const hone_status status = read_both(&r, &own, schema, dataset, error);
     hone_arena_close(r.memory);
     char place[HONE_PLACE_SIZE];
     return status == HONE_NO_MEMORY && own.max_bytes

@@ -26,6 +26,10 @@ hone_status hone_reading_open(hone_reading *r, const char *file, const hone_read
 
 enum { HONE_PLACE_SIZE = 96 };
 
+/* By hone_format. */
+enum { HONE_FORMATS = HONE_NPZ + 1 };
+extern const char *const hone_format_names[HONE_FORMATS];
+
 /* "<file>:<line>:<column>", a long file name cut at its front; a line or column of 0 is left out.
  */
 const char *hone_place(char place[HONE_PLACE_SIZE], const char *file, int64_t line, int64_t column);

@@ -16,6 +16,7 @@ static const struct {
     {"drop", offsetof(hone_read_options, drop)},
     {"na", offsetof(hone_read_options, na)},
     {"labels", offsetof(hone_read_options, labels)},
+    {"class_weight", offsetof(hone_read_options, class_weight)},
 };
 static const struct {
     const char *name;
@@ -26,7 +27,7 @@ static const struct {
 };
 enum { TEXT_COUNT = sizeof TEXTS / sizeof *TEXTS, MARK_COUNT = sizeof MARKS / sizeof *MARKS };
 
-static const char *const FORMATS[] = {"", "csv", "svmlight", "npy", "npz"};
+const char *const hone_format_names[HONE_FORMATS] = {"", "csv", "svmlight", "npy", "npz"};
 static const char *const TASKS[] = {"", "classification", "regression"};
 
 /* ---- out ---- */
@@ -58,7 +59,7 @@ char *hone_reading_text(const hone_read_options *o, hone_task task)
 {
     hone_text t = {0};
     hone_text_add(&t, "{");
-    add_text(&t, "format", o->format ? FORMATS[o->format] : NULL);
+    add_text(&t, "format", o->format ? hone_format_names[o->format] : NULL);
     for (int k = 0; k < TEXT_COUNT; k++) {
         const char *value;
         memcpy(&value, (const char *)o + TEXTS[k].offset, sizeof value);
@@ -147,7 +148,7 @@ static hone_status fill(const recall *r, hone_read_options *o)
         HONE_TRY(text_of(r, TEXTS[k].name, (const char **)(void *)((char *)o + TEXTS[k].offset)));
     for (int k = 0; k < MARK_COUNT; k++)
         HONE_TRY(mark_of(r, MARKS[k].name, (char *)o + MARKS[k].offset));
-    HONE_TRY(word_of(r, "format", FORMATS, sizeof FORMATS / sizeof *FORMATS, &format));
+    HONE_TRY(word_of(r, "format", hone_format_names, HONE_FORMATS, &format));
     HONE_TRY(word_of(r, "task", TASKS, sizeof TASKS / sizeof *TASKS, &task));
     HONE_TRY(count_of(r, "zero_based", 2, &zero_based));
     HONE_TRY(count_of(r, "features", INT32_MAX, &o->features));

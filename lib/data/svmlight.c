@@ -461,10 +461,15 @@ static hone_status read_all(reader *s, hone_dataset **dataset, hone_error *error
     HONE_TRY(check_options(s->r, error));
     HONE_TRY(hone_source_open(s->r->file, s->r->gzip, &s->window.source, error));
     HONE_TRY(make_room(s, 0, 0, false, error));
+    char place[HONE_PLACE_SIZE];
     s->row_start[0] = 0;
     for (;;) {
         const bool first = s->window.filled == 0;
         HONE_TRY(hone_window_fill(&s->window, error));
+        const char *content = first ? hone_window_content(&s->window) : NULL;
+        if (content)
+            return hone_fail(error, HONE_BAD_DATA, hone_place(place, s->r->file, 1, 1),
+                             "the file is %s", content);
         if (first && s->window.limit >= 3 && !memcmp(s->window.text, "\xEF\xBB\xBF", 3))
             s->window.from = 3;
         if (s->window.limit == s->window.from)

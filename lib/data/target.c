@@ -6,14 +6,12 @@
 #include "data/draft.h"
 #include "data/values.h"
 #include "data/vector.h"
+#include "data/words.h"
 
 /* Whole numbers with at most so many distinct values are classes. */
 enum { FEW = 20 };
 /* With more, they are amounts when more than this share of the rows is distinct. */
 #define MANY 0.05
-
-/* Amounts beyond have squares that overflow. */
-static const double LARGEST = 1e150;
 
 enum { BLOCK = 1024 };
 
@@ -21,19 +19,32 @@ enum { BLOCK = 1024 };
 typedef struct amounts {
     bool whole;
     bool large; /* they would be whole, but some lie at 2^53 or beyond, where neighbours merge */
-    double *value;
+    const double *value; /* the caller's where they lie side by side */
 } amounts;
+
+static hone_status lend_amounts(const hone_draft *draft, const hone_vector *y, amounts *a,
+                                hone_error *error)
+{
+    const int64_t n = draft->dataset->table.rows;
+    if (y->dtype == HONE_F64 && y->stride <= 1 && y->stride >= 0 && !y->valid) {
+        a->value = y->values;
+        return HONE_OK;
+    }
+    double *value = HONE_RAW(draft->scratch, double, n, 1);
+    if (!value)
+        return hone_no_memory(error);
+    for (int64_t first = 0; first < n; first += BLOCK)
+        hone_vector_numbers(y, first, n - first < BLOCK ? n - first : BLOCK, value + first);
+    a->value = value;
+    return HONE_OK;
+}
 
 static hone_status read_amounts(hone_draft *draft, const hone_vector *y, amounts *a,
                                 hone_error *error)
 {
     const int64_t n = draft->dataset->table.rows;
-    a->value = HONE_RAW(draft->scratch, double, n, 1);
-    if (!a->value)
-        return hone_no_memory(error);
+    HONE_TRY(lend_amounts(draft, y, a, error));
     a->whole = a->large = true;
-    for (int64_t first = 0; first < n; first += BLOCK)
-        hone_vector_numbers(y, first, n - first < BLOCK ? n - first : BLOCK, a->value + first);
     for (int64_t i = 0; i < n; i++) {
         if (!isfinite(a->value[i])) {
             char path[96];
@@ -42,7 +53,6 @@ static hone_status read_amounts(hone_draft *draft, const hone_vector *y, amounts
                              isnan(a->value[i]) ? "the target is missing"
                                                 : "the target is infinite");
         }
-        a->value[i] += 0.0; /* -0 is 0 */
         a->whole &= a->value[i] == nearbyint(a->value[i]) && fabs(a->value[i]) < 0x1p53;
         a->large &= a->value[i] == nearbyint(a->value[i]);
     }
@@ -56,7 +66,11 @@ static hone_status encode(hone_draft *draft, const hone_vector *y, int64_t most,
 {
     hone_dataset *d = draft->dataset;
     int64_t missing, at;
-    const hone_encoding encoding = {.values = y, .rows = d->table.rows, .most = most};
+    const hone_encoding encoding = {.values = y,
+                                    .rows = d->table.rows,
+                                    .level = draft->word,
+                                    .levels = draft->words,
+                                    .most = most};
     *label = HONE_RAW(d->memory, int32_t, d->table.rows, 1);
     if (!*label)
         return hone_no_memory(error);
@@ -74,30 +88,44 @@ static hone_status encode(hone_draft *draft, const hone_vector *y, int64_t most,
     return HONE_OK;
 }
 
+static bool is_text(const hone_draft *draft, const hone_vector *y)
+{
+    return y->dtype == HONE_TEXT || draft->word;
+}
+
 static hone_status classify(hone_draft *draft, const hone_vector *y, hone_error *error)
 {
     int32_t *label;
-    HONE_TRY(encode(draft, y, 0, &draft->dataset->classes, &label, error));
-    draft->dataset->label = label;
-    draft->dataset->task = HONE_CLASSIFICATION;
+    hone_dataset *d = draft->dataset;
+    HONE_TRY(encode(draft, y, 0, &d->classes, &label, error));
+    if (!draft->options.task && is_text(draft, y) &&
+        hone_words_are_many(d->classes.count, d->table.rows))
+        return hone_fail(error, HONE_BAD_DATA, "data.y",
+                         "%lld different words in %lld rows are no classes; check the target, or "
+                         "set task to classification",
+                         (long long)d->classes.count, (long long)d->table.rows);
+    d->label = label;
+    d->task = HONE_CLASSIFICATION;
     return HONE_OK;
 }
 
 static hone_status regress(hone_draft *draft, const amounts *a, hone_error *error)
 {
     hone_dataset *d = draft->dataset;
-    double *target = HONE_RAW(d->memory, double, d->table.rows, 1);
+    double *target = draft->lasting ? (double *)(uintptr_t)a->value
+                                    : HONE_RAW(d->memory, double, d->table.rows, 1);
     if (!target)
         return hone_no_memory(error);
     for (int64_t i = 0; i < d->table.rows; i++)
-        if (fabs(a->value[i]) > LARGEST) {
+        if (fabs(a->value[i]) > HONE_LARGEST_AMOUNT) {
             char path[96];
             hone_place_element(path, "data.y", i);
             return hone_fail(error, HONE_BAD_DATA, path,
                              "%g is too large for a target: at most %g, of either sign",
-                             a->value[i], LARGEST);
+                             a->value[i], HONE_LARGEST_AMOUNT);
         }
-    memcpy(target, a->value, (size_t)d->table.rows * sizeof *target);
+    for (int64_t i = 0; i < d->table.rows; i++)
+        target[i] = a->value[i] + 0.0; /* -0 is 0 */
     d->target = target;
     d->task = HONE_REGRESSION;
     return HONE_OK;
@@ -154,12 +182,66 @@ static hone_status read_target(hone_draft *draft, const hone_vector *y, hone_err
 {
     HONE_TRY(hone_vector_check(y, draft->dataset->table.rows, "data.y", error));
     const hone_task asked = draft->options.task;
-    if (y->dtype == HONE_TEXT && asked == HONE_REGRESSION)
+    if (is_text(draft, y) && asked == HONE_REGRESSION)
         return hone_fail(error, HONE_BAD_DATA, "data.y",
                          "the target is text, but regression needs numbers");
-    if (y->dtype == HONE_TEXT || (y->dtype == HONE_BOOLEAN && asked != HONE_REGRESSION))
+    if (is_text(draft, y) || (y->dtype == HONE_BOOLEAN && asked != HONE_REGRESSION))
         return classify(draft, y, error);
     return numbers(draft, y, error);
+}
+
+/* ---- weights ---- */
+
+static hone_status bad_class_weight(const hone_class_weight *w, const char *why, hone_error *error)
+{
+    return hone_fail(error, HONE_BAD_ARGUMENT, "options.class_weight", "\"%.60s\": %g: %s",
+                     w->label ? w->label : "", w->weight, why);
+}
+
+hone_status hone_class_factors(const hone_dataset *d, const hone_dataset_options *o,
+                               hone_arena *arena, double **factor, hone_error *error)
+{
+    *factor = NULL;
+    if (!o->n_class_weights)
+        return HONE_OK;
+    if (d->task != HONE_CLASSIFICATION)
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.class_weight",
+                         "there are no classes: the target %s",
+                         d->task ? "is regressed" : "is missing");
+    double *found = HONE_NEW(arena, double, d->classes.count, 1);
+    if (!found)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < o->n_class_weights; i++) {
+        const hone_class_weight *w = &o->class_weight[i];
+        const int64_t k = w->label ? hone_values_find(&d->classes, w->label) : -1;
+        if (k < 0)
+            return bad_class_weight(w, "no class is called so", error);
+        if (!(w->weight > 0) || isinf(w->weight))
+            return bad_class_weight(w, "weights of classes are finite and above 0", error);
+        if (found[k] > 0)
+            return bad_class_weight(w, "the class is weighed twice", error);
+        found[k] = w->weight;
+    }
+    for (int64_t k = 0; k < d->classes.count; k++)
+        found[k] = found[k] > 0 ? found[k] : 1;
+    *factor = found;
+    return HONE_OK;
+}
+
+static hone_status take_weights(const hone_vector *w, int64_t n, double *weight, hone_error *error)
+{
+    HONE_TRY(hone_vector_check(w, n, "data.weight", error));
+    if (w->dtype == HONE_TEXT)
+        return hone_fail(error, HONE_BAD_DATA, "data.weight", "weights are numbers, not text");
+    hone_vector_numbers(w, 0, n, weight);
+    for (int64_t i = 0; i < n; i++)
+        if (!(weight[i] >= 0) || isinf(weight[i])) {
+            char path[96];
+            hone_place_element(path, "data.weight", i);
+            return hone_fail(error, HONE_BAD_DATA, path,
+                             "%g is no weight: weights are finite and not negative", weight[i]);
+        }
+    return HONE_OK;
 }
 
 /* Weights that are all 1 say nothing and are not kept. */
@@ -168,25 +250,18 @@ static hone_status read_weight(hone_draft *draft, hone_error *error)
     hone_dataset *d = draft->dataset;
     const hone_vector *w = &draft->options.weight;
     const int64_t n = d->table.rows;
-    if (!w->values)
+    double *factor, sum = 0;
+    bool ones = true;
+    HONE_TRY(hone_class_factors(d, &draft->options, draft->scratch, &factor, error));
+    if (!w->values && !factor)
         return HONE_OK;
-    HONE_TRY(hone_vector_check(w, n, "data.weight", error));
-    if (w->dtype == HONE_TEXT)
-        return hone_fail(error, HONE_BAD_DATA, "data.weight", "weights are numbers, not text");
     double *weight = HONE_RAW(d->memory, double, n, 1);
     if (!weight)
         return hone_no_memory(error);
-    hone_vector_numbers(w, 0, n, weight);
-    double sum = 0;
-    bool ones = true;
+    if (w->values)
+        HONE_TRY(take_weights(w, n, weight, error));
     for (int64_t i = 0; i < n; i++) {
-        if (!(weight[i] >= 0) || isinf(weight[i])) {
-            char path[96];
-            hone_place_element(path, "data.weight", i);
-            return hone_fail(error, HONE_BAD_DATA, path,
-                             "%g is no weight: weights are finite and not negative", weight[i]);
-        }
-        weight[i] += 0.0;
+        weight[i] = ((w->values ? weight[i] : 1) + 0.0) * (factor ? factor[d->label[i]] : 1);
         ones &= weight[i] == 1;
         sum += weight[i];
     }

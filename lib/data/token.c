@@ -371,9 +371,43 @@ static bool is_time(hone_token t)
     return parts && (at == t.length || half);
 }
 
+/* A month of a year: 2024-01, 2024/12, Jan 2024, 2024 January. */
+static bool is_month(hone_token t)
+{
+    int value;
+    const size_t first = run(t, 0, &value), name = first ? 0 : month(t, 0);
+    if (first ? first != 4 : !name)
+        return false;
+    size_t at = first + name;
+    if (first && at < t.length && strchr("-/", t.text[at]) && run(t, at + 1, &value) == 2)
+        return value >= 1 && value <= 12 && at + 3 == t.length;
+    const size_t gap = mark(t, at);
+    at += gap;
+    return gap && at + (first ? month(t, at) : run(t, at, &value)) == t.length &&
+           (first || (t.length >= 4 && t.length - at == 4)) && at < t.length;
+}
+
+/* Behind the name of a day of the week, whole or its first three letters, and a mark. */
+static hone_token behind_weekday(hone_token t)
+{
+    static const char *const names[] = {"monday", "tuesday",  "wednesday", "thursday",
+                                        "friday", "saturday", "sunday"};
+    size_t n = 0, same = 0;
+    while (n < t.length && lower(t.text[n]) >= 'a' && lower(t.text[n]) <= 'z')
+        n++;
+    for (size_t k = 0; k < sizeof names / sizeof *names && n >= 3; k++, same = 0) {
+        while (same < n && lower(t.text[same]) == names[k][same])
+            same++;
+        if (same == n && (n == 3 || !names[k][n]) && mark(t, n))
+            return (hone_token){t.text + n + mark(t, n), t.length - n - mark(t, n)};
+    }
+    return t;
+}
+
 bool hone_token_is_date(hone_token t)
 {
-    return is_plain_date(t) || is_named_date(t) || is_time(t);
+    const hone_token rest = behind_weekday(t);
+    return is_plain_date(rest) || is_named_date(rest) || is_time(rest) || is_month(t);
 }
 
 /* Bytes of the UTF-8 character at `p`; 0: none. Table 3-7 of the Unicode standard. */

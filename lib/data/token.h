@@ -65,8 +65,8 @@ bool hone_token_number(hone_token token, char decimal, double *value, bool *zero
 /* 0, 1: false, true in the usual spellings; -1: neither. */
 int hone_token_boolean(hone_token token);
 
-/* 2024-01-31, 31.01.2024, 1/31/2024, 2024-01-31T10:00:00Z, 31-Jan-2024, January 31, 2024, 10:05,
- * 9:05:30.5 pm and the like. */
+/* 2024-01-31, 31.01.2024, 1/31/2024, 2024-01-31T10:00:00Z, 31-Jan-2024, January 31, 2024, Wed, 31
+ * Jan 2024, 2024-01, Jan 2024, 10:05, 9:05:30.5 pm and the like. */
 bool hone_token_is_date(hone_token token);
 
 /* Offset of the first byte that is not UTF-8; -1: all is. */

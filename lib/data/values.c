@@ -380,6 +380,44 @@ hone_status hone_values_encode(const hone_encoding *e, hone_arena *keep, int32_t
     return status;
 }
 
+/* ---- parts of a set ---- */
+
+static void put_value(const hone_values *from, int64_t k, hone_dtype kind, int64_t at, void *to)
+{
+    switch (kind) {
+    case HONE_TEXT:
+        ((const char **)to)[at] = from->text[k];
+        break;
+    case HONE_F64:
+        ((double *)to)[at] = from->real[k];
+        break;
+    case HONE_BOOLEAN:
+        ((uint8_t *)to)[at] = from->integer[k] != 0;
+        break;
+    default:
+        ((int64_t *)to)[at] = from->integer[k];
+        break;
+    }
+}
+
+hone_status hone_values_part(const hone_values *from, const bool *there, bool numbers_in_text,
+                             hone_arena *keep, hone_arena *scratch, hone_values *out,
+                             hone_error *error)
+{
+    int64_t count = 0, missing, at;
+    void *values = HONE_RAW(scratch, int64_t, from->count, 1); /* no kind is wider */
+    int32_t *code = HONE_RAW(scratch, int32_t, from->count, 1);
+    if (!values || !code)
+        return hone_no_memory(error);
+    for (int64_t k = 0; k < from->count; k++)
+        if (there[k])
+            put_value(from, k, from->kind, count++, values);
+    const hone_vector vector = {.values = values, .dtype = from->kind};
+    const hone_encoding encoding = {
+        .values = &vector, .rows = count, .numbers_in_text = numbers_in_text};
+    return hone_values_encode(&encoding, keep, code, out, &missing, &at, error);
+}
+
 /* ---- looking up ---- */
 
 static int64_t find_integer(const hone_values *v, int64_t wanted)

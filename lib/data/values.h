@@ -23,6 +23,12 @@ typedef struct hone_encoding {
 hone_status hone_values_encode(const hone_encoding *encoding, hone_arena *keep, int32_t *code,
                                hone_values *out, int64_t *missing, int64_t *at, hone_error *error);
 
+/* The set of those values of `from` that are `there`, as if it had been made of them alone:
+ * `numbers_in_text` as it was encoded with. */
+hone_status hone_values_part(const hone_values *from, const bool *there, bool numbers_in_text,
+                             hone_arena *keep, hone_arena *scratch, hone_values *out,
+                             hone_error *error);
+
 /* Code in `to` of value k of `from`; -1: none. */
 int64_t hone_values_match(const hone_values *from, int64_t k, const hone_values *to);
 /* Value k as a number; NaN: a text that is none. */

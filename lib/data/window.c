@@ -58,3 +58,30 @@ void hone_window_close(hone_window *w)
     w->text = NULL;
     w->room = w->from = w->limit = w->filled = 0;
 }
+
+const char *hone_window_content(const hone_window *w)
+{
+    static const struct {
+        const char *bytes;
+        size_t count;
+        const char *what;
+    } known[] = {
+        {"\x1F\x8B", 2, "gzip; its name must end in .gz"},
+        {"PK\x03\x04", 4, "a zip file, as .npz and .xlsx are"},
+        {"PAR1\x15", 5, "Parquet; read it as an Arrow table"},
+        {"ARROW1\0\0", 8, "an Arrow file; read it as an Arrow table"},
+        {"\x93NUMPY", 6, "a .npy array"},
+        {"\x28\xB5\x2F\xFD", 4, "zstd; unpack it"},
+        {"BZh91AY&SY", 10, "bzip2; unpack it"},
+        {"\xFD"
+         "7zXZ",
+         5, "xz; unpack it"},
+        {"\xD0\xCF\x11\xE0", 4, "an .xls file; save it as CSV"},
+        {"\xFF\xFE", 2, "UTF-16; save it as UTF-8"},
+        {"\xFE\xFF", 2, "UTF-16; save it as UTF-8"},
+    };
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+        if ((size_t)w->filled >= known[k].count && !memcmp(w->text, known[k].bytes, known[k].count))
+            return known[k].what;
+    return NULL;
+}

@@ -28,4 +28,8 @@ const char *hone_window_line(const hone_window *w, const char *border);
 
 void hone_window_close(hone_window *w);
 
+/* What the first bytes of a text file say that it is instead, to be told after "is"; NULL: nothing.
+ */
+const char *hone_window_content(const hone_window *window);
+
 #endif

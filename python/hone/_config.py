@@ -35,7 +35,8 @@ def plain(key: str, value: Any) -> Scalar:
         return int(value)
     if isinstance(value, numbers.Real) or isinstance(value, np.longdouble):
         return float(value)
-    raise ConfigError(f"{type(value).__name__} is no number, boolean, text or None", f"config.{key}")
+    hint = "; weights of single classes belong to the dataset: its 'class_weight'" if "class_weight" in key else ""
+    raise ConfigError(f"{type(value).__name__} is no number, boolean, text or None{hint}", f"config.{key}")
 
 
 @lru_cache

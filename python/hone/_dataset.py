@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from ._model import Model
 
 DATA_KEYS = ("X", "y", "sample_weight", "feature_names", "categorical", "task", "X_val", "y_val",
-             "sample_weight_val", "flatten", "cache_bytes")
+             "sample_weight_val", "flatten", "cache_bytes", "class_weight")
+FORMATS = ("csv", "svmlight", "npy", "npz")  # of files, as the library numbers them from 1
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Parts:
     task: int = 0
     cache_bytes: int = 0
     valid: Parts | None = None
+    class_weight: list[tuple[str, float]] | None = None
     # Of each array of the table, the caller's object that its memory dies with; None, or no list: it is ours alone.
     owners: list[Any] = field(default_factory=list, compare=False)
 
@@ -204,19 +206,44 @@ def _budget(cache_bytes: Any) -> int:
     return 0 if cache_bytes is None else check_integer(cache_bytes, "cache_bytes", 0, 2**63) or -1
 
 
+def _class_weight(given: Any) -> list[tuple[str, float]] | None:
+    """Labels as the texts that the library knows them by."""
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        raise ArgumentError(f"a mapping of labels to weights is needed, not {type(given).__name__}", "class_weight")
+    found = []
+    for label, weight in given.items():
+        if isinstance(weight, (bool, np.bool_)) or not isinstance(weight, (int, float, np.integer, np.floating)):
+            raise ArgumentError(f"the weight of {label!r} is no number: {weight!r}", "class_weight")
+        if not isinstance(label, (str, bool, np.bool_, int, float, np.integer, np.floating)):
+            raise ArgumentError(f"{label!r} is no label", "class_weight")
+        found.append((check_text(str(label), "class_weight"), float(weight)))
+    return found
+
+
+def _class_weight_text(given: Any) -> str | None:
+    """As the library writes it down beside the file."""
+    pairs = _class_weight(given) or ()
+    for label, _ in pairs:
+        if "," in label:
+            raise ArgumentError(f"{label!r} has a comma; give the rows a column of weights", "class_weight")
+    return ",".join(f"{label}={weight!r}" for label, weight in pairs) or None
+
+
 def prepare(x: Any, y: Any = None, *, sample_weight: Any = None, feature_names: Any = None,
             categorical: Any = None, task: str | None = None, flatten: bool = False,
             cache_bytes: int | None = None, names: tuple[str, str] = ("X", "y"),
-            valid: Parts | None = None) -> Parts:
+            valid: Parts | None = None, class_weight: Any = None) -> Parts:
     """The parts of a dataset from the caller's objects; nothing is copied that can be borrowed."""
-    number, cache = check_task(task), _budget(cache_bytes)
+    number, cache, classes = check_task(task), _budget(cache_bytes), _class_weight(class_weight)
     target_name = y if isinstance(y, str) else getattr(y, "name", None)
     target_name = None if target_name is None else str(target_name)
     if not isinstance(x, type) and (_arrays.is_arrow(x) or _arrays.is_polars(x)):
         if feature_names is not None:
             raise ArgumentError("an Arrow table has names of its own", "feature_names")
         source, marked = _arrow(_arrays.arrow_table(x, names[0]), y, sample_weight, categorical)
-        return Parts(source, None, None, marked, None, number, cache, valid)
+        return Parts(source, None, None, marked, None, number, cache, valid, classes)
     if isinstance(y, str):
         if not _arrays.is_pandas(x):
             raise DataError(f"the name of a column is for data frames, X is {type(x).__name__}", names[1])
@@ -231,7 +258,7 @@ def prepare(x: Any, y: Any = None, *, sample_weight: Any = None, feature_names: 
         table, marks = Columns(columns, table.rows), None
     weight = _arrays.vector(sample_weight, "sample_weight")
     return Parts(table, _arrays.vector(y, names[1]), weight, marks, target_name, number, cache, valid,
-                 _owners(x, table))
+                 classes, _owners(x, table))
 
 
 def from_mapping(data: Mapping[str, Any], task: str | None = None) -> Parts:
@@ -257,19 +284,20 @@ def from_mapping(data: Mapping[str, Any], task: str | None = None) -> Parts:
         valid = prepare(get("X_val"), get("y_val"), sample_weight=get("sample_weight_val"),
                         names=("X_val", "y_val"), **same)
     return prepare(data["X"], data["y"], sample_weight=get("sample_weight"), cache_bytes=get("cache_bytes"),
-                   valid=valid, **same)
+                   valid=valid, class_weight=get("class_weight"), **same)
 
 
 # ---- the library's handle ----
 
-def make(parts: Parts, hold: bool, threads: int = 0) -> Any:
-    """The handle of a new dataset. Without `hold` the caller keeps the arrays alive."""
-    valid = None if parts.valid is None else make(parts.valid, hold, threads)
+def make(parts: Parts, hold: bool, threads: int = 0, *, any_words: bool = False) -> Any:
+    """The handle of a new dataset. Without `hold` the caller keeps the arrays alive; with `any_words` a column of
+    text is never refused: validation rows."""
+    valid = None if parts.valid is None else make(parts.valid, hold, threads, any_words=True)
     log = logging.getLogger("hone.data")
     names = parts.table.names if isinstance(parts.table, (Dense, Sparse)) else None
     marks = None if isinstance(parts.table, Arrow) else parts.categorical
     about = (parts.y, parts.weight, names, marks, parts.target_name, valid, parts.task, threads,
-             parts.cache_bytes, log_line(log), level_of(log), hold)
+             parts.cache_bytes, log_line(log), level_of(log), parts.class_weight, any_words, hold)
     t = parts.table
     if isinstance(t, Dense):
         return _hone.dataset_dense(t.x, *about)
@@ -279,7 +307,7 @@ def make(parts: Parts, hold: bool, threads: int = 0) -> Any:
         rows = [(c.name, c.type, c.values, c.levels) for c in t.columns]
         return _hone.dataset_columns(rows, t.rows, *about)
     categorical = _joined(parts.categorical or (), "categorical") or None
-    how = (t.target, t.weight, categorical, None, None, None, None, None, False, 0, 0)
+    how = (t.target, t.weight, categorical, None, None, None, None, None, False, 0, 0, 0, 0, None)
     if hasattr(t.source, "__arrow_c_stream__"):
         return _hone.dataset_arrow(t.source.__arrow_c_stream__(), None, how, *about)
     schema, array = t.source.__arrow_c_array__()
@@ -298,21 +326,25 @@ class Dataset:
         y: the target, one value a row, or the name of a column of a data frame.
         sample_weight: one weight >= 0 a row.
         feature_names: names of the columns, where the table has none.
-        categorical: names or numbers of columns whose values are levels, not amounts; or a mask.
+        categorical: names or numbers of columns whose values are levels, not amounts; or a mask. A column of text is
+            categorical by itself; dates and free text are refused unless they are named here, or have pandas' type
+            `category`.
         task: 'classification' or 'regression'; otherwise the target decides.
         X_val, y_val, sample_weight_val: validation rows.
         flatten: makes one row of each item of an array with more than 2 dimensions.
         cache_bytes: budget of what is remembered; None: 1 GiB; 0: nothing.
+        class_weight: a mapping of labels to what the weights of their rows are multiplied by, in fits and in metrics;
+            other classes keep their weight.
     """
 
     def __init__(self, data: Any, y: Any = None, *, sample_weight: Any = None, feature_names: Any = None,
                  categorical: Any = None, task: str | None = None, X_val: Any = None, y_val: Any = None,
                  sample_weight_val: Any = None, flatten: bool = False,
-                 cache_bytes: int | None = None) -> None:
+                 cache_bytes: int | None = None, class_weight: Mapping[Any, float] | None = None) -> None:
         given = {"y": y, "sample_weight": sample_weight, "feature_names": feature_names,
                  "categorical": categorical, "task": task, "X_val": X_val, "y_val": y_val,
                  "sample_weight_val": sample_weight_val, "flatten": flatten if flatten is not False else None,
-                 "cache_bytes": cache_bytes}
+                 "cache_bytes": cache_bytes, "class_weight": class_weight}
         given = {k: v for k, v in given.items() if v is not None}
         if isinstance(data, Mapping):
             if given:
@@ -341,32 +373,62 @@ class Dataset:
     @classmethod
     def read(cls, file: str | os.PathLike[str], *, target: str | int | None = None, weight: str | None = None,
              categorical: Sequence[str] = (), drop: Sequence[str] = (), na: Sequence[str] | None = None,
-             labels: str | None = None, delimiter: str | None = None, header: bool = True,
-             task: str | None = None, model: Model | None = None, cache_bytes: int | None = None) -> Dataset:
+             labels: str | None = None, delimiter: str | None = None, decimal: str | None = None, header: bool = True,
+             format: str | None = None, columns: int | None = None, first_index: int | None = None,
+             class_weight: Mapping[Any, float] | None = None,
+             task: str | None = None, model: Model | None = None, memory: int | None = None,
+             cache_bytes: int | None = None) -> Dataset:
         """A dataset from a file: CSV, svmlight (both also gzipped), .npy or .npz, by its name.
 
         Rows for a `model` are read as its training data were: its columns, with their types and tokens of missing cells.
         Its pickle is the path: the file is read again where the pickle is opened, once a process.
+
+        Args:
+            target: name or number of the column to predict; an svmlight file has it in front, an .npz as 'y'.
+            weight: name or number of the column of row weights.
+            categorical: columns whose numbers are levels, or whose words are, whatever they look like.
+            drop: columns to leave out.
+            na: missing cells besides empty ones; 'default' among them for those that count without `na`.
+            labels: an .npy file with the target of an .npy table.
+            delimiter: between the cells of a row; None: a comma, in .tsv files a tab.
+            decimal: '.' or ','; None: '.'.
+            header: whether the first line has the names of the columns.
+            format: 'csv', 'svmlight', 'npy' or 'npz'; None: what the name says.
+            columns: of an svmlight table; None: the largest index, or those of the model.
+            first_index: 0 or 1, of an svmlight table; None: 1 unless an index 0 occurs, or as the model's.
+            class_weight: what the weights of a class's rows are multiplied by, as in `Dataset`.
+            task: 'classification' or 'regression'; None: the target decides.
+            model: whose rows to predict these are.
+            memory: bytes that the read may take, the dataset included; None: no limit.
+            cache_bytes: budget of what is remembered; None: 1 GiB; 0: nothing.
         """
         from ._model import Model
 
         asked = {"target": target, "weight": weight, "categorical": categorical, "drop": drop, "na": na,
-                 "labels": labels, "delimiter": delimiter, "header": header, "task": task, "model": model,
-                 "cache_bytes": cache_bytes}
+                 "labels": labels, "delimiter": delimiter, "decimal": decimal, "header": header, "format": format,
+                 "columns": columns, "first_index": first_index, "class_weight": class_weight, "task": task,
+                 "model": model, "memory": memory, "cache_bytes": cache_bytes}
         log = logging.getLogger("hone.data")
         name = check_path(file, "file")
         if model is not None and not isinstance(model, Model):
             raise ArgumentError(f"a hone.Model is needed, not {type(model).__name__}", "model")
-        if delimiter is not None and len(check_text(delimiter, "delimiter").encode()) != 1:
-            raise ArgumentError(f"one character is needed, not {delimiter!r}", "delimiter")
+        for what, mark in (("delimiter", delimiter), ("decimal", decimal)):
+            if mark is not None and len(check_text(mark, what).encode()) != 1:
+                raise ArgumentError(f"one character is needed, not {mark!r}", what)
+        if format is not None and check_text(format, "format") not in FORMATS:
+            raise ArgumentError(f"{format!r} is none of {', '.join(FORMATS)}", "format")
         how = (None if target is None else check_text(str(target), "target"),
                None if weight is None else check_text(weight, "weight"),
                _joined(categorical, "categorical") or None, _joined(drop, "drop") or None,
                None if na is None else _joined(na, "na"),
-               None if labels is None else os.fsdecode(check_path(labels, "labels")), delimiter, None,
-               not check_flag(header, "header"), 0, 0)
+               None if labels is None else os.fsdecode(check_path(labels, "labels")), delimiter, decimal,
+               not check_flag(header, "header"), 0 if columns is None else check_integer(columns, "columns", 1, 2**31),
+               0 if memory is None else check_integer(memory, "memory", 1, 2**63),
+               0 if format is None else 1 + FORMATS.index(format),
+               0 if first_index is None else 1 + check_integer(first_index, "first_index", 0, 2),
+               _class_weight_text(class_weight))
         about = (None, None, None, None, None, None, check_task(task), 0,
-                 _budget(cache_bytes), log_line(log), level_of(log), False)
+                 _budget(cache_bytes), log_line(log), level_of(log), None, False, False)
         new = cls.__new__(cls)
         new._fill(None, hold=False, handle=_hone.dataset_read(name, how, None if model is None else model._handle, *about))
         new._source = os.path.abspath(os.fsdecode(name)), asked
@@ -513,7 +575,7 @@ def _identity(p: Parts) -> tuple[tuple[Any, ...], tuple[Any, ...], list[Any]]:
     names = tuple(p.table.names or ())  # type: ignore[union-attr]
     vectors = [v.dtype.str if isinstance(v, np.ndarray) else type(v) for v in (p.y, p.weight)]
     key = (tuple(map(_place, arrays)), names, tuple(p.categorical or ()), p.target_name, p.task,
-           p.cache_bytes, *vectors)
+           p.cache_bytes, tuple(p.class_weight or ()), *vectors)
     content = (tuple(map(_content, arrays)), _content(p.y), _content(p.weight))
     if p.valid is not None:
         more = _identity(p.valid)

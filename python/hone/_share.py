@@ -75,7 +75,8 @@ class _Writer:
     def parts(self, p: Parts) -> dict[str, Any]:
         return {"table": self.table(p.table), "y": self.vector(p.y), "weight": self.vector(p.weight),
                 "categorical": p.categorical, "target_name": p.target_name, "task": p.task,
-                "cache_bytes": p.cache_bytes, "valid": None if p.valid is None else self.parts(p.valid)}
+                "cache_bytes": p.cache_bytes, "class_weight": p.class_weight,
+                "valid": None if p.valid is None else self.parts(p.valid)}
 
 
 def write(parts: Parts, directory: str | os.PathLike[str] | None) -> str:
@@ -112,7 +113,8 @@ class _Reader:
     def parts(self, p: dict[str, Any]) -> Parts:
         return Parts(self.table(p["table"]), self.vector(p["y"]), self.vector(p["weight"]), p["categorical"],
                      p["target_name"], p["task"], p["cache_bytes"],
-                     None if p["valid"] is None else self.parts(p["valid"]))
+                     None if p["valid"] is None else self.parts(p["valid"]),
+                     None if p["class_weight"] is None else [(label, weight) for label, weight in p["class_weight"]])
 
 
 _attached: OrderedDict[Any, Dataset] = OrderedDict()

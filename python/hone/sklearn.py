@@ -52,7 +52,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = "sparse" in self._takes()
+        tags.input_tags.sparse = True  # a model that takes none gets a dense copy
         tags.input_tags.allow_nan = "missing" in self._takes()
         return tags
 
@@ -85,7 +85,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
     def _checked(self, X: Any, *target: Any, **how: Any) -> Any:
         takes = self._takes()
         return validate_data(
-            self, X, *target, accept_sparse="csr" if "sparse" in takes else False, dtype=[np.float64, np.float32],
+            self, X, *target, accept_sparse="csr", dtype=[np.float64, np.float32],
             ensure_all_finite="allow-nan" if "missing" in takes else True, accept_large_sparse=False, **how)
 
     def _threads(self) -> int | None:

@@ -51,8 +51,10 @@ typedef struct about {
     int task, threads;
     long level;
     long long cache_bytes;
-    PyObject *categorical; /* list of column numbers */
-    int hold;              /* keep the borrowed memory alive with the dataset */
+    PyObject *categorical;  /* list of column numbers */
+    PyObject *class_weight; /* list of (label, weight) */
+    int any_words;
+    int hold; /* keep the borrowed memory alive with the dataset */
 } about;
 
 /* A dataset under construction: C's form of the arguments. */
@@ -63,6 +65,7 @@ typedef struct making {
     hone_vector y;
     const char **names, **y_texts, **weight_texts;
     bool *categorical;
+    hone_class_weight *class_weight;
     hone_error error;
     hone_dataset *made;
     hone_status status;
@@ -74,6 +77,7 @@ static void drop_making(making *m)
     PyMem_Free(m->y_texts);
     PyMem_Free(m->weight_texts);
     PyMem_Free(m->categorical);
+    PyMem_Free(m->class_weight);
     hone_python_release(&m->views, 0);
 }
 
@@ -97,6 +101,24 @@ static bool mark_categorical(PyObject *list, int64_t cols, making *m)
         m->categorical[j] = true;
     }
     m->options.categorical = m->categorical;
+    return true;
+}
+
+/* Labels are borrowed from the list. */
+static bool weigh_classes(PyObject *list, making *m)
+{
+    if (list == Py_None)
+        return true;
+    const Py_ssize_t n = PyList_Size(list);
+    m->class_weight = n < 0 ? NULL : PyMem_Calloc((size_t)n + 1, sizeof *m->class_weight);
+    if (!m->class_weight)
+        return n < 0 ? false : (PyErr_NoMemory(), false);
+    for (Py_ssize_t k = 0; k < n; k++)
+        if (!PyArg_ParseTuple(PyList_GetItem(list, k), "sd", &m->class_weight[k].label,
+                              &m->class_weight[k].weight))
+            return false;
+    m->options.class_weight = m->class_weight;
+    m->options.n_class_weights = n;
     return true;
 }
 
@@ -129,7 +151,8 @@ static bool begin(const about *a, int64_t rows, int64_t cols, making *m)
         return false;
     }
     m->options.names = m->names;
-    return mark_categorical(a->categorical, cols, m);
+    m->options.any_words = a->any_words;
+    return weigh_classes(a->class_weight, m) && mark_categorical(a->categorical, cols, m);
 }
 
 /* The capsule, or NULL with an exception; frees everything else. The first `borrowed` views live as
@@ -148,10 +171,11 @@ static PyObject *finish(const about *a, making *m, bool prepared, int borrowed)
     return capsule;
 }
 
-#define ABOUT "OOOOOOiiLOlp"
+#define ABOUT "OOOOOOiiLOlOpp"
 #define ABOUT_INTO(a)                                                                              \
     &(a).y, &(a).weight, &(a).names, &(a).categorical, &(a).target_name, &(a).valid, &(a).task,    \
-        &(a).threads, &(a).cache_bytes, &(a).log, &(a).level, &(a).hold
+        &(a).threads, &(a).cache_bytes, &(a).log, &(a).level, &(a).class_weight, &(a).any_words,   \
+        &(a).hold
 
 /* ---- arrays ---- */
 
@@ -311,25 +335,27 @@ static PyObject *columns(PyObject *module, PyObject *arguments)
 /* ---- Arrow and files ---- */
 
 /* Options of a read: target, weight, categorical, drop, na, labels, delimiter, decimal, no_header,
- * features. */
+ * features, bytes at most, format, first index, class weights. */
 static bool begin_read(const about *a, PyObject *arguments, making *m, hone_read_options *o)
 {
     const char *delimiter = NULL, *decimal = NULL;
-    int no_header = 0;
+    int no_header = 0, format = 0, zero_based = 0;
     long long features = 0, max_bytes = 0;
     if (!begin(a, 0, 0, m))
         return false;
     *o = (hone_read_options){
         .size = sizeof *o, .dataset = m->options, .poll = hone_python_poll_read};
-    if (!PyArg_ParseTuple(arguments, "zzzzzzzzpLL", &o->target, &o->weight, &o->categorical,
+    if (!PyArg_ParseTuple(arguments, "zzzzzzzzpLLiiz", &o->target, &o->weight, &o->categorical,
                           &o->drop, &o->na, &o->labels, &delimiter, &decimal, &no_header, &features,
-                          &max_bytes))
+                          &max_bytes, &format, &zero_based, &o->class_weight))
         return false;
     o->delimiter = delimiter ? delimiter[0] : 0;
     o->decimal = decimal ? decimal[0] : 0;
     o->no_header = no_header;
     o->features = features;
     o->max_bytes = max_bytes;
+    o->format = (hone_format)format;
+    o->zero_based = zero_based;
     return true;
 }
 

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import pathlib
+import pickle
 
 import numpy as np
 import pyarrow
@@ -104,3 +105,38 @@ def test_arrays_and_sparse_text_are_one_dataset(tmp_path):
         assert hone.Dataset.read(tmp_path / name, target=-1).fingerprint == expected, name
     for name in ("a.npz", "0.svm", "1.svm"):
         assert hone.Dataset.read(tmp_path / name).fingerprint == expected, name
+
+
+def test_every_way_of_reading_has_its_argument(tmp_path):
+    (tmp_path / "t.txt").write_text("a;b;y\n1,5;2;1\n2,5;3;0\n3,25;5;1\n")
+    (tmp_path / "t.csv").write_text("a,b,y\n1.5,2,1\n2.5,3,0\n3.25,5,1\n")
+    expected = hone.Dataset.read(tmp_path / "t.csv", target="y").fingerprint
+    german = hone.Dataset.read(tmp_path / "t.txt", target="y", delimiter=";", decimal=",", format="csv")
+    assert german.fingerprint == expected == pickle.loads(pickle.dumps(german)).fingerprint
+    (tmp_path / "t.svm").write_text("1 1:2 3:1\n0 2:1\n")
+    wide = hone.Dataset.read(tmp_path / "t.svm", columns=9, first_index=0)
+    assert wide.n_columns == 9 and wide.fingerprint != hone.Dataset.read(tmp_path / "t.svm", columns=9).fingerprint
+    assert hone.Dataset.read(tmp_path / "t.svm").n_columns == 3
+    with pytest.raises(hone.OutOfMemoryError, match="1000 bytes"):
+        hone.Dataset.read(DATA / "letter.csv.gz", target="lettr", memory=1000)
+    for how, said in (({"format": "xml"}, "none of csv"), ({"decimal": ";;"}, "one character"), ({"first_index": 2}, "first_index"),
+                      ({"columns": 0}, "columns"), ({"memory": -1}, "memory"), ({"delimiter": ";", "decimal": "x"}, "decimal")):
+        with pytest.raises(hone.Error, match=said):
+            hone.Dataset.read(tmp_path / "t.csv", target="y", **how)
+
+
+@pytest.mark.parametrize("how", [{"na": ["-"]}, {"delimiter": ";"}, {"decimal": ","}, {"header": False}])
+def test_what_a_format_has_no_use_for_is_refused(how, tmp_path):
+    (tmp_path / "t.svm").write_text("1 1:2 3:1\n0 2:1\n")
+    np.save(tmp_path / "t.npy", np.eye(3))
+    for name in ("t.svm", "t.npy"):
+        with pytest.raises(hone.ArgumentError, match="is for csv files"):
+            hone.Dataset.read(tmp_path / name, **how)
+
+
+def test_a_deflated_array_is_inflated_only_so_far(tmp_path):
+    np.savez_compressed(tmp_path / "bomb.npz", X=np.zeros((9_200_000, 1)), y=np.zeros(3))
+    with pytest.raises(hone.DataError, match="200 times its packed size"):
+        hone.Dataset.read(tmp_path / "bomb.npz")
+    np.savez_compressed(tmp_path / "small.npz", X=np.zeros((1_000_000, 1)), y=np.arange(1_000_000) % 2)
+    assert hone.Dataset.read(tmp_path / "small.npz").n_rows == 1_000_000

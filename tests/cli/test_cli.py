@@ -496,7 +496,7 @@ class BadInput(unittest.TestCase):
                                "--validation", "none", "--model-dir", out)
                     self.assertEqual(done.returncode, code, done.stderr)
                     if code:
-                        self.assertIn("[30]", done.stderr)
+                        self.assertIn("t.csv:32:3: too large for a target", done.stderr)
                     else:
                         done = run("predict", "--model", next(out.iterdir()), "--data", path)
                         self.assertEqual(done.returncode, 0, done.stderr)
@@ -701,6 +701,53 @@ class RowsForAModel(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         marked = self.write("marked.svm", "\ufeff1 1:1", "0 2:1")
         self.assertEqual(json.loads(run("describe", "--data", marked).stdout)["rows"], 2)
+
+    def test_a_message_holds_no_byte_that_is_no_text(self):
+        file = self.out / "bytes.csv"
+        file.write_bytes(b"a,y\n" + b"1,u\n" * 300 + b"caf\xe9\x1b[31m,v\n")
+        done = subprocess.run([HONE, "describe", "--data", file, "--target", "y"], capture_output=True)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn('"caf??[31m" is not a number', done.stderr.decode())
+
+    def test_what_a_format_has_no_use_for_is_refused_by_its_flag(self):
+        file = self.write("t.svm", "1 1:1", "0 2:1")
+        for flag in (["--na", "-"], ["--delimiter", ";"], ["--no-header"], ["--decimal", ","], ["--labels", file]):
+            done = run("describe", "--data", file, *flag)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(flag[0] + " is for ", done.stderr)
+        done = run("describe", "--data", ADULT, "--target", "income", "--columns", 3)
+        self.assertIn("--columns is for svmlight files", done.stderr)
+
+    def test_cells_that_are_not_separated_are_told_of(self):
+        file = self.write("t.csv", "a;b;y", *(f"{i};{i};{'uv'[i % 2]}" for i in range(40)))
+        done = run("train", "--data", file, "--target", "y", *FOREST)
+        self.assertIn("--delimiter ';'", done.stderr)
+        self.assertIn("--delimiter ';'", run("describe", "--data", file).stderr)
+
+    def test_classes_weigh_what_they_are_given(self):
+        rows = [f"{i},{i * 7 % 13},{'uvw'[i * 7 % 5 % 3]}" for i in range(90)]
+        file = self.write("t.csv", "a,b,y", *rows)
+        weighed = self.write("w.csv", "a,b,y,w", *(f"{r},{ {'u': 2.5, 'v': 1, 'w': 0.5}[r[-1]]}" for r in rows))
+        how = ["--set", "model=logistic_regression", "--json", "--model-dir", self.out / "weighed"]
+        one, two = (run("train", "--target", "y", *how, "--data", f, *more) for f, more in (
+            (file, ["--class-weight", "u=2.5,w=0.5"]), (weighed, ["--weight", "w"])))
+        self.assertEqual(json.loads(one.stdout)["loss"], json.loads(two.stdout)["loss"])
+        done = run("replay", json.loads(one.stdout)["model_path"], "--data", file)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for wrong, said in (("z=2", "no class"), ("u=0", "above 0"), ("u", "LABEL=WEIGHT"), ("u=x", "LABEL=WEIGHT")):
+            done = run("train", "--data", file, "--target", "y", *how, "--class-weight", wrong)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(said, done.stderr)
+        done = run("train", "--data", file, "--target", "y", "--set", 'class_weight={"u":2}', *how)
+        self.assertEqual(done.returncode, 2)
+
+    def test_describe_takes_an_array_as_train_does(self):
+        file = self.out / "t.npy"
+        header = "{'descr': '<f8', 'fortran_order': False, 'shape': (4, 2), }".ljust(117) + "\n"
+        cells = struct.pack("<8d", 1, 0, 2, 1, 3, 0, 4, 1)
+        file.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + cells)
+        told = json.loads(run("describe", "--data", file).stdout)
+        self.assertEqual((told["cols"], told["target"]["task"]), (1, "classification"))
 
     def test_tabs_are_asked_for_by_name_or_by_the_file_s(self):
         rows = ["a\tb\ty", *(f"{i}\t{i}\t{'uv'[i % 2]}" for i in range(30))]

@@ -118,9 +118,8 @@ static hone_dataset *make(stage *s, const hone_algorithm *a, hone_task task, con
     for (int64_t j = 0; j < 8; j += 2)
         categorical[j] = true;
     const hone_dataset_options o = {.categorical = sh->categories ? categorical : NULL};
-    const bool dense = sh->v == SPARSE && !(a->takes & HONE_TAKES_SPARSE);
     hone_error error = {0};
-    hone_dataset *d = dataset_with(s, p, dense ? PLAIN : sh->v, o, &error);
+    hone_dataset *d = dataset_with(s, p, sh->v, o, &error);
     if (!d) {
         fprintf(stderr, "%s: %s: %s\n", sh->name, error.path, error.message);
         abort();

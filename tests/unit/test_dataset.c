@@ -719,6 +719,41 @@ static void labels_are_recoded_for_other_classes(void **state)
     hone_dataset_free(e);
 }
 
+static void classes_weigh_what_they_are_given(void **state)
+{
+    (void)state;
+    const double x[] = {1, 2, 3, 4}, own[] = {1, 2, 0, 1};
+    const char *const y[] = {"b", "a", "b", "c"}, *const later[] = {"c", "b", "z", "b"};
+    static const hone_class_weight weights[] = {{"b", 3}, {"a", 0.5}};
+    hone_dataset *rows = dense(x, 4, 1, text(later), NULL);
+    hone_dataset_options o = {
+        .size = sizeof o, .class_weight = weights, .n_class_weights = 2, .valid = rows};
+    hone_dataset *d = dense(x, 4, 1, text(y), &o);
+    assert_memory_equal(d->weight, ((double[]){3, 0.5, 3, 1}), 32);
+    assert_memory_equal(d->valid->weight, ((double[]){1, 3, 1, 3}), 32);
+    hone_dataset_free(d);
+    hone_dataset_free(rows);
+    o.valid = NULL, o.weight = f64(own);
+    d = dense(x, 4, 1, text(y), &o);
+    assert_memory_equal(d->weight, ((double[]){3, 1, 0, 1}), 32);
+    hone_dataset_free(d);
+    static const struct {
+        hone_class_weight weight[2];
+        const char *said;
+    } wrong[] = {{{{"d", 1}, {"a", 1}}, "no class"},  {{{"a", 0}, {"b", 1}}, "above 0"},
+                 {{{"a", 1}, {"b", NAN}}, "above 0"}, {{{"a", 1}, {"b", INFINITY}}, "above 0"},
+                 {{{"a", 1}, {"a", 1}}, "twice"},     {{{NULL, 1}, {"a", 1}}, "no class"}};
+    hone_error error;
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        o.class_weight = wrong[k].weight;
+        refused(hone_dataset_dense(x, HONE_F64, 4, 1, 1, 1, text(y), &o, &d, &error), &d, &error,
+                HONE_BAD_ARGUMENT, "options.class_weight", wrong[k].said);
+    }
+    o.task = HONE_REGRESSION;
+    refused(hone_dataset_dense(x, HONE_F64, 4, 1, 1, 1, f64(x), &o, &d, &error), &d, &error,
+            HONE_BAD_ARGUMENT, "options.class_weight", "no classes");
+}
+
 static void validation_rows_are_kept_in_the_columns_of_the_dataset(void **state)
 {
     (void)state;
@@ -841,6 +876,7 @@ int main(void)
         cmocka_unit_test(rows_that_do_not_fit_the_schema_are_refused),
         cmocka_unit_test(sparse_columns_are_matched_by_name),
         cmocka_unit_test(labels_are_recoded_for_other_classes),
+        cmocka_unit_test(classes_weigh_what_they_are_given),
         cmocka_unit_test(validation_rows_are_kept_in_the_columns_of_the_dataset),
         cmocka_unit_test(a_dataset_describes_itself),
         cmocka_unit_test(any_allocation_may_fail),

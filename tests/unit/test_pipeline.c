@@ -128,6 +128,13 @@ static void close_scene(scene *s)
     hone_arena_close(s->arena);
 }
 
+static hone_column_info categories(const char *const *text, int64_t count)
+{
+    return (hone_column_info){.name = "c",
+                              .type = HONE_CATEGORICAL,
+                              .levels = {.count = count, .kind = HONE_TEXT, .text = text}};
+}
+
 static hone_status prepare(scene *s, hone_error *error)
 {
     return hone_prepare(&s->data, &s->algorithm, NULL, &s->prep, TRAIN, N_TRAIN, &s->shared,
@@ -304,10 +311,13 @@ static void categories_are_cut_and_missing_is_a_level(void **state)
         x[2 * i + 1] = b[i];
     }
     const int32_t levels[] = {5, 2};
+    static const char *const letters[] = {"a", "b", "c", "d", "e"};
+    const hone_column_info column[] = {categories(letters, 5), categories(letters, 2)};
     scene s;
     hone_matrix table = dense(x, HONE_F32, ROWS, 2);
     table.levels = levels;
     open_scene(&s, table, true, 0);
+    s.data.column = column;
     assert_int_equal(prepare(&s, NULL), HONE_OK);
     const hone_matrix *t = &s.prepared.table;
     assert_int_equal(t->levels[0], 3);
@@ -328,6 +338,41 @@ static void categories_are_cut_and_missing_is_a_level(void **state)
     assert_near(r[2], 1, 0); /* other */
     assert_near(r[3] + r[4] + r[5], 0, 0);
     close_scene(&s);
+}
+
+/* Codes 1 and 3 stand in rows alone that do not train; so does the word that made texts of 2 and
+ * 10, which are numbers without it and change places. */
+static void levels_of_other_rows_are_unknown_ones(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"10", "2", "2.0", "x"};
+    static const double code[] = {0, 1, 2, 3}, known[] = {1, 0, 0, 2};
+    double x[ROWS];
+    for (int i = 0; i < ROWS; i++)
+        x[i] = code[i % 2];
+    x[3] = 2, x[6] = 3, x[8] = NAN; /* not training rows */
+    const int32_t levels[] = {4};
+    hone_column_info column = categories(words, 4);
+    for (int by_number = 0; by_number < 2; by_number++)
+        for (unsigned takes = 0; takes <= HONE_TAKES_CATEGORIES; takes += HONE_TAKES_CATEGORIES) {
+            scene s;
+            hone_matrix table = dense(x, HONE_F64, ROWS, 1);
+            table.levels = levels;
+            open_scene(&s, table, true, takes | HONE_TAKES_MISSING);
+            column.by_number = by_number;
+            s.data.column = &column;
+            assert_int_equal(prepare(&s, NULL), HONE_OK);
+            const hone_matrix *t = &s.prepared.table;
+            assert_int_equal(t->levels[0], 2);
+            assert_int_equal(t->cols, takes ? 1 : 2);
+            const hone_known *k = s.prepared.pipeline.known;
+            assert_string_equal(k->column->levels.text[0], by_number ? "2" : "10");
+            for (int i = 0; i < ROWS; i++) {
+                const double c = by_number ? known[(int)x[i == 8 ? 0 : i]] : x[i] < 2 ? x[i] : 2;
+                assert_true(i == 8 ? isnan(cell(t, i, 0)) : cell(t, i, 0) == c);
+            }
+            close_scene(&s);
+        }
 }
 
 static void modules_that_take_them_get_categories_and_holes_raw(void **state)
@@ -369,8 +414,56 @@ static void sparse_data_stay_sparse_and_are_not_centred(void **state)
     assert_near(out[0], 2 / deviation, 1e-12);
     assert_near(out[1], 4 / deviation, 1e-12);
     close_scene(&s);
+}
+
+/* Modules that take no sparse rows get dense ones, within the memory cap. */
+static void sparse_rows_are_made_dense_where_they_must(void **state)
+{
+    (void)state;
+    const float values[] = {2, 3, 4, 5};
+    const int64_t start[] = {0, 1, 1, 2, 2, 2, 3, 3, 4, 4, 4};
+    const int32_t column[] = {0, 1, 0, 1};
+    const hone_matrix x = {.values = values,
+                           .layout = HONE_CSR,
+                           .dtype = HONE_F32,
+                           .rows = ROWS,
+                           .cols = 2,
+                           .stored_cols = 2,
+                           .row_start = start,
+                           .column = column};
+    scene s;
+    open_scene(&s, x, false, HONE_TAKES_MISSING);
+    assert_int_equal(prepare(&s, NULL), HONE_OK);
+    const hone_matrix *t = &s.prepared.table;
+    assert_int_equal(t->layout, HONE_DENSE);
+    assert_int_equal(t->dtype, HONE_F32);
+    for (int i = 0; i < ROWS; i++) {
+        assert_near(cell(t, i, 0), i == 0 ? 2 : i == 5 ? 4 : 0, 0);
+        assert_near(cell(t, i, 1), i == 2 ? 3 : i == 7 ? 5 : 0, 0);
+    }
+    const hone_matrix last = {.values = values,
+                              .layout = HONE_CSR,
+                              .dtype = HONE_F32,
+                              .rows = 1,
+                              .cols = 2,
+                              .stored_cols = 2,
+                              .row_start = start + 7,
+                              .column = column};
+    hone_matrix out;
+    assert_int_equal(
+        hone_pipeline_apply(&s.prepared.pipeline, &last, &s.storage.run, s.arena, &out, NULL),
+        HONE_OK);
+    assert_near(cell(&out, 0, 0) + cell(&out, 0, 1), 5, 0);
+    close_scene(&s);
     hone_error error;
     open_scene(&s, x, false, 0);
+    s.account.cap = 79;
+    assert_int_equal(prepare(&s, &error), HONE_NO_MEMORY);
+    assert_non_null(strstr(error.message, "80 bytes"));
+    close_scene(&s);
+    hone_matrix wide = x;
+    wide.cols = wide.stored_cols = (INT64_C(1) << 30) / ROWS + 1; /* 4 GiB and a little */
+    open_scene(&s, wide, false, 0);
     assert_int_equal(prepare(&s, &error), HONE_UNSUPPORTED);
     close_scene(&s);
 }
@@ -551,6 +644,8 @@ int main(void)
         cmocka_unit_test(categories_are_cut_and_missing_is_a_level),
         cmocka_unit_test(modules_that_take_them_get_categories_and_holes_raw),
         cmocka_unit_test(sparse_data_stay_sparse_and_are_not_centred),
+        cmocka_unit_test(sparse_rows_are_made_dense_where_they_must),
+        cmocka_unit_test(levels_of_other_rows_are_unknown_ones),
         cmocka_unit_test(a_copy_does_the_same_without_the_cache),
         cmocka_unit_test(holes_at_predict_are_filled_though_training_had_none),
         cmocka_unit_test(huge_and_constant_columns_stay_finite),

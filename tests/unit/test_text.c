@@ -254,6 +254,17 @@ static void joined_text_is_cut_at_a_character(void **state)
     assert_string_equal(out, "?");
 }
 
+static void a_message_has_only_characters_that_a_terminal_shows(void **state)
+{
+    (void)state;
+    char text[] = "a\xc3\xa4\xff\x1b[1m\xed\xa0\x80\n\tb\x7f\xc3";
+    hone_text_mend(text);
+    assert_string_equal(text, "a\xc3\xa4??[1m???\n\tb??");
+    hone_error error;
+    hone_fail(&error, HONE_BAD_DATA, "data", "\"%s\"", "caf\xe9");
+    assert_string_equal(error.message, "\"caf?\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +276,7 @@ int main(void)
         cmocka_unit_test(quoted_text_is_json),
         cmocka_unit_test(text_grows_and_survives_a_failed_allocation),
         cmocka_unit_test(joined_text_is_cut_at_a_character),
+        cmocka_unit_test(a_message_has_only_characters_that_a_terminal_shows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
