@@ -11,8 +11,6 @@ enum {
 enum { CHUNK = 32, PATIENCE = 8 /* cells of a histogram that are worth sorting a row */ };
 enum { LOOKED_AT = 4096 /* rows of a node in which binary features may well be constant */ };
 
-static const double EXACT_SQUARES = 0x1p26; /* weights below: their squares add up exactly */
-
 /* NARROW: like BINNED, apart from features with more bins. */
 typedef enum way { CONSTANT, ALONE, SORTED, BINNED, NARROW, COUNTED, WAYS } way;
 

@@ -131,6 +131,8 @@ static inline double forest_between(const problem *p, double t, double low, doub
     return t >= low && t < high ? t : low;
 }
 
+static const double EXACT_SQUARES = 0x1p26; /* weights below: their squares add up exactly */
+
 /* Rows with one code, by ascending code or in the order of categories. */
 typedef struct groups {
     int64_t n;
@@ -177,6 +179,7 @@ typedef struct search {
     double *mean;
     uint16_t *best_level;
     uint32_t *sequence; /* rows of the node, by code */
+    uint32_t *code;     /* of a feature, by row of the node */
     uint32_t *bucket;   /* 256 */
     /* MEDIAN: rows by target, a tree of prefix sums over them, and the answer by group */
     uint32_t *rank;

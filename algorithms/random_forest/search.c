@@ -34,13 +34,14 @@ hone_status forest_search_open(search *s, const problem *p, int64_t n, bool vote
                   .spare_cell = HONE_RAW(scratch, double, votes ? n : 1, 2),
                   .same = HONE_NEW(scratch, uint64_t, p->panel->words + 1, 1),
                   .sequence = HONE_RAW(scratch, uint32_t, n, 1),
+                  .code = HONE_RAW(scratch, uint32_t, n, 1),
                   .bins = HONE_NEW(scratch, double, BINS + 1, q),
                   .bin_rows = HONE_NEW(scratch, uint32_t, BINS + 1, 1),
                   .mean = HONE_RAW(scratch, double, most + 1, 1),
                   .best_level = HONE_RAW(scratch, uint16_t, most + 1, 1),
                   .bucket = HONE_RAW(scratch, uint32_t, 256, 1)};
     bool ok = s->total && s->key && s->spare && s->spare_cell && s->same && s->sequence &&
-              s->bins && s->bin_rows && s->mean && s->best_level && s->bucket;
+              s->code && s->bins && s->bin_rows && s->mean && s->best_level && s->bucket;
     groups *const all[] = {&s->by_code, &s->ordered};
     for (int i = 0; i < 2; i++) {
         *all[i] = (groups){.code = HONE_RAW(scratch, uint32_t, most + 1, 1),
@@ -374,7 +375,7 @@ static void try_categories(search *s, int32_t j, split *best)
 
 /* ---- one random cut (extremely randomised trees; Geurts, Ernst and Wehenkel, 2006) ---- */
 
-/* What a feature's values in the node span; their codes are left in s->key. */
+/* What a feature's values in the node span; their codes are left in s->code. */
 typedef struct span {
     uint32_t low, high;
     bool missing;
@@ -384,33 +385,87 @@ static span span_of(search *s, const feature_codes *f, int32_t j)
 {
     const panel *x = s->p->panel;
     const bool exact = f->bins == f->codes;
-    span found = {CODE_MISSING, 0, false};
+    uint32_t low = CODE_MISSING, high = 0, most = 0;
     for (int64_t i = 0; i < s->m; i++) {
-        const uint32_t c = code_at(x, f, j, s->row[i], exact);
-        s->key[i] = c;
-        found.missing |= c == CODE_MISSING;
-        found.low = c < found.low ? c : found.low;
-        found.high = c != CODE_MISSING && c > found.high ? c : found.high;
+        const uint32_t c = code_at(x, f, j, s->row[i], exact), held = c == CODE_MISSING ? 0 : c;
+        s->code[i] = c;
+        low = c < low ? c : low;
+        high = held > high ? held : high;
+        most = c > most ? c : most;
     }
-    return found;
+    return (span){low, high, most == CODE_MISSING};
+}
+
+/* Weight and moment of codes up to `at`, from votes. */
+static int64_t sum_votes(const search *s, uint32_t at, uint32_t also, double *stat)
+{
+    uint32_t rows = 0, weight = 0, moment = 0;
+    for (int64_t i = 0; i < s->m; i++) {
+        const uint32_t left = (s->code[i] <= at) | (s->code[i] == also), v = s->vote[i] & -left;
+        rows += left, weight += v >> 16, moment += v & WORD_WEIGHT;
+    }
+    stat[0] = weight, stat[1] = moment;
+    return rows;
 }
 
 /* Two groups: codes up to `at`, and what is missing if it goes left; all others. */
 static void group_sides(search *s, uint32_t at, bool missing_left)
 {
     const int64_t q = s->p->width;
+    const uint32_t also = missing_left ? CODE_MISSING : at;
     groups *g = &s->by_code;
     uint32_t left = 0, right = (uint32_t)s->m;
-    memset(g->stat, 0, (size_t)(2 * q) * sizeof *g->stat);
-    for (int64_t i = 0; i < s->m; i++) {
-        const uint32_t c = (uint32_t)s->key[i];
-        const bool side = c == CODE_MISSING ? !missing_left : c > at;
-        add(s, g->stat + side * q, i);
-        s->sequence[side ? --right : left++] = (uint32_t)i;
-    }
     g->n = 2;
+    if (s->vote && s->total[0] < 0x1p32) {
+        left = (uint32_t)sum_votes(s, at, also, g->stat);
+    } else {
+        forest_make_cells(s);
+        memset(g->stat, 0, (size_t)(2 * q) * sizeof *g->stat);
+        for (int64_t i = 0; i < s->m; i++) {
+            const bool side = s->code[i] > at && s->code[i] != also;
+            add(s, g->stat + side * q, i);
+            s->sequence[side ? --right : left++] = (uint32_t)i;
+        }
+    }
     g->rows[0] = left, g->rows[1] = (uint32_t)s->m - left;
     g->start[0] = 0, g->start[1] = left;
+}
+
+/* The score of Gini between the same sides, for weights whose squares add up exactly: what scan
+ * says, from one pass over the rows instead of several over the classes. */
+static double score_counts(search *s, uint32_t at, uint32_t also)
+{
+    const problem *p = s->p;
+    double *in = s->left, weight = 0, squares = 0, shared = 0, all = 0;
+    int64_t rows = 0;
+    memset(in, 0, (size_t)p->width * sizeof *in);
+    for (int64_t i = 0; i < s->m; i++) {
+        const int left = (s->code[i] <= at) | (s->code[i] == also); /* no branch: it is random */
+        const int64_t k = 1 + s->label[i];
+        const double w = left * s->cell[2 * i];
+        squares += w * (2 * in[k] + w);
+        shared += w * s->total[k];
+        in[k] += w;
+        weight += w;
+        rows += left;
+    }
+    const double rest = s->total[0] - weight;
+    if (rows < p->min_leaf || s->m - rows < p->min_leaf || weight < s->min_leaf_weight ||
+        rest < s->min_leaf_weight)
+        return -INFINITY;
+    for (int64_t k = 1; k <= p->classes; k++)
+        all += s->total[k] * s->total[k];
+    return (squares * rest + (all - 2 * shared + squares) * weight) / (weight * rest);
+}
+
+static double score_sides(search *s, uint32_t at, bool missing_left)
+{
+    if (s->p->kind == COUNTS && s->total[0] < EXACT_SQUARES) {
+        forest_make_cells(s);
+        return score_counts(s, at, missing_left ? CODE_MISSING : at);
+    }
+    group_sides(s, at, missing_left);
+    return scan(s, &s->by_code, 0, 1).score;
 }
 
 /* False: constant. */
@@ -432,11 +487,10 @@ static bool random_numeric(search *s, int32_t j, split *best)
         else
             end = middle;
     }
-    group_sides(s, at, missing_left);
-    const boundary b = scan(s, &s->by_code, 0, 1);
-    if (better(best, b.score))
+    const double score = score_sides(s, at, missing_left);
+    if (better(best, score))
         *best = (split){.found = true,
-                        .score = b.score,
+                        .score = score,
                         .feature = j,
                         .cut = at,
                         .above = values ? at + 1 : CODE_MISSING,
@@ -482,11 +536,11 @@ void forest_make_cells(search *s)
 bool forest_try_feature(search *s, int32_t j, split *best)
 {
     const problem *p = s->p;
-    forest_make_cells(s);
     const feature_codes *f = &p->panel->feature[j];
     const bool random = p->params->splitter == SPLIT_RANDOM;
     if (random && !f->levels)
         return random_numeric(s, j, best);
+    forest_make_cells(s);
     const bool exact = f->bins == f->codes;
     const bool few = exact && f->bins <= 4 * s->m;
     const bool bins =

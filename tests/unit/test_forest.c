@@ -323,6 +323,28 @@ static void votes_and_cells_grow_the_same_trees(void **state)
         }
 }
 
+/* Small weights are added up by votes or by class, large ones by groups. */
+static void random_cuts_are_the_same_for_weights_of_any_size(void **state)
+{
+    (void)state;
+    for (int64_t c = 2; c <= 5; c++)
+        for (int variant = 0; variant < 4; variant++) {
+            table t = variant == 1 ? mixed(3000, c, 12, 9) : rules(3000, 19, c, 9);
+            how h = {defaults(&t), 11};
+            h.p.splitter = SPLIT_RANDOM;
+            h.p.min_samples_leaf = count_of(variant == 2 ? 3 : 1);
+            h.p.min_weight_fraction_leaf = variant == 3 ? 0.004 : 0;
+            t.w = malloc((size_t)t.n * sizeof(double));
+            for (int64_t i = 0; i < t.n; i++)
+                t.w[i] = (double)(1 + i % 3 * variant);
+            const uint64_t small = fit_bits(&t, &h);
+            for (int64_t i = 0; i < t.n; i++)
+                t.w[i] *= 0x1p18;
+            assert_int_equal(fit_bits(&t, &h), small);
+            free_table(&t);
+        }
+}
+
 static void the_order_of_rows_does_not_matter_without_bootstrap(void **state)
 {
     (void)state;
@@ -547,6 +569,7 @@ int main(void)
         cmocka_unit_test(branches_of_few_trees_are_those_of_one_thread),
         cmocka_unit_test(instruction_sets_do_not_change_a_bit),
         cmocka_unit_test(votes_and_cells_grow_the_same_trees),
+        cmocka_unit_test(random_cuts_are_the_same_for_weights_of_any_size),
         cmocka_unit_test(the_order_of_rows_does_not_matter_without_bootstrap),
         cmocka_unit_test(a_weight_is_a_repetition_without_bootstrap),
         cmocka_unit_test(equal_targets_are_not_parted_whatever_their_weights),
