@@ -41,7 +41,8 @@ static gram gram_of(const hone_panels *x, const kernel *k, bool bare, const hone
     return (gram){x, k, bare, run, K, stride, step};
 }
 
-/* The rows of a block from their own panels on, and what is symmetric to them below. */
+/* The rows of a block from their own panels on, and what is symmetric to them below: that touches
+ * every page of the matrix, which can take longer than the rows when the pages are fresh. */
 static void fill_rows(const gram *g, int64_t block, hone_queries *q, int32_t *map)
 {
     const int64_t first = block * g->step, n = g->panels->n, stride = g->stride;
@@ -54,7 +55,7 @@ static void fill_rows(const gram *g, int64_t block, hone_queries *q, int32_t *ma
     hone_queries_pick(g->panels, id, count, g->kernel->isa, q);
     (g->bare ? kernel_distances : kernel_block)(g->kernel, q, g->panels, from, all - from, map,
                                                 K + first * stride + first, stride);
-    for (int64_t j = first + count; j < n; j += HONE_LANES) {
+    for (int64_t j = first + count; j < n && hone_stopping(g->run) == HONE_GO; j += HONE_LANES) {
         const int64_t end = j + HONE_LANES < n ? j + HONE_LANES : n;
         for (int64_t i = first; i < first + count; i++)
             for (int64_t k = j; k < end; k++)

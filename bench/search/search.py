@@ -341,9 +341,8 @@ def measure_memory(limit):
     mib = 2**20
     print(f"data {size / mib:.0f} MiB; each trial alone makes the process grow by "
           f"{' '.join(f'{b / mib:.0f}' for b in own)} MiB, together {sum(own) / mib:.0f}")
-    print(f"eight at once, {limit:g} s each: by {together / mib:.0f} MiB; with the data that is "
-          f"{(together + size - sum(own)) / size:.2f} times the data and what the trials take alone, "
-          f"{(together + size) / size:.2f} times the data in all; ends {ends}")
+    print(f"eight at once, {limit:g} s each: by {together / mib:.0f} MiB; with the data {(together + size) / mib:.0f}, "
+          f"of {(1.3 * size + sum(own)) / mib:.0f} that 1.3 times the data and what the trials take alone come to; ends {ends}")
 
 
 def main():
