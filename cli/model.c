@@ -110,12 +110,22 @@ hone_status open_model(const flags *f, hone_model **model, hone_error *error)
     return hone_model_load(f->model, &options, model, error);
 }
 
+static hone_status check_proba(const flags *f, const hone_model *model, hone_error *error)
+{
+    return !f->proba || hone_model_has_probabilities(model)
+               ? HONE_OK
+               : hone_fail(error, HONE_UNSUPPORTED, "--proba", "this %s model has no probabilities",
+                           hone_model_algorithm(model));
+}
+
 int predict_command(const flags *f)
 {
     hone_error error = {0};
     hone_model *model = NULL;
     hone_dataset *data = NULL;
     hone_status status = open_model(f, &model, &error);
+    if (!status)
+        status = check_proba(f, model, &error);
     if (!status)
         status = read_table(f, false, model, 0, &data, &error);
     if (!status)

@@ -101,7 +101,8 @@ static bool validation_of(const char *text, hone_options *o)
         o->holdout = strtod(text + 8, &end);
     } else if (!strncmp(text, "cv:", 3)) {
         o->validation = HONE_VALIDATE_FOLDS;
-        o->folds = (int32_t)strtol(text + 3, &end, 10);
+        const long folds = strtol(text + 3, &end, 10);
+        o->folds = folds > INT32_MAX ? INT32_MAX : folds < 0 ? 0 : (int32_t)folds;
     }
     if (end && !*end && end[-1] != ':' && (o->holdout > 0 || o->folds > 1))
         return true;

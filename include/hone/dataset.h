@@ -28,7 +28,8 @@ typedef struct hone_column {
     const char *name;
     hone_type type;            /**< AUTO: text and booleans are categorical, numbers numeric */
     hone_vector values;        /**< of any dtype; with `levels`: codes, negative is missing */
-    const char *const *levels; /**< names of the codes; NULL: the values themselves */
+    const char *const *levels; /**< names of the codes, equal ones are one level, a NULL among them
+                                    is missing; NULL: the values themselves */
     int64_t n_levels;
 } hone_column;
 

@@ -112,10 +112,11 @@ static hone_status read_header(const unsigned char *file, size_t size, const cha
     c->major = (int)get(file + AT_MAJOR, 2);
     c->minor = (int)get(file + AT_MINOR, 2);
     c->size = size;
-    if (c->major != HONE_FORMAT_MAJOR || get(file + AT_READER, 2) > HONE_FORMAT_MINOR)
+    const int reader = (int)get(file + AT_READER, 2);
+    if (c->major != HONE_FORMAT_MAJOR || reader > HONE_FORMAT_MINOR)
         return hone_fail(error, HONE_UNSUPPORTED, path,
-                         "has format %d.%d; this version of Hone reads %d.%d", c->major, c->minor,
-                         HONE_FORMAT_MAJOR, HONE_FORMAT_MINOR);
+                         "needs a reader of format %d.%d; this version of Hone reads %d.%d",
+                         c->major, reader, HONE_FORMAT_MAJOR, HONE_FORMAT_MINOR);
     if (get(file + AT_SIZE, 8) != size)
         return damaged(path, "header", "the file was cut off or something was appended", error);
     const uint64_t count = get(file + AT_COUNT, 4);

@@ -286,6 +286,8 @@ static hone_status split_rows(hone_training *t, hone_error *error)
         t->validation != HONE_VALIDATE_OOB && !t->foreign.table.rows)
         return hone_fail(error, HONE_BAD_DATA, "data",
                          "one row cannot be split; give more rows or validation none");
+    if (t->validation == HONE_VALIDATE_FOLDS)
+        HONE_TRY(hone_split_check_folds(t->dataset->table.rows, t->folds, error));
     t->split = HONE_NEW(t->arena, hone_split, t->folds, 1);
     if (!t->split)
         return hone_no_memory(error);

@@ -1,5 +1,6 @@
 #include "core/trial.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -128,6 +129,21 @@ static hone_status open_door(const hone_trial *t, hone_cache *cache, hone_arena 
     return HONE_OK;
 }
 
+/* A module may forget to say why it fails, or return what is no status. */
+static hone_status told(const hone_algorithm *a, const char *call, hone_status status,
+                        const hone_error *said, hone_error *error)
+{
+    const bool known = strcmp(hone_status_name(status), "UNKNOWN") != 0;
+    if (status && known && *said->message && error)
+        *error = *said;
+    if (!status || (known && *said->message))
+        return status;
+    char place[sizeof said->path];
+    snprintf(place, sizeof place, "algorithm.%s", a->name);
+    return hone_fail(error, known ? status : HONE_INTERNAL, place, "%s failed without saying why",
+                     call);
+}
+
 static hone_status fit(const hone_trial *t, hone_fitted *f, hone_shared *s, hone_arena *scratch,
                        hone_error *error)
 {
@@ -151,7 +167,8 @@ static hone_status fit(const hone_trial *t, hone_fitted *f, hone_shared *s, hone
         job.valid_x = t->other, job.valid_label = t->other_label;
         job.valid_target = t->other_target, job.valid_weight = t->other_weight;
     }
-    HONE_TRY(a->fit(&job, f->state, error));
+    hone_error said = {0};
+    HONE_TRY(told(a, "fit", a->fit(&job, f->state, &said), &said, error));
     return a->prepare ? a->prepare(&f->shape, f->params, f->state, f->keep, error) : HONE_OK;
 }
 
@@ -246,7 +263,9 @@ hone_status hone_fitted_predict(const hone_fitted *f, const hone_matrix *x, cons
         .scratch = scratch,
         .members = run->members ? run->members : members,
     };
-    const hone_status status = f->algorithm->predict(&job, error);
+    hone_error said = {0};
+    const hone_status status =
+        told(f->algorithm, "predict", f->algorithm->predict(&job, &said), &said, error);
     if (own)
         hone_arena_reset(own);
     else

@@ -145,14 +145,20 @@ static bool shuffled_classes(const int64_t *rows, int64_t n, const int32_t *labe
     return true;
 }
 
+hone_status hone_split_check_folds(int64_t rows, int32_t k, hone_error *error)
+{
+    return k >= 2 && k <= rows
+               ? HONE_OK
+               : hone_fail(error, HONE_BAD_ARGUMENT, "options.folds",
+                           "%d folds of %lld rows; between 2 and the number of rows are possible",
+                           (int)k, (long long)rows);
+}
+
 hone_status hone_split_folds(int64_t rows, const int32_t *label, int64_t classes, int32_t k,
                              uint64_t seed, hone_arena *arena, hone_rows *train, hone_rows *valid,
                              hone_error *error)
 {
-    if (k < 2 || k > rows)
-        return hone_fail(error, HONE_BAD_ARGUMENT, "options.folds",
-                         "%d folds of %lld rows; between 2 and the number of rows are possible",
-                         (int)k, (long long)rows);
+    HONE_TRY(hone_split_check_folds(rows, k, error));
     int64_t *order, *start;
     int32_t *fold = HONE_RAW(arena, int32_t, rows, 1);
     if (!fold || !shuffled_classes(NULL, rows, label, label ? classes : 1, seed, FOR_FOLDS, arena,

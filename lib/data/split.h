@@ -15,6 +15,9 @@ hone_status hone_split_holdout(int64_t rows, const int32_t *label, int64_t class
                                uint64_t seed, hone_arena *arena, hone_rows *train, hone_rows *valid,
                                hone_error *error);
 
+/* BAD_ARGUMENT path options.folds unless `k` folds of so many rows are possible. */
+hone_status hone_split_check_folds(int64_t rows, int32_t k, hone_error *error);
+
 /* Stratified k folds: valid[f] and train[f] for f in [0, k). BAD_ARGUMENT when k > rows. */
 hone_status hone_split_folds(int64_t rows, const int32_t *label, int64_t classes, int32_t k,
                              uint64_t seed, hone_arena *arena, hone_rows *train, hone_rows *valid,

@@ -421,6 +421,8 @@ class BadInput(unittest.TestCase):
         self.refused(2, *train, "--set", "model=svm", "--set", "D=0", says="D")
         self.refused(2, *train, *FOREST, "--metric", "acuracy", says="balanced_accuracy")
         self.refused(2, *train, *FOREST, "--validation", "cv:1", says="--validation")
+        self.refused(2, *train, *FOREST, "--validation", "cv:-3", says="--validation")
+        self.refused(2, *train, *FOREST, "--validation", "cv:4294967298", says="options.folds")
         self.refused(2, "estimate", *train[1:], *FOREST, "--pilot", "2", says="pilot")
         tune = ["tune", "--data", ADULT, "--target", "income"]
         self.refused(2, *tune, "--search", "grid", says="--search")
@@ -451,6 +453,15 @@ class BadInput(unittest.TestCase):
         rows, native = (json.loads(run(*train, "--fidelity", word).stdout) for word in ("rows", "native"))
         self.assertLess(10 * rows["trained_rows"], 1.1 * native["trained_rows"])
         self.refused(2, *train, "--fidelity", "trees", says="--fidelity: must be rows or native")
+
+    def test_probabilities_are_refused_by_the_flag_where_there_are_none(self):
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder) / "t.csv"
+            table.write_text("a,y\n" + "".join(f"{i},{'uv'[i % 2]}\n" for i in range(40)))
+            done = run("train", "--data", table, "--target", "y", "--set", "model=svm", "--model-dir", folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            model = next(Path(folder).glob("*.hone"))
+            self.refused(7, "predict", "--model", model, "--data", table, "--proba", says="--proba: this svm model")
 
     def test_early_stopping_without_rows_to_watch_is_adjusted(self):
         train = ["train", "--data", ADULT, "--target", "income", "--budget", 0.1]

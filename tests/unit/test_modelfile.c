@@ -93,6 +93,21 @@ static void a_model_comes_back_bit_for_bit(void **state)
     for_all_models(comes_back);
 }
 
+static void a_file_for_a_later_reader_says_which(void **state)
+{
+    (void)state;
+    hone_dataset *d = toy_data(HONE_CLASSIFICATION);
+    hone_model *m = toy_model(&toy_forest, d, "{}"), *none;
+    const bytes file = bytes_of(m);
+    hone_error error = {0};
+    ((unsigned char *)file.at)[12] = 7;
+    assert_int_equal(toy_load(file.at, file.size, &none, &error), HONE_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "needs a reader of format 1.7"));
+    hone_text_free(file.at);
+    hone_model_free(m);
+    hone_dataset_free(d);
+}
+
 static uint64_t content_hash(const char *file)
 {
     char *json;
@@ -598,6 +613,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_comes_back_bit_for_bit),
+        cmocka_unit_test(a_file_for_a_later_reader_says_which),
         cmocka_unit_test(the_content_hash_leaves_the_run_out),
         cmocka_unit_test(a_model_of_an_unknown_module_is_refused_with_its_name),
         cmocka_unit_test(a_load_stays_within_max_bytes),
