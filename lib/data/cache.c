@@ -59,8 +59,11 @@ hone_cache *hone_cache_open(int64_t budget)
     return c;
 }
 
+/* It is absent before its memory goes: another thread may fork in between. */
 static void drop(entry *e)
 {
+    e->state = ABSENT;
+    atomic_signal_fence(memory_order_seq_cst);
     hone_arena_close(e->arena);
     *e = (entry){0};
 }

@@ -270,41 +270,6 @@ static void options_that_make_no_sense_are_refused_by_name(void **state)
     hone_dataset_free(d);
 }
 
-static hone_status gives_up(const hone_fit_job *job, void *s, hone_error *error)
-{
-    (void)job, (void)s, (void)error;
-    return HONE_BAD_DATA;
-}
-
-static hone_status gives_nonsense(const hone_predict_job *job, hone_error *error)
-{
-    (void)job, (void)error;
-    return (hone_status)77;
-}
-
-static void a_module_that_fails_without_a_word_is_named(void **state)
-{
-    (void)state;
-    hone_algorithm silent = toy_centroid, odd = toy_centroid;
-    silent.fit = gives_up, odd.predict = gives_nonsense;
-    const struct {
-        const hone_algorithm *a;
-        hone_status status;
-        const char *says;
-    } cases[] = {{&silent, HONE_BAD_DATA, "fit failed"}, {&odd, HONE_INTERNAL, "predict failed"}};
-    hone_dataset *d = data(HONE_CLASSIFICATION, NULL);
-    for (int k = 0; k < 2; k++) {
-        hone_config *c = config_with((const hone_algorithm *const[]){cases[k].a, NULL}, CENTROID);
-        hone_error error = {.message = "of an earlier call"};
-        hone_result *r;
-        assert_int_equal(hone_train_full(c, d, 1, NULL, &r, &error), cases[k].status);
-        assert_string_equal(error.path, "algorithm.centroid");
-        assert_non_null(strstr(error.message, cases[k].says));
-        hone_config_free(c);
-    }
-    hone_dataset_free(d);
-}
-
 static void a_model_without_out_of_bag_rows_refuses_that_validation(void **state)
 {
     (void)state;
@@ -997,7 +962,6 @@ int main(void)
         cmocka_unit_test(out_of_fold_holds_every_row_of_a_fold_and_nothing_else),
         cmocka_unit_test(a_metric_of_probabilities_switches_them_on_or_is_refused),
         cmocka_unit_test(options_that_make_no_sense_are_refused_by_name),
-        cmocka_unit_test(a_module_that_fails_without_a_word_is_named),
         cmocka_unit_test(a_model_without_out_of_bag_rows_refuses_that_validation),
         cmocka_unit_test(one_row_needs_no_validation),
         cmocka_unit_test(values_that_the_data_change_are_listed_and_strict_runs_refuse_them),
