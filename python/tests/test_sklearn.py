@@ -26,12 +26,13 @@ WEIGHTS = ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight
 KERNEL = dict.fromkeys(WEIGHTS, "gamma='scale' takes the variance of the rows as they stand")
 # 15 rows, 30 columns: infinitely many coefficients fit, and the rows that have weight 0 tell them apart.
 UNDERDETERMINED = dict.fromkeys(WEIGHTS, "with more columns than rows least squares has no unique answer")
+BAGS = dict.fromkeys(WEIGHTS, "a bag draws rows, not weights")
 EXPECTED = {
     "LinearRegression": UNDERDETERMINED,
     "SVC": KERNEL, "SVR": KERNEL, "NuSVR": KERNEL,
     "NuSVC": {**KERNEL, "check_class_weight_classifiers": "nu hardly heeds class weights; NuSVC of scikit-learn fails too"},
-    "RandomForestClassifier": {WEIGHTS[0]: "a bag draws rows, not weights"},
-    "RandomForestRegressor": {WEIGHTS[0]: "a bag draws rows, not weights"},
+    "RandomForestClassifier": BAGS,
+    "RandomForestRegressor": BAGS,
 }
 
 PRECOMPUTED = dict.fromkeys(("check_positive_only_tag_during_fit", "check_estimators_dtypes",
