@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <omp.h>
+
 #include "core/trial.h"
 
 static hone_status fails_from_ten(void *context, int64_t block, hone_arena *scratch,
@@ -84,6 +86,21 @@ static void a_forked_child_and_grandchild_run_blocks(void **state)
     assert_int_equal(status, 0);
 }
 
+static void threads_are_those_asked_for_and_one_within_a_team(void **state)
+{
+    (void)state;
+    const int before = omp_get_max_threads();
+    int within[2] = {0};
+#pragma omp parallel num_threads(2)
+    within[omp_get_thread_num()] = hone_threads_of(omp_get_thread_num() ? 0 : 7);
+    assert_int_equal(within[0], 1);
+    assert_true(within[1] <= 1); /* 0: the team had one thread */
+    assert_int_equal(hone_threads_of(7), 7);
+    omp_set_num_threads(1);
+    assert_int_equal(hone_threads_of(0), 1);
+    omp_set_num_threads(before);
+}
+
 static void the_quota_of_a_cgroup_is_rounded_up(void **state)
 {
     (void)state;
@@ -140,6 +157,7 @@ int main(void)
         cmocka_unit_test(the_lowest_failing_block_is_reported),
         cmocka_unit_test(every_block_runs_once_with_any_number_of_threads),
         cmocka_unit_test(a_forked_child_and_grandchild_run_blocks),
+        cmocka_unit_test(threads_are_those_asked_for_and_one_within_a_team),
         cmocka_unit_test(the_quota_of_a_cgroup_is_rounded_up),
         cmocka_unit_test(a_cancelled_run_stops),
         cmocka_unit_test(the_cap_of_an_account_holds),
