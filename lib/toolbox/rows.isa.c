@@ -25,17 +25,15 @@ INLINE double_vector wide_f64(const double *v)
     return *(const double_vector *)v;
 }
 
-typedef int64_t places __attribute__((vector_size(32)));
-
 /* (v[0] + v[2]) + (v[1] + v[3]) of four vectors at once. */
 INLINE double_vector totals(const double_vector v[TOGETHER])
 {
     double_vector half[2];
     for (int k = 0; k < 2; k++)
-        half[k] = __builtin_shuffle(v[2 * k], v[2 * k + 1], (places){0, 1, 4, 5}) +
-                  __builtin_shuffle(v[2 * k], v[2 * k + 1], (places){2, 3, 6, 7});
-    return __builtin_shuffle(half[0], half[1], (places){0, 2, 4, 6}) +
-           __builtin_shuffle(half[0], half[1], (places){1, 3, 5, 7});
+        half[k] = __builtin_shufflevector(v[2 * k], v[2 * k + 1], 0, 1, 4, 5) +
+                  __builtin_shufflevector(v[2 * k], v[2 * k + 1], 2, 3, 6, 7);
+    return __builtin_shufflevector(half[0], half[1], 0, 2, 4, 6) +
+           __builtin_shufflevector(half[0], half[1], 1, 3, 5, 7);
 }
 
 /* Rows beside each other: their cells come from memory at the same time. Each has four sums, of
