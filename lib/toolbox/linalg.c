@@ -14,7 +14,19 @@
 
 #include "toolbox/run.h"
 
-enum { TILE = 128, MOST_WORK = 100000000, BLAS_BUFFER = 1 << 27 };
+/* A shared OpenBLAS belongs to the host, and other bits come with other numbers of its threads: it
+ * gets pieces of 2^18 multiply-adds, for which it starts none. */
+#ifdef HONE_BLAS_SHARED
+enum { SHARED = 1, TILE = 64, MOST_WORK = 1 << 18 };
+#else
+enum { SHARED = 0, TILE = 128, MOST_WORK = 100000000 };
+#endif
+enum { BLAS_BUFFER = 1 << 27 };
+
+static int least(int64_t a, int64_t b)
+{
+    return (int)(a < b ? a : b);
+}
 
 /* ---- one call at a time ---- */
 
@@ -93,11 +105,12 @@ static hone_status update(void *context, int64_t b, hone_arena *scratch, hone_er
     const factor *f = context;
     const int64_t first = f->k + TILE, i = first + TILE * b, rows = tile_rows(f, i);
     const double *const left = f->a + i * f->n + f->k;
-    if (i > first) {
+    const int64_t most = MOST_WORK / (TILE * TILE);
+    for (int64_t j = first; j < i; j += most) {
         enter();
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)(i - first), TILE, -1,
-                    left, (int)f->n, f->a + first * f->n + f->k, (int)f->n, 1,
-                    f->a + i * f->n + first, (int)f->n);
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, least(i - j, most), TILE,
+                    -1, left, (int)f->n, f->a + j * f->n + f->k, (int)f->n, 1, f->a + i * f->n + j,
+                    (int)f->n);
         leave();
     }
     enter();
@@ -138,57 +151,72 @@ hone_status hone_cholesky(const hone_run *run, double *a, int64_t n, int64_t *pi
     return HONE_OK;
 }
 
+/* Plain substitution: what LAPACK does there is too much for a shared OpenBLAS in one call. */
+static void substitute(const double *l, int64_t n, double *b)
+{
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < i; j++)
+            b[i] -= l[i * n + j] * b[j];
+        b[i] /= l[i * n + i];
+    }
+    for (int64_t i = n - 1; i >= 0; i--) {
+        b[i] /= l[i * n + i];
+        for (int64_t j = 0; j < i; j++)
+            b[j] -= l[i * n + j] * b[i];
+    }
+}
+
 void hone_cholesky_solve(const double *l, int64_t n, double *b, int64_t m)
 {
+    for (int64_t i = 0; i < m && SHARED; i++)
+        substitute(l, n, b + i * n);
     const int64_t most = MOST_WORK / (n * n + 1) + 1;
-    for (int64_t i = 0; i < m; i += most) {
+    for (int64_t i = 0; i < m && !SHARED; i += most) {
         enter();
-        LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n,
-                            (lapack_int)(m - i < most ? m - i : most), l, (lapack_int)n, b + i * n,
-                            (lapack_int)n);
+        LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, least(m - i, most), l,
+                            (lapack_int)n, b + i * n, (lapack_int)n);
         leave();
     }
 }
 
-/* ---- products, in pieces along the long side ---- */
+/* ---- products, in pieces along the long side; of a shared OpenBLAS along all ---- */
 
-void hone_syrk(int64_t n, int64_t d, double alpha, const double *a, int64_t lda, double *c,
-               int64_t ldc)
-{
-    const int64_t most = MOST_WORK / (d * d + 1) + 1;
-    for (int64_t i = 0; i < n; i += most) {
-        enter();
-        cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, (int)d,
-                    (int)(n - i < most ? n - i : most), alpha, a + i * lda, (int)lda, 1, c,
-                    (int)ldc);
-        leave();
+#define SYRK(name, type, syrk, gemm)                                                               \
+    void name(int64_t n, int64_t d, type alpha, const type *a, int64_t lda, type *c, int64_t ldc)  \
+    {                                                                                              \
+        const int64_t side = SHARED ? TILE : d;                                                    \
+        const int64_t most = SHARED ? TILE : MOST_WORK / (d * d + 1) + 1;                          \
+        for (int64_t k = 0; k < n; k += most)                                                      \
+            for (int64_t i = 0; i < d; i += side) {                                                \
+                const type *const right = a + k * lda + i;                                         \
+                enter();                                                                           \
+                syrk(CblasRowMajor, CblasLower, CblasTrans, least(d - i, side),                    \
+                     least(n - k, most), alpha, right, (int)lda, 1, c + i * ldc + i, (int)ldc);    \
+                for (int64_t j = 0; j < i; j += side)                                              \
+                    gemm(CblasRowMajor, CblasTrans, CblasNoTrans, least(d - i, side), (int)side,   \
+                         least(n - k, most), alpha, right, (int)lda, a + k * lda + j, (int)lda, 1, \
+                         c + i * ldc + j, (int)ldc);                                               \
+                leave();                                                                           \
+            }                                                                                      \
     }
-}
-
-void hone_syrk_f32(int64_t n, int64_t d, float alpha, const float *a, int64_t lda, float *c,
-                   int64_t ldc)
-{
-    const int64_t most = MOST_WORK / (d * d + 1) + 1;
-    for (int64_t i = 0; i < n; i += most) {
-        enter();
-        cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (int)d,
-                    (int)(n - i < most ? n - i : most), alpha, a + i * lda, (int)lda, 1, c,
-                    (int)ldc);
-        leave();
-    }
-}
+SYRK(hone_syrk, double, cblas_dsyrk, cblas_dgemm)
+SYRK(hone_syrk_f32, float, cblas_ssyrk, cblas_sgemm)
 
 void hone_gemm(int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda,
                const double *b, int64_t ldb, double beta, double *c, int64_t ldc)
 {
-    const int64_t most = MOST_WORK / (n * k + 1) + 1;
-    for (int64_t i = 0; i < m; i += most) {
-        enter();
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)(m - i < most ? m - i : most),
-                    (int)n, (int)k, alpha, a + i * lda, (int)lda, b, (int)ldb, beta, c + i * ldc,
-                    (int)ldc);
-        leave();
-    }
+    const int64_t rows = SHARED ? TILE : MOST_WORK / (n * k + 1) + 1;
+    const int64_t cols = SHARED ? TILE : n, depth = SHARED ? TILE : k;
+    for (int64_t i = 0; i < m; i += rows)
+        for (int64_t j = 0; j < n; j += cols)
+            for (int64_t t = 0; t < k; t += depth) {
+                enter();
+                cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, least(m - i, rows),
+                            least(n - j, cols), least(k - t, depth), alpha, a + i * lda + t,
+                            (int)lda, b + t * ldb + j, (int)ldb, t ? 1 : beta, c + i * ldc + j,
+                            (int)ldc);
+                leave();
+            }
 }
 
 /* ---- eigenvalues ---- */
@@ -196,6 +224,10 @@ void hone_gemm(int64_t m, int64_t n, int64_t k, double alpha, const double *a, i
 hone_status hone_eigen(double *a, int64_t n, double *values, double *v, hone_arena *scratch,
                        hone_error *error)
 {
+    if (SHARED && n > TILE)
+        return hone_fail(error, HONE_UNSUPPORTED, "eigen",
+                         "order %lld is above %d, the most with a shared OpenBLAS", (long long)n,
+                         TILE);
     HONE_TRY(hone_linalg_ready(error));
     const int64_t room = 64 * n + 64;
     double *work = HONE_NEW(scratch, double, room, 1);
