@@ -230,13 +230,21 @@ static int done(int code)
     return FILE_TROUBLE;
 }
 
+/* A signal that is ignored at the start stays so: shells ask for it where a job runs on its own. */
+static void heed(int number)
+{
+    const struct sigaction action = {.sa_handler = on_interrupt};
+    struct sigaction before;
+    if (!sigaction(number, NULL, &before) && before.sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
+}
+
 int main(int count, char **words)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of its write */
-    const struct sigaction action = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    heed(SIGINT);
+    heed(SIGTERM);
     for (int i = 1; i < count; i++)
         if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) {
             flags_help(stdout);

@@ -598,6 +598,20 @@ class BadInput(unittest.TestCase):
         self.assertTrue(-1 <= float(out) < -0.7)
         self.assertEqual(len(models), 1)
 
+    def test_an_interrupt_that_was_ignored_at_the_start_stays_so(self):
+        process = subprocess.Popen(
+            [HONE, "train", "--data", ADULT, "--target", "income", "--set", "model=random_forest", "--set",
+             "n_estimators=60", "--threads", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+        try:
+            process.communicate(timeout=0.3)
+            self.skipTest("it was over too early to interrupt it")
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, error)
+        self.assertLess(float(out), -0.8)
+
     def test_an_interrupt_ends_a_search_with_its_best(self):
         out, models = self.interrupted("tune", "--trials", 10000, "--models", "logistic_regression",
                                        "--budget", 0.1, after=4)
