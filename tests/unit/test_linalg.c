@@ -6,9 +6,9 @@
 #include "toolbox/random.h"
 #include "toolbox/run.h"
 
-enum { MOST = 200, DEEP = 300 };
+enum { MOST = 300, DEEP = 310 };
 
-static const int64_t ORDER[] = {1, 2, 63, 64, 65, 127, 128, 129, MOST};
+static const int64_t ORDER[] = {1, 2, 63, 64, 65, 127, 128, 129, 257, MOST};
 enum { ORDERS = sizeof ORDER / sizeof *ORDER };
 
 static double A[DEEP * MOST], B[DEEP * MOST], C[MOST * MOST], D[MOST * MOST];

@@ -391,20 +391,27 @@ static void modules_that_take_them_get_categories_and_holes_raw(void **state)
     close_scene(&s);
 }
 
+/* Sparse rows of two columns. */
+static hone_matrix sparse_pair(const void *values, hone_dtype dtype, int64_t rows,
+                               const int64_t *start, const int32_t *column)
+{
+    return (hone_matrix){.values = values,
+                         .layout = HONE_CSR,
+                         .dtype = dtype,
+                         .rows = rows,
+                         .cols = 2,
+                         .stored_cols = 2,
+                         .row_start = start,
+                         .column = column};
+}
+
 static void sparse_data_stay_sparse_and_are_not_centred(void **state)
 {
     (void)state;
     const int64_t start[] = {0, 1, 2, 3, 3, 3, 3, 3, 3, 3, 4};
     const int32_t column[] = {0, 0, 1, 1};
     const double values[] = {2, 4, -3, 1};
-    hone_matrix x = {.values = values,
-                     .layout = HONE_CSR,
-                     .dtype = HONE_F64,
-                     .rows = ROWS,
-                     .cols = 2,
-                     .stored_cols = 2,
-                     .row_start = start,
-                     .column = column};
+    const hone_matrix x = sparse_pair(values, HONE_F64, ROWS, start, column);
     scene s;
     open_scene(&s, x, false, HONE_TAKES_SPARSE);
     s.prep.scale = HONE_SCALE_STANDARD;
@@ -423,14 +430,7 @@ static void sparse_rows_are_made_dense_where_they_must(void **state)
     const float values[] = {2, 3, 4, 5};
     const int64_t start[] = {0, 1, 1, 2, 2, 2, 3, 3, 4, 4, 4};
     const int32_t column[] = {0, 1, 0, 1};
-    const hone_matrix x = {.values = values,
-                           .layout = HONE_CSR,
-                           .dtype = HONE_F32,
-                           .rows = ROWS,
-                           .cols = 2,
-                           .stored_cols = 2,
-                           .row_start = start,
-                           .column = column};
+    const hone_matrix x = sparse_pair(values, HONE_F32, ROWS, start, column);
     scene s;
     open_scene(&s, x, false, HONE_TAKES_MISSING);
     assert_int_equal(prepare(&s, NULL), HONE_OK);
@@ -441,14 +441,7 @@ static void sparse_rows_are_made_dense_where_they_must(void **state)
         assert_near(cell(t, i, 0), i == 0 ? 2 : i == 5 ? 4 : 0, 0);
         assert_near(cell(t, i, 1), i == 2 ? 3 : i == 7 ? 5 : 0, 0);
     }
-    const hone_matrix last = {.values = values,
-                              .layout = HONE_CSR,
-                              .dtype = HONE_F32,
-                              .rows = 1,
-                              .cols = 2,
-                              .stored_cols = 2,
-                              .row_start = start + 7,
-                              .column = column};
+    const hone_matrix last = sparse_pair(values, HONE_F32, 1, start + 7, column);
     hone_matrix out;
     assert_int_equal(
         hone_pipeline_apply(&s.prepared.pipeline, &last, &s.storage.run, s.arena, &out, NULL),

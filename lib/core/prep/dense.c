@@ -2,6 +2,7 @@
 
 #include "core/params.h"
 #include "core/state.h"
+#include "toolbox/rows.h"
 
 bool hone_dense_needed(const hone_dataset *d, unsigned takes)
 {
@@ -38,36 +39,16 @@ hone_status hone_dense_check(const hone_dataset *d, const hone_algorithm *a, uns
         (long long)bytes, (long long)HONE_DENSE_MOST);
 }
 
-static void spread_f32(const hone_matrix *x, float *to)
-{
-    const float *from = x->values;
-    for (int64_t i = 0; i < x->rows; i++, to += x->cols) {
-        const int64_t r = hone_row_id(x, i);
-        for (int64_t k = x->row_start[r]; k < x->row_start[r + 1]; k++)
-            to[x->column[k]] = from[k];
-    }
-}
-
-static void spread_f64(const hone_matrix *x, double *to)
-{
-    const double *from = x->values;
-    for (int64_t i = 0; i < x->rows; i++, to += x->cols) {
-        const int64_t r = hone_row_id(x, i);
-        for (int64_t k = x->row_start[r]; k < x->row_start[r + 1]; k++)
-            to[x->column[k]] = from[k];
-    }
-}
-
 hone_status hone_dense_copy(const hone_matrix *x, hone_arena *arena, hone_matrix *out,
                             hone_error *error)
 {
-    void *values = hone_arena_alloc(arena, x->rows, x->cols, hone_dtype_size(x->dtype));
+    void *values = hone_arena_alloc_raw(arena, x->rows, x->cols, hone_dtype_size(x->dtype));
     if (!values)
         return hone_no_memory(error);
     if (x->dtype == HONE_F32)
-        spread_f32(x, values);
+        hone_rows_f32(x, 0, x->rows, values, x->cols);
     else
-        spread_f64(x, values);
+        hone_rows_f64(x, 0, x->rows, values, x->cols);
     *out = (hone_matrix){.values = values,
                          .layout = HONE_DENSE,
                          .dtype = x->dtype,
