@@ -57,8 +57,7 @@ static hone_status check_validation(const hone_options *o, hone_error *error)
 hone_status hone_options_read(const hone_options *given, hone_options *o, hone_error *error)
 {
     HONE_TRY(copy(given, o, error));
-    if (o->threads < 0 || o->threads > HONE_MOST_THREADS)
-        return refuse(error, "threads", "must lie in 1 .. 512; 0 chooses");
+    HONE_TRY(hone_threads_check(o->threads, "options.threads", error));
     if (!(o->budget >= 0 && o->budget <= 1))
         return refuse(error, "budget", "must lie in (0, 1]; 0 means 1");
     if (!(o->deadline >= 0 && o->deadline < 1e9))
