@@ -423,7 +423,8 @@ class BadInput(unittest.TestCase):
         self.refused(2, *train, *FOREST, "--validation", "cv:1", says="--validation")
         self.refused(2, *train, *FOREST, "--validation", "cv:-3", says="--validation")
         self.refused(2, *train, *FOREST, "--validation", "cv:4294967298", says="options.folds")
-        self.refused(2, "estimate", *train[1:], *FOREST, "--pilot", "2", says="pilot")
+        self.refused(2, *train, *FOREST, "--budget", "2", says="options.budget: is 2; must lie in (0, 1]")
+        self.refused(2, "estimate", *train[1:], *FOREST, "--pilot", "2", says="pilot: is 2; must lie in (0, 1]")
         tune = ["tune", "--data", ADULT, "--target", "income"]
         self.refused(2, *tune, "--search", "grid", says="--search")
         self.refused(2, *tune, "--eta", "2", says="options.eta")
@@ -437,6 +438,10 @@ class BadInput(unittest.TestCase):
         self.refused(5, "train", "--data", "none.csv", "--target", "y", *FOREST, says="none.csv")
         self.refused(5, *train, *FOREST, "--model-dir", "/dev/null/models", says="/dev/null")
         self.refused(5, "predict", "--model", "none.hone", "--data", ADULT, says="none.hone")
+        self.refused(5, *train, "--config", "/dev", says="/dev: cannot be read: Is a directory")
+        self.refused(5, "train-many", *train[1:], "--configs", "/dev", says="/dev: cannot be read: Is a directory")
+        self.refused(5, "import", "--format", "libsvm", "--data", "/dev", "--output", "m.hone",
+                     says="/dev: cannot be read: Is a directory")
 
     def test_a_zero_that_has_no_effect_is_refused(self):
         train = ["train", "--data", ADULT, "--target", "income", *FOREST]
