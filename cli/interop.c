@@ -64,10 +64,9 @@ static hone_status read_file(const char *file, content *c, hone_error *error)
         got = fread(c->bytes + c->size, 1, room - c->size, from);
         c->size += got;
     } while (got);
-    const int number = ferror(from) ? errno : 0;
+    const bool bad = ferror(from);
     fclose(from);
-    return number ? hone_fail(error, HONE_IO, file, "cannot be read: %s", reason_of(number))
-                  : HONE_OK;
+    return bad ? hone_fail(error, HONE_IO, file, "cannot be read") : HONE_OK;
 }
 
 static hone_status import_file(const flags *f, content *c, hone_model **model, hone_error *error)

@@ -15,6 +15,7 @@ HEAD = """# Hyperparameters
 Made from the tables of the modules by `docs/hyperparameters.py`; `hone reference` gives the same as JSON.
 In a configuration a hyperparameter is `<model>:<name>`, or plain `<name>` beside `model`; preprocessing is
 `prep:<name>`. *Searched* is the range that `hone space` publishes; a dash: not searched.
+Of two hyperparameters that do not stand together one may have its default, as in a record: then the other counts.
 """
 
 

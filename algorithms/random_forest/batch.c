@@ -9,7 +9,6 @@ enum {
     SPARSE = 3 /* values of a feature that is often constant: looked at before it is sorted */
 };
 enum { CHUNK = 32, PATIENCE = 8 /* cells of a histogram that are worth sorting a row */ };
-enum { LOOKED_AT = 4096 /* rows of a node in which binary features may well be constant */ };
 
 /* NARROW: like BINNED, apart from features with more bins. */
 typedef enum way { CONSTANT, ALONE, SORTED, BINNED, NARROW, COUNTED, WAYS } way;
@@ -215,6 +214,7 @@ static bool try_pair(search *s, const uint32_t *feature, int64_t count, split *b
 void forest_look_at_node(search *s)
 {
     const panel *x = s->p->panel;
+    const bool random = s->p->params->splitter == SPLIT_RANDOM;
     s->knows_same =
         !forest_parts_pairs(s) && s->m <= LOOKED_AT && x->words && x->words <= s->p->features;
     for (int64_t k = 0; k < x->words && s->knows_same; k++) {
@@ -222,6 +222,8 @@ void forest_look_at_node(search *s)
         for (int64_t i = 0; i < s->m; i++) {
             const uint64_t bits = x->bits[s->row[i] * x->words + k];
             some |= bits, all &= bits;
+            if (random)
+                s->mark[k * LOOKED_AT + i] = bits;
         }
         s->same[k] = x->binary[k] & ~(some ^ all);
     }

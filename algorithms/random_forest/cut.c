@@ -6,13 +6,10 @@
  */
 #include "cut.h"
 
-#include <float.h>
-
 typedef struct cutting {
+    const problem *p;
     const tree *full;
     const limits *stop;
-    const panel *panel;
-    int64_t classes;
     uint8_t *expand;  /* by node of the full tree */
     int64_t *pending; /* nodes, a stack or a heap */
     int64_t *origin;  /* by node of the cut tree: that of the full one */
@@ -33,7 +30,7 @@ static void limit_nodes(cutting *c, int64_t *depth)
     for (int64_t i = 0; i < c->full->n_nodes; i++) {
         const grown_node *n = node_of(c, i);
         c->expand[i] = n->child && depth[i] < c->stop->max_depth && n->rows >= c->stop->min_split &&
-                       n->gain + DBL_EPSILON >= c->stop->min_gain;
+                       n->gain >= c->stop->min_gain;
         if (n->child)
             depth[n->child] = depth[n->child + 1] = depth[i] + 1;
     }
@@ -152,15 +149,15 @@ static bool write_leaf(cutting *c, int64_t i, int64_t *room, hone_arena *keep)
     cut_tree *o = c->out;
     o->feature[i] = 0, o->side[i] = 0;
     o->threshold[i] = 0, o->payload[i] = -1;
-    if (!c->classes) {
+    if (!c->p->classes) {
         o->threshold[i] = node_of(c, c->origin[i])->value;
         return true;
     }
-    memset(c->share, 0, (size_t)c->classes * sizeof *c->share);
+    memset(c->share, 0, (size_t)c->p->classes * sizeof *c->share);
     add_leaves(c, c->origin[i]);
     double sum = 0;
     int64_t kinds = 0, last = 0;
-    for (int64_t k = 0; k < c->classes; k++)
+    for (int64_t k = 0; k < c->p->classes; k++)
         if (c->share[k] > 0)
             sum += c->share[k], kinds++, last = k;
     if (kinds == 1) {
@@ -176,7 +173,7 @@ static bool write_leaf(cutting *c, int64_t i, int64_t *room, hone_arena *keep)
         if (o->n_entries)
             memcpy(o->entry, old, (size_t)o->n_entries * sizeof *old);
     }
-    for (int64_t k = 0; k < c->classes; k++)
+    for (int64_t k = 0; k < c->p->classes; k++)
         if (c->share[k] > 0)
             o->entry[o->n_entries++] = (entry){(int32_t)k, c->share[k] / sum};
     o->payload[i] = (int32_t)o->n_rows;
@@ -195,7 +192,7 @@ static void write_split(cutting *c, int64_t i)
     o->importance[n->feature] += n->gain;
     if (!(n->side & BY_CATEGORY))
         return;
-    const int64_t words = (c->panel->feature[n->feature].levels + 31) / 32;
+    const int64_t words = (c->p->panel->feature[n->feature].levels + 31) / 32;
     memcpy(o->words + o->n_words, c->full->words + n->payload, (size_t)words * sizeof *o->words);
     o->n_words += words;
     o->payload[i] = (int32_t)o->n_sets;
@@ -209,8 +206,8 @@ static bool open_tree(cutting *c, hone_arena *keep, hone_arena *scratch)
     c->expand = HONE_NEW(scratch, uint8_t, n, 2);
     c->pending = HONE_RAW(scratch, int64_t, n + 1, 1);
     c->origin = HONE_RAW(scratch, int64_t, n, 1);
-    c->share = HONE_RAW(scratch, double, c->classes + 1, 1);
-    o->importance = HONE_NEW(keep, double, c->panel->features, 1);
+    c->share = HONE_RAW(scratch, double, c->p->classes + 1, 1);
+    o->importance = HONE_NEW(keep, double, c->p->panel->features, 1);
     return c->expand && c->pending && c->origin && c->share && o->importance;
 }
 
@@ -227,11 +224,12 @@ static bool open_nodes(cut_tree *o, int64_t nodes, int64_t words, bool sets, hon
            o->words;
 }
 
-hone_status forest_cut(const tree *full, const limits *stop, const panel *x, int64_t classes,
-                       hone_arena *keep, hone_arena *scratch, cut_tree *out, hone_error *error)
+hone_status forest_cut(const problem *p, const tree *full, const limits *stop, hone_arena *keep,
+                       hone_arena *scratch, cut_tree *out, hone_error *error)
 {
+    const int64_t d = p->panel->features;
     *out = (cut_tree){0};
-    cutting c = {.full = full, .stop = stop, .panel = x, .classes = classes, .out = out};
+    cutting c = {.p = p, .full = full, .stop = stop, .out = out};
     int64_t *depth = HONE_RAW(scratch, int64_t, full->n_nodes, 1);
     double *gain = HONE_RAW(scratch, double, full->n_nodes, 1);
     out->child = HONE_RAW(keep, int32_t, full->n_nodes, 1);
@@ -252,9 +250,9 @@ hone_status forest_cut(const tree *full, const limits *stop, const panel *x, int
         else if (!write_leaf(&c, i, &room, keep))
             return hone_no_memory(error);
     double sum = 0;
-    for (int64_t j = 0; j < x->features; j++)
+    for (int64_t j = 0; j < d; j++)
         sum += out->importance[j];
-    for (int64_t j = 0; j < x->features && sum > 0; j++)
+    for (int64_t j = 0; j < d && sum > 0; j++)
         out->importance[j] /= sum;
     return HONE_OK;
 }

@@ -6,7 +6,7 @@
 
 typedef struct limits {
     int64_t max_depth, min_split, max_leaves;
-    double min_gain, ccp_alpha;
+    double min_gain, ccp_alpha; /* as gains of the problem are */
 } limits;
 
 /* A tree as it goes into the state; numbers of rows and sets count from the tree's first. A leaf of
@@ -22,8 +22,7 @@ typedef struct cut_tree {
     double *importance; /* features; sums to 1, or 0 without a split */
 } cut_tree;
 
-/* @param classes  0: regression */
-hone_status forest_cut(const tree *full, const limits *stop, const panel *x, int64_t classes,
-                       hone_arena *keep, hone_arena *scratch, cut_tree *out, hone_error *error);
+hone_status forest_cut(const problem *p, const tree *full, const limits *stop, hone_arena *keep,
+                       hone_arena *scratch, cut_tree *out, hone_error *error);
 
 #endif

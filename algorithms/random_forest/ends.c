@@ -35,7 +35,7 @@ static hone_status find_block(void *context, int64_t b, hone_arena *scratch, hon
     const int64_t first = b * BLOCK, count = first + BLOCK < x->rows ? BLOCK : x->rows - first;
     walk_rows rows;
     HONE_TRY(forest_walk_rows(&f->job->shape, x, first, count, scratch, &rows, error));
-    int64_t leaf[BLOCK];
+    uint32_t leaf[BLOCK];
     for (int64_t t = 0; t < CHUNK; t++) {
         forest_walk(f->s, &rows, t, 1, leaf);
         for (int64_t i = 0; i < count; i++)

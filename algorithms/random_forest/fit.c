@@ -56,7 +56,7 @@ static hone_status grow_and_cut(void *context, int64_t b, hone_arena *scratch, h
         HONE_TRY(forest_grow(p, w->first + b, scratch, scratch, &fresh, error));
     if (!full->n_nodes)
         return HONE_OK;
-    return forest_cut(full, w->stop, p->panel, p->classes, w->keep, scratch, &w->cut[b], error);
+    return forest_cut(p, full, w->stop, w->keep, scratch, &w->cut[b], error);
 }
 
 /* Whether trees are to be grown in parts: there are more threads, and enough rows to share. */
@@ -108,7 +108,7 @@ hone_status forest_cut_whole(const hone_fit_job *job, const tree *full, cut_tree
     problem p;
     limits stop; /* `selects` at their defaults: none */
     HONE_TRY(forest_problem(job, job->params, job->scratch, &p, error));
-    forest_limits(job->params, job->x.rows, &stop);
+    forest_limits(job->params, job->x.rows, p.gain_shift, &stop);
     wave w = {.problem = &p, .stop = &stop, .full = full, .keep = job->scratch, .cut = out};
     return hone_for_blocks(job->run, CHUNK, grow_and_cut, &w, error);
 }
@@ -252,7 +252,7 @@ static reach widest(const hone_fit_job *job)
     int64_t depth = 0, rows = INT64_MAX;
     for (int64_t k = 0; k < (job->family ? job->siblings : 1); k++) {
         limits stop;
-        forest_limits(job->family ? job->family[k] : job->params, job->x.rows, &stop);
+        forest_limits(job->family ? job->family[k] : job->params, job->x.rows, 0, &stop);
         depth = stop.max_depth > depth ? stop.max_depth : depth;
         rows = stop.min_split < rows ? stop.min_split : rows;
     }
@@ -314,7 +314,7 @@ hone_status forest_fit(const hone_fit_job *job, void *state, hone_error *error)
     limits stop;
     HONE_TRY(forest_adjust(job, params, error));
     HONE_TRY(forest_problem(job, params, job->scratch, &p, error));
-    forest_limits(params, job->x.rows, &stop);
+    forest_limits(params, job->x.rows, p.gain_shift, &stop);
     const int64_t wanted = params->n_estimators;
     cut_tree *trees = HONE_NEW(job->scratch, cut_tree, wanted, 1);
     if (!trees)

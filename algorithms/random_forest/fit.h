@@ -9,7 +9,8 @@ enum { CHUNK = 8 /* full trees that are grown and shared together */ };
 /* What the table cannot say as integers: counts from amounts, weights and targets as integers. */
 hone_status forest_problem(const hone_fit_job *job, const forest_params *params, hone_arena *arena,
                            problem *out, hone_error *error);
-void forest_limits(const forest_params *params, int64_t rows, limits *out);
+/* @param gain_shift  of the problem */
+void forest_limits(const forest_params *params, int64_t rows, int gain_shift, limits *out);
 
 /* Counts above what the data have: named, used as the most there is. */
 hone_status forest_adjust(const hone_fit_job *job, const forest_params *params, hone_error *error);

@@ -105,7 +105,7 @@ static bool put_off(growth *g, const segment *at)
 static bool equal_targets(const search *s)
 {
     const problem *p = s->p;
-    const double *y = p->job->target, w = s->cell[0], v = s->cell[1];
+    const double *y = p->target, w = s->cell[0], v = s->cell[1];
     for (int64_t i = 1; i < s->m; i++)
         if (p->weight_unit == 1 ? s->cell[2 * i + 1] * w != v * s->cell[2 * i]
                                 : y[s->row[i]] != y[s->row[0]])
@@ -135,7 +135,7 @@ static bool load_node(growth *g, const segment *at)
 static double median(growth *g)
 {
     const search *s = &g->s;
-    const double *target = g->p->job->target;
+    const double *target = g->p->target;
     /* by target: a heap sort of row numbers in the search's keys */
     uint64_t *a = s->key;
     const int64_t m = s->m;
@@ -178,10 +178,10 @@ static double answer(growth *g)
     const problem *p = g->p;
     if (p->classes)
         return 0;
-    if (p->kind == MEDIAN)
-        return median(g);
     const double *t = g->s.total;
-    return p->centre + t[1] * p->target_unit / (t[0] * p->weight_unit);
+    return ldexp(p->kind == MEDIAN ? median(g)
+                                   : p->centre + t[1] * p->target_unit / (t[0] * p->weight_unit),
+                 p->shift);
 }
 
 static bool close_leaf(growth *g, grown_node *node)
@@ -387,7 +387,7 @@ static bool split_node(growth *g, const segment *at, const split *best)
     sum_sides(g, at, left);
     node->gain = gain_of(g, best);
     node->child = -1;
-    if (node->gain + DBL_EPSILON < g->p->min_gain)
+    if (node->gain < g->p->min_gain)
         return true;
     node->child = (int32_t)g->t->n_nodes;
     g->t->n_nodes += 2;

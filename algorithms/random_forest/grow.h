@@ -26,6 +26,8 @@ typedef struct problem {
     const double *raw_weight;     /* rows, in place of `weight`: each bag balances them */
     const double *given;          /* rows: weights as they were given, of some scale; NULL: all 1 */
     const double *x_log_x;        /* TABLED; LOGS */
+    const double *target;         /* rows; as given, times 2^-shift; regression */
+    int shift, gain_shift;        /* a gain, times 2^gain_shift, is one of the targets as given */
     double weight_unit, target_unit, centre; /* weight = weight_unit x integer, ... */
     int64_t draws;                           /* of the bootstrap; 0: every row once */
     int64_t features;                        /* drawn per node */
@@ -33,13 +35,13 @@ typedef struct problem {
     double min_leaf_share;                   /* of the tree's weight */
     /* limits that `selects` hyperparameters set */
     int64_t max_depth, min_split;
-    double min_gain;
+    double min_gain; /* as gains are */
 } problem;
 
 /* A node. Both sides of a split stand next to each other, after their parent. */
 typedef struct grown_node {
     double threshold;
-    double gain;  /* decrease of impurity times the share of the weight */
+    double gain;  /* decrease of impurity times the share of the weight, times 2^-gain_shift */
     double value; /* regression: the answer of this node */
     int32_t child, feature;
     uint32_t rows;
@@ -133,6 +135,8 @@ static inline double forest_between(const problem *p, double t, double low, doub
 
 static const double EXACT_SQUARES = 0x1p26; /* weights below: their squares add up exactly */
 
+enum { LOOKED_AT = 4096 /* rows of a node in which binary features may well be constant */ };
+
 /* Rows with one code, by ascending code or in the order of categories. */
 typedef struct groups {
     int64_t n;
@@ -189,6 +193,7 @@ typedef struct search {
     void (*votes_sorted)(lanes *), (*votes_binned)(lanes *);
     uint64_t
         *same; /* words of a row of panel.bits: binary features that are constant in the node */
+    uint64_t *mark; /* words x LOOKED_AT: of panel.bits, by row of the node; with random cuts */
     bool knows_same;
 } search;
 

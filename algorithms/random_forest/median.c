@@ -40,7 +40,7 @@ double forest_rank_targets(search *s, const uint64_t *order)
     const double unit = p->target_unit / p->weight_unit;
     clear_sums(s);
     for (int64_t i = 0; i < s->m; i++) {
-        const double y = (p->job->target[s->row[order[i]]] - p->centre) / unit;
+        const double y = (p->target[s->row[order[i]]] - p->centre) / unit;
         s->middle[i] = p->weight_unit == 1 ? rint(y) : y;
         s->rank[order[i]] = (uint32_t)i;
     }

@@ -60,8 +60,9 @@ static double loss_of(const watch *w, int64_t i)
     const int64_t c = outputs_of(p);
     double sum = 0;
     for (int64_t k = 0; k < c; k++) {
-        const double truth = p->classes ? p->job->label[i] == k : p->job->target[i];
-        const double off = w->score[i * c + k] / w->trees[i] - truth;
+        const double told = w->score[i * c + k] / w->trees[i];
+        const double off =
+            p->classes ? told - (p->job->label[i] == k) : ldexp(told, -p->shift) - p->target[i];
         sum += off * off;
     }
     return sum;

@@ -62,7 +62,7 @@ static hone_status leaf_block(void *context, int64_t b, hone_arena *scratch, hon
     const int64_t first = b * BLOCK, count = first + BLOCK < x->rows ? BLOCK : x->rows - first;
     walk_rows rows;
     HONE_TRY(forest_walk_rows(&r->job->shape, x, first, count, scratch, &rows, error));
-    int64_t leaf[BLOCK];
+    uint32_t leaf[BLOCK];
     for (int64_t t = 0; t < s->n_trees; t++) {
         forest_walk(s, &rows, t, 1, leaf);
         for (int64_t i = 0; i < count; i++)
@@ -117,7 +117,7 @@ static hone_status oob_block(void *context, int64_t b, hone_arena *scratch, hone
     walk_rows rows;
     HONE_TRY(forest_walk_rows(&r->job->shape, x, first, count, scratch, &rows, error));
     uint16_t pick[BLOCK];
-    int64_t leaf[BLOCK];
+    uint32_t leaf[BLOCK];
     for (int64_t t = 0; t < r->bags; t++) {
         int64_t out = 0;
         for (int64_t i = 0; i < count; i++)

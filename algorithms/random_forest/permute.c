@@ -25,7 +25,8 @@ typedef struct judge {
     int64_t tree, count;
     walk_rows rows;
     uint16_t pick[PART];
-    int64_t leaf[PART], row[PART];
+    uint32_t leaf[PART];
+    int64_t row[PART];
     double column[PART];
 } judge;
 

@@ -4,8 +4,8 @@
  * whole numbers stay as they are, others are rounded to weight_unit; targets, taken from the middle
  * of their range, to target_unit. The units are powers of two, as small as sums below 2^52 allow:
  * the rounding error of a sum of n terms is below n^2 2^-52 of the largest term. A forest does not
- * know the scale of its weights: where products with it could leave the range of a double, it is
- * taken out first.
+ * know the scale of its weights and targets: where products with it could leave the range of a
+ * double, it is taken out first.
  */
 #include <float.h>
 #include <math.h>
@@ -52,14 +52,14 @@ hone_status forest_adjust(const hone_fit_job *job, const forest_params *p, hone_
     return p->bootstrap ? adjust(job, "max_samples", p->max_samples, job->x.rows, error) : HONE_OK;
 }
 
-void forest_limits(const forest_params *p, int64_t rows, limits *out)
+void forest_limits(const forest_params *p, int64_t rows, int gain_shift, limits *out)
 {
     const int64_t rows_to_split = rows_of(p->min_samples_split, rows);
     *out = (limits){.max_depth = limit_of(p->max_depth),
                     .min_split = rows_to_split > 2 ? rows_to_split : 2,
                     .max_leaves = p->max_leaf_nodes.word < 0 ? limit_of(p->max_leaf_nodes) : 0,
-                    .min_gain = p->min_impurity_decrease,
-                    .ccp_alpha = p->ccp_alpha};
+                    .min_gain = ldexp(p->min_impurity_decrease - DBL_EPSILON, -gain_shift),
+                    .ccp_alpha = ldexp(p->ccp_alpha, -gain_shift)};
 }
 
 static int64_t features_of(const forest_params *p, int64_t d)
@@ -174,6 +174,41 @@ static hone_status quantise_weights(problem *o, const double *w, hone_arena *are
     return HONE_OK;
 }
 
+/* The middle of what counts of the targets, and how far they go from there. */
+static double widest_target(const problem *o, const double *target, double *centre)
+{
+    const double *w = o->job->weight;
+    double low = INFINITY, high = -INFINITY;
+    for (int64_t i = 0; i < o->rows; i++) {
+        const bool counts = !w || w[i] > 0;
+        low = counts && target[i] < low ? target[i] : low;
+        high = counts && target[i] > high ? target[i] : high;
+    }
+    *centre = o->kind == RATE ? 0 : low / 2 + high / 2;
+    return o->kind == RATE ? high : high / 2 - low / 2;
+}
+
+/* Targets by a power of two, the widest from 1/2 up to 1, when that one is far from 1. */
+static hone_status unscale_targets(problem *o, hone_arena *arena, hone_error *error)
+{
+    const hone_fit_job *job = o->job;
+    o->target = job->target;
+    if (job->label)
+        return HONE_OK;
+    const double widest = widest_target(o, job->target, &o->centre);
+    if (!(widest > 0) || (widest > FEEBLE && widest < 1 / FEEBLE))
+        return HONE_OK;
+    double *to = HONE_RAW(arena, double, o->rows, 1);
+    if (!to)
+        return hone_no_memory(error);
+    frexp(widest, &o->shift);
+    for (int64_t i = 0; i < o->rows; i++)
+        to[i] = !job->weight || job->weight[i] > 0 ? ldexp(job->target[i], -o->shift) : 0;
+    o->target = to;
+    o->gain_shift = o->kind == MOMENT ? 2 * o->shift : o->shift;
+    return HONE_OK;
+}
+
 /* weight x target, from targets rounded where weights are whole, else rounded as a product. */
 static hone_status quantise_targets(problem *o, double weights, hone_arena *arena,
                                     hone_error *error)
@@ -190,18 +225,11 @@ static hone_status quantise_targets(problem *o, double weights, hone_arena *aren
             to[i] = o->weight[i] * job->label[i];
         return HONE_OK;
     }
-    double low = INFINITY, high = -INFINITY;
-    for (int64_t i = 0; i < n; i++) {
-        const bool counts = o->weight[i] > 0;
-        low = counts && job->target[i] < low ? job->target[i] : low;
-        high = counts && job->target[i] > high ? job->target[i] : high;
-    }
-    o->centre = o->kind == RATE ? 0 : low / 2 + high / 2;
-    const double widest = o->kind == RATE ? high : high / 2 - low / 2;
+    const double widest = widest_target(o, o->target, &o->centre);
     const double scale = widest > 0 ? scale_for(widest * weights * o->weight_unit) : 1;
     o->target_unit = 1 / scale;
     for (int64_t i = 0; i < n; i++) {
-        const double y = o->weight[i] > 0 ? job->target[i] - o->centre : 0;
+        const double y = o->weight[i] > 0 ? o->target[i] - o->centre : 0;
         to[i] = o->weight_unit == 1 ? o->weight[i] * rint(y * scale)
                                     : rint(o->weight[i] * o->weight_unit * y * scale);
     }
@@ -236,8 +264,6 @@ hone_status forest_problem(const hone_fit_job *job, const forest_params *p, hone
                            problem *o, hone_error *error)
 {
     const int64_t n = job->x.rows;
-    limits stop;
-    forest_limits(p, n, &stop);
     *o = (problem){.job = job,
                    .params = p,
                    .kind = kind_of(job, p),
@@ -247,10 +273,12 @@ hone_status forest_problem(const hone_fit_job *job, const forest_params *p, hone
                    .draws = forest_draws(p, n),
                    .features = features_of(p, job->x.cols),
                    .min_leaf = rows_of(p->min_samples_leaf, n),
-                   .min_leaf_share = p->min_weight_fraction_leaf,
-                   .max_depth = stop.max_depth,
-                   .min_split = stop.min_split,
-                   .min_gain = stop.min_gain};
+                   .min_leaf_share = p->min_weight_fraction_leaf};
+    HONE_TRY(unscale_targets(o, arena, error));
+    limits stop;
+    forest_limits(p, n, o->gain_shift, &stop);
+    o->max_depth = stop.max_depth, o->min_split = stop.min_split;
+    o->min_gain = stop.min_gain;
     if (o->kind == COUNTS || o->kind == LOGS)
         o->width = 1 + o->classes;
     if (o->kind == LOGS) {

@@ -18,6 +18,8 @@ hone_status forest_search_open(search *s, const problem *p, int64_t n, bool vote
                                hone_arena *scratch, hone_error *error)
 {
     const int64_t q = p->width;
+    const int64_t words = p->panel->words <= p->features ? p->panel->words : 0;
+    const int64_t marks = p->params->splitter == SPLIT_RANDOM ? words * LOOKED_AT : 0;
     int64_t most = BINS + 1; /* groups */
     for (int64_t j = 0; j < p->panel->features; j++) {
         const feature_codes *f = &p->panel->feature[j];
@@ -33,6 +35,7 @@ hone_status forest_search_open(search *s, const problem *p, int64_t n, bool vote
                   .spare = HONE_RAW(scratch, uint64_t, n, 1),
                   .spare_cell = HONE_RAW(scratch, double, votes ? n : 1, 2),
                   .same = HONE_NEW(scratch, uint64_t, p->panel->words + 1, 1),
+                  .mark = HONE_RAW(scratch, uint64_t, marks + 1, 1),
                   .sequence = HONE_RAW(scratch, uint32_t, n, 1),
                   .code = HONE_RAW(scratch, uint32_t, n, 1),
                   .bins = HONE_NEW(scratch, double, BINS + 1, q),
@@ -40,8 +43,9 @@ hone_status forest_search_open(search *s, const problem *p, int64_t n, bool vote
                   .mean = HONE_RAW(scratch, double, most + 1, 1),
                   .best_level = HONE_RAW(scratch, uint16_t, most + 1, 1),
                   .bucket = HONE_RAW(scratch, uint32_t, 256, 1)};
-    bool ok = s->total && s->key && s->spare && s->spare_cell && s->same && s->sequence &&
-              s->code && s->bins && s->bin_rows && s->mean && s->best_level && s->bucket;
+    bool ok = s->total && s->key && s->spare && s->spare_cell && s->same && s->mark &&
+              s->sequence && s->code && s->bins && s->bin_rows && s->mean && s->best_level &&
+              s->bucket;
     groups *const all[] = {&s->by_code, &s->ordered};
     for (int i = 0; i < 2; i++) {
         *all[i] = (groups){.code = HONE_RAW(scratch, uint32_t, most + 1, 1),
@@ -381,9 +385,20 @@ typedef struct span {
     bool missing;
 } span;
 
+/* Of a feature of two values that is not constant in the node. */
+static span span_of_marks(search *s, int32_t j)
+{
+    const uint64_t *mark = s->mark + j / 64 * LOOKED_AT;
+    for (int64_t i = 0; i < s->m; i++)
+        s->code[i] = (uint32_t)(mark[i] >> (j % 64) & 1);
+    return (span){0, 1, false};
+}
+
 static span span_of(search *s, const feature_codes *f, int32_t j)
 {
     const panel *x = s->p->panel;
+    if (s->knows_same && x->binary[j / 64] >> (j % 64) & 1)
+        return span_of_marks(s, j);
     const bool exact = f->bins == f->codes;
     uint32_t low = CODE_MISSING, high = 0, most = 0;
     for (int64_t i = 0; i < s->m; i++) {

@@ -7,12 +7,16 @@
  * Scores are the mean over trees, added in the order of trees, so that
  * they do not depend on blocks or threads. Cost: the depth of its leaf, per row and tree.
  */
+#include <float.h>
+
 #include "walk.h"
 
 #include "fit.h"
 
 enum { SIDES = 3, FEW = 64, BLOCK_BYTES = 1 << 21 };
 enum { WIDE_SET = 4 }; /* with MISSING_LEFT, BY_CATEGORY: more levels than fit in a node */
+
+#define ALWAYS static inline __attribute__((always_inline))
 
 static const uint32_t FEATURE = (UINT32_C(1) << (32 - SIDES)) - 1;
 
@@ -87,16 +91,21 @@ static int32_t bits_of(int64_t features)
     return bits;
 }
 
+/* No value is above DBL_MAX, nor above what it is as a float: infinite. */
+static bool is_float(double threshold)
+{
+    return threshold == DBL_MAX || (double)(float)threshold == threshold;
+}
+
 /* Whether slim nodes say all. */
 static bool fits_slim(const forest_state *s)
 {
-    if (s->n_sets || s->n_nodes > UINT32_MAX)
+    if (s->n_sets)
         return false;
     for (int64_t t = 0; t < s->n_trees; t++)
         for (int64_t i = s->tree_start[t]; i < s->tree_start[t + 1]; i++) {
             const int64_t skip = s->child[i] ? s->child[i] - (i - s->tree_start[t]) : 0;
-            if (s->child[i] && ((double)(float)s->threshold[i] != s->threshold[i] ||
-                                skip >> (31 - s->feature_bits)))
+            if (s->child[i] && (!is_float(s->threshold[i]) || skip >> (31 - s->feature_bits)))
                 return false;
         }
     return true;
@@ -121,6 +130,9 @@ hone_status forest_prepare(const hone_shape *shape, const void *params, void *st
     if (shape->features > FEATURE)
         return hone_fail(error, HONE_UNSUPPORTED, "random_forest", "more than %u features",
                          FEATURE);
+    if (s->n_nodes > UINT32_MAX)
+        return hone_fail(error, HONE_UNSUPPORTED, "random_forest", "more than %u nodes",
+                         UINT32_MAX);
     s->walk = NULL, s->slim = NULL;
     s->feature_bits = bits_of(shape->features);
     const bool thin = fits_slim(s);
@@ -231,144 +243,105 @@ static bool wide_right(const forest_state *s, const walk_node *n, uint64_t code)
     return !(s->words[first + (int64_t)(code / 32)] >> (code % 32) & 1);
 }
 
-static inline __attribute__((always_inline)) bool
-goes_right(const forest_state *s, const walk_node *n, double v, bool holes, bool sets)
+/* Where a row goes from a node. */
+typedef struct turn {
+    uint32_t skip; /* 0: nowhere, it is a leaf */
+    unsigned right;
+} turn;
+
+ALWAYS turn packed_turn(const forest_state *s, const walk_node *n, const double *row, bool holes,
+                        bool sets)
 {
+    const double v = row[n->how & FEATURE];
+    const uint32_t side = n->how >> (32 - SIDES);
     unsigned right = v > n->threshold;
     if (holes)
-        right |= isnan(v) & !(n->how >> (32 - SIDES) & MISSING_LEFT);
+        right |= isnan(v) & !(side & MISSING_LEFT);
     if (sets) {
         uint64_t code;
         memcpy(&code, &v, sizeof code);
-        const uint32_t side = n->how >> (32 - SIDES);
         const unsigned out = n->levels >> (code % FEW) & 1, by = side / BY_CATEGORY & 1;
         right = (out & by) | (right & ~by);
         if (side & WIDE_SET)
             right = wide_right(s, n, code);
     }
-    return right;
+    return (turn){n->skip, right};
 }
 
+ALWAYS turn slim_turn(slim_node n, const float *row, int bits, bool holes)
+{
+    const float v = row[n.turn & ((UINT32_C(1) << bits) - 1)];
+    unsigned right = v > n.threshold;
+    if (holes)
+        right |= isnan(v) & !(n.turn >> bits & MISSING_LEFT);
+    return (turn){n.turn >> bits >> 1, right};
+}
+
+/* A lane is a row in a tree. */
 typedef struct lanes_walk {
-    const walk_node *at[WALK_LANES];
-    const double *row[WALK_LANES];
+    const void *row[WALK_LANES]; /* cells: floats for slim nodes, else doubles */
     uint16_t active[WALK_LANES];
 } lanes_walk;
 
-static inline __attribute__((always_inline)) void descend(const forest_state *s, lanes_walk *w,
-                                                          int64_t count, bool holes, bool sets)
+/* at: by lane, the root; then the leaf */
+ALWAYS void descend(const forest_state *s, lanes_walk *w, uint32_t *at, int64_t count, bool thin,
+                    bool holes, bool sets)
 {
-    for (int64_t k = 0; k < count; k++)
-        w->active[k] = (uint16_t)k;
-    while (count) {
-        int64_t left = 0;
-        for (int64_t k = 0; k < count; k++) {
-            const uint16_t lane = w->active[k];
-            const walk_node *n = w->at[lane];
-            const bool right = goes_right(s, n, w->row[lane][n->how & FEATURE], holes, sets);
-            w->at[lane] = n + n->skip + (right & (n->skip != 0));
-            __builtin_prefetch(w->at[lane]);
-            w->active[left] = lane;
-            left += n->skip != 0;
-        }
-        count = left;
-    }
-}
-
-static void run_lanes(const forest_state *s, const walk_rows *rows, lanes_walk *w, int64_t count,
-                      int64_t *leaf)
-{
-    if (s->n_sets)
-        descend(s, w, count, true, true);
-    else if (rows->holes)
-        descend(s, w, count, true, false);
-    else
-        descend(s, w, count, false, false);
-    for (int64_t k = 0; k < count; k++)
-        leaf[k] = w->at[k] - s->walk;
-}
-
-typedef struct slim_walk {
-    const float *row[WALK_LANES];
-    uint32_t at[WALK_LANES];
-    uint16_t active[WALK_LANES];
-} slim_walk;
-
-static inline __attribute__((always_inline)) void descend_slim(const forest_state *s, slim_walk *w,
-                                                               int64_t count, bool holes)
-{
-    const slim_node *const node = s->slim;
+    const slim_node *const slim = s->slim;
+    const walk_node *const packed = s->walk;
     const int bits = s->feature_bits;
-    const uint32_t mask = (UINT32_C(1) << bits) - 1;
     for (int64_t k = 0; k < count; k++)
         w->active[k] = (uint16_t)k;
     while (count) {
         int64_t left = 0;
         for (int64_t k = 0; k < count; k++) {
             const uint16_t lane = w->active[k];
-            const slim_node n = node[w->at[lane]];
-            const uint32_t skip = n.turn >> bits >> 1;
-            const float v = w->row[lane][n.turn & mask];
-            unsigned right = v > n.threshold;
-            if (holes)
-                right |= isnan(v) & !(n.turn >> bits & MISSING_LEFT);
-            w->at[lane] += skip + (right & (skip != 0));
-            __builtin_prefetch(node + w->at[lane]);
+            const uint32_t i = at[lane];
+            const turn to = thin ? slim_turn(slim[i], w->row[lane], bits, holes)
+                                 : packed_turn(s, packed + i, w->row[lane], holes, sets);
+            const uint32_t next = i + to.skip + (to.right & (to.skip != 0));
+            __builtin_prefetch(thin ? (const void *)(slim + next) : packed + next);
+            at[lane] = next;
             w->active[left] = lane;
-            left += skip != 0;
+            left += to.skip != 0;
         }
         count = left;
     }
 }
 
 /* `count` rows, those of `pick` unless NULL, down trees from `first` on. */
-static void walk_slim(const forest_state *s, const walk_rows *rows, const uint16_t *pick,
-                      int64_t count, int64_t first, int64_t trees, int64_t *leaf)
+static void walk(const forest_state *s, const walk_rows *rows, const uint16_t *pick, int64_t count,
+                 int64_t first, int64_t trees, uint32_t *leaf)
 {
-    slim_walk w;
+    lanes_walk w;
     for (int64_t t = 0; t < trees; t++)
         for (int64_t i = 0; i < count; i++) {
-            w.at[t * count + i] = (uint32_t)s->tree_start[first + t];
-            w.row[t * count + i] = rows->above + (pick ? pick[i] : i) * rows->stride;
+            const int64_t cell = (pick ? pick[i] : i) * rows->stride, lane = t * count + i;
+            leaf[lane] = (uint32_t)s->tree_start[first + t];
+            w.row[lane] = s->slim ? (const void *)(rows->above + cell) : rows->value + cell;
         }
-    if (rows->holes)
-        descend_slim(s, &w, trees * count, true);
+    if (s->slim && rows->holes)
+        descend(s, &w, leaf, trees * count, true, true, false);
+    else if (s->slim)
+        descend(s, &w, leaf, trees * count, true, false, false);
+    else if (s->n_sets)
+        descend(s, &w, leaf, trees * count, false, true, true);
+    else if (rows->holes)
+        descend(s, &w, leaf, trees * count, false, true, false);
     else
-        descend_slim(s, &w, trees * count, false);
-    for (int64_t k = 0; k < trees * count; k++)
-        leaf[k] = w.at[k];
+        descend(s, &w, leaf, trees * count, false, false, false);
 }
 
 void forest_walk(const forest_state *s, const walk_rows *rows, int64_t first, int64_t trees,
-                 int64_t *leaf)
+                 uint32_t *leaf)
 {
-    const int64_t n = rows->count;
-    if (s->slim) {
-        walk_slim(s, rows, NULL, n, first, trees, leaf);
-        return;
-    }
-    lanes_walk w;
-    for (int64_t t = 0; t < trees; t++)
-        for (int64_t i = 0; i < n; i++) {
-            w.at[t * n + i] = s->walk + s->tree_start[first + t];
-            w.row[t * n + i] = rows->value + i * rows->stride;
-        }
-    run_lanes(s, rows, &w, trees * n, leaf);
+    walk(s, rows, NULL, rows->count, first, trees, leaf);
 }
 
 void forest_walk_some(const forest_state *s, const walk_rows *rows, const uint16_t *pick,
-                      int64_t count, int64_t t, int64_t *leaf)
+                      int64_t count, int64_t t, uint32_t *leaf)
 {
-    if (s->slim) {
-        walk_slim(s, rows, pick, count, t, 1, leaf);
-        return;
-    }
-    lanes_walk w;
-    for (int64_t k = 0; k < count; k++) {
-        w.at[k] = s->walk + s->tree_start[t];
-        w.row[k] = rows->value + pick[k] * rows->stride;
-    }
-    run_lanes(s, rows, &w, count, leaf);
+    walk(s, rows, pick, count, t, 1, leaf);
 }
 
 /* ---- scores ---- */
@@ -401,7 +374,7 @@ static hone_status predict_block(void *context, int64_t b, hone_arena *scratch, 
     const int64_t c = job->shape.outputs, first = b * p->block;
     const int64_t left = job->x.rows - first, count = left < p->block ? left : p->block;
     walk_rows rows;
-    int64_t *leaf = HONE_RAW(scratch, int64_t, WALK_LANES, 1);
+    uint32_t *leaf = HONE_RAW(scratch, uint32_t, WALK_LANES, 1);
     if (!leaf)
         return hone_no_memory(error);
     HONE_TRY(forest_walk_rows(&job->shape, &job->x, first, count, scratch, &rows, error));
@@ -413,8 +386,9 @@ static hone_status predict_block(void *context, int64_t b, hone_arena *scratch, 
         if (hone_stopping(job->run) == HONE_CANCEL)
             return HONE_STOPPED;
         forest_walk(s, &rows, t, trees, leaf);
-        for (int64_t k = 0; k < trees * count; k++)
-            forest_add_leaf(s, leaf[k], score + k % count * c);
+        for (int64_t k = 0; k < trees; k++)
+            for (int64_t i = 0; i < count; i++)
+                forest_add_leaf(s, leaf[k * count + i], score + i * c);
     }
     for (int64_t i = 0; i < count * c; i++)
         score[i] /= (double)job->members;

@@ -30,11 +30,11 @@ void forest_walk_column(walk_rows *rows, int64_t j);
 /* The leaves that the rows reach in trees [first, first + trees), counted from the forest's first
  * node: leaf[t * count + i]; trees * count <= WALK_LANES. */
 void forest_walk(const forest_state *s, const walk_rows *rows, int64_t first, int64_t trees,
-                 int64_t *leaf);
+                 uint32_t *leaf);
 
 /* The same for some of the rows and tree `t`. */
 void forest_walk_some(const forest_state *s, const walk_rows *rows, const uint16_t *pick,
-                      int64_t count, int64_t t, int64_t *leaf);
+                      int64_t count, int64_t t, uint32_t *leaf);
 
 /* Adds the answer of leaf `i`: shares of classes, or the one value. */
 void forest_add_leaf(const forest_state *s, int64_t i, double *score);

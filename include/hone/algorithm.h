@@ -65,7 +65,7 @@ typedef struct hone_param {
     hone_when when;
     unsigned tasks;        /**< mask of hone_task; 0: all. Two rows may share a name when their
                                 tasks differ */
-    const char *excludes;  /**< setting both this one and that one is an error */
+    const char *excludes;  /**< setting both to other values than their defaults is an error */
     bool fidelity;         /**< the integer or real that `fidelity = native` scales */
     bool fidelity_default; /**< and that a budget scales unless told otherwise */
     bool needs_categories; /**< not in the space of a dataset without categorical columns */
@@ -318,8 +318,7 @@ typedef struct hone_algorithm {
                                      a row was in every bag) makes `validation = oob` possible */
     hone_status (*fit)(const hone_fit_job *job, void *state, hone_error *error);
     hone_status (*predict)(const hone_predict_job *job, hone_error *error);
-    /** Optional. Rules that rows of the table cannot say; called after load, before a save, and
-     * after the fit of a module that is none of the build's; read-only. */
+    /** Optional. Rules that rows of the table cannot say; called after load only, read-only. */
     hone_status (*check)(const hone_shape *shape, const void *params, const void *state,
                          hone_error *error);
     /** Optional. Fills members that the table does not list; after fit and after check. */

@@ -259,26 +259,6 @@ static void branches_of_few_trees_are_those_of_one_thread(void **state)
         }
 }
 
-static void instruction_sets_do_not_change_a_bit(void **state)
-{
-    (void)state;
-    hone_isa best;
-    assert_int_equal(hone_isa_of(HONE_ISA_AUTO, &best, NULL), HONE_OK);
-    for (int64_t c = 0; c <= 3; c++)
-        for (int weights = 0; weights < 2; weights++) {
-            table t = c == 1 ? mixed(3000, 2, 12, 9) : rules(3000, 19, c, 9);
-            t.w = weights ? malloc((size_t)t.n * sizeof(double)) : NULL;
-            for (int64_t i = 0; i < t.n && weights; i++)
-                t.w[i] = 0.3 + (double)(i % 5);
-            how h = {defaults(&t), 11};
-            h.isa = HONE_ISA_PORTABLE;
-            const uint64_t portable = fit_bits(&t, &h);
-            h.isa = best;
-            assert_int_equal(fit_bits(&t, &h), portable);
-            free_table(&t);
-        }
-}
-
 /* Columns of two values beside others; the last ones are rarely 1. */
 static table one_hot(int64_t n, int64_t d, int64_t classes, uint64_t seed)
 {
@@ -294,6 +274,46 @@ static table one_hot(int64_t n, int64_t d, int64_t classes, uint64_t seed)
             t.label[i] = (int32_t)((int64_t)(z + 10) % classes);
     }
     return t;
+}
+
+/* Rows of number `k`: for each kind of column, and for weights of each kind. */
+static table any_table(int64_t k, int64_t classes)
+{
+    table t = k % 3 == 0   ? rules(1000, 19, classes, 9)
+              : k % 3 == 1 ? mixed(1000, classes, 300, 9)
+                           : one_hot(1000, 40, classes, 9);
+    for (int64_t i = 0; i < t.n; i++)
+        t.y[i] = fabs(t.y[i]);
+    if (k / 3 == 0)
+        return t;
+    t.w = malloc((size_t)t.n * sizeof *t.w);
+    for (int64_t i = 0; i < t.n; i++)
+        t.w[i] = (double)(i % 5) * (k / 3 == 1 ? 1 : 0.3);
+    return t;
+}
+
+/* Every criterion, splitter, kind of column and kind of weight. */
+static void neither_threads_nor_instruction_sets_change_a_bit(void **state)
+{
+    (void)state;
+    static const int64_t classes[] = {0, 2, 3};
+    hone_isa best;
+    assert_int_equal(hone_isa_of(HONE_ISA_AUTO, &best, NULL), HONE_OK);
+    for (int k = 0; k < 3 * 3 * 2 * 9; k++) {
+        table t = any_table(k / 18, classes[k % 3]);
+        how h = {defaults(&t), 11, 1};
+        h.p.n_estimators = 2;
+        h.p.criterion = k / 3 % 3, h.p.splitter = k / 9 % 2;
+        h.p.class_weight = t.classes ? k / 5 % 3 : 0;
+        h.p.min_samples_leaf = count_of(1 + k / 7 % 2);
+        h.isa = HONE_ISA_PORTABLE;
+        const uint64_t bits = fit_bits(&t, &h);
+        h.threads = k % 2 ? 2 : 4; /* 4: parts of trees beside each other */
+        assert_int_equal(fit_bits(&t, &h), bits);
+        while (h.isa++ < best)
+            assert_int_equal(fit_bits(&t, &h), bits);
+        free_table(&t);
+    }
 }
 
 /* Weights that are too large for a vote take the plain kernels: the oracle of the others. */
@@ -514,6 +534,36 @@ static void the_scale_of_weights_does_not_matter(void **state)
         }
 }
 
+/* Targets of any scale, those whose squares are no doubles among them: the same trees. */
+static void the_scale_of_targets_does_not_matter(void **state)
+{
+    (void)state;
+    static const int scales[] = {490, -490, -900}, cuts[] = {1, 1, 0};
+    for (int k = 0; k < 9; k++) {
+        const int scale = scales[k / 3], power = k % 3 == SQUARED_ERROR ? 2 : 1;
+        table t = rules(200, 4, 0, 9), u = rules(200, 4, 0, 9);
+        how h = {defaults(&t), 4};
+        h.p.criterion = k % 3;
+        h.p.early_stopping = true, h.p.n_estimators = 60, h.p.n_iter_no_change = 5;
+        h.p.ccp_alpha = 0.001 * cuts[k / 3];
+        for (int64_t i = 0; i < t.n; i++)
+            u.y[i] = ldexp(t.y[i], scale);
+        hone_fitted *f = fit(&t, &h);
+        h.p.ccp_alpha = ldexp(h.p.ccp_alpha, power * scale);
+        hone_fitted *g = fit(&u, &h);
+        const forest_state *a = f->state, *b = g->state;
+        assert_int_equal(a->n_trees, b->n_trees);
+        assert_in_range(a->n_nodes, 5 * a->n_trees, 300 * a->n_trees);
+        assert_int_equal(a->n_nodes, b->n_nodes);
+        assert_memory_equal(a->child, b->child, (size_t)a->n_nodes * sizeof *a->child);
+        assert_memory_equal(a->feature_importances, b->feature_importances, 4 * sizeof(double));
+        for (int64_t i = 0; i < a->n_nodes; i++)
+            assert_true(ldexp(a->threshold[i], a->child[i] ? 0 : scale) == b->threshold[i]);
+        hone_fitted_free(f), hone_fitted_free(g);
+        free_table(&t), free_table(&u);
+    }
+}
+
 /* Flips fields of a fitted state inside their rules: refused, or it predicts. */
 static void a_mutated_state_is_refused_or_predicts(void **state)
 {
@@ -567,7 +617,7 @@ int main(void)
         cmocka_unit_test(random_cuts_of_floats_are_floats),
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(branches_of_few_trees_are_those_of_one_thread),
-        cmocka_unit_test(instruction_sets_do_not_change_a_bit),
+        cmocka_unit_test(neither_threads_nor_instruction_sets_change_a_bit),
         cmocka_unit_test(votes_and_cells_grow_the_same_trees),
         cmocka_unit_test(random_cuts_are_the_same_for_weights_of_any_size),
         cmocka_unit_test(the_order_of_rows_does_not_matter_without_bootstrap),
@@ -577,6 +627,7 @@ int main(void)
         cmocka_unit_test(fitting_a_view_is_fitting_its_rows),
         cmocka_unit_test(odd_data_gives_a_model),
         cmocka_unit_test(the_scale_of_weights_does_not_matter),
+        cmocka_unit_test(the_scale_of_targets_does_not_matter),
         cmocka_unit_test(a_mutated_state_is_refused_or_predicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,78 @@ static void a_cut_of_shared_trees_is_a_fresh_fit(void **state)
     }
 }
 
+/* One of `count` words: below 0 a word, below 1 a fraction, else a count. */
+static hone_amount one_of(hone_stream *r, const double *words, uint64_t count)
+{
+    const double v = words[hone_below(r, count)];
+    return (hone_amount){v < 0 ? (int)(-1 - v) : -1, v >= 1, v < 0 ? 0 : v};
+}
+
+#define ONE_OF(r, ...)                                                                             \
+    one_of(r, (const double[]){__VA_ARGS__}, sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
+
+/* Draws what decides how trees grow. */
+static void draw_growth(const table *t, hone_stream *r, forest_params *p)
+{
+    p->criterion = (int)hone_below(r, 3), p->splitter = (int)hone_below(r, 2);
+    p->constant_features = (int)hone_below(r, 2);
+    p->class_weight = t->classes ? (int)hone_below(r, 3) : 0;
+    p->bootstrap = hone_below(r, 3) > 0;
+    p->max_samples = ONE_OF(r, -1, 0.4, 150);
+    p->max_features = ONE_OF(r, -1, -2, -4, 0.7, 2);
+    p->min_samples_leaf = ONE_OF(r, 0.02, 1, 1, 5);
+    p->min_weight_fraction_leaf = hone_below(r, 3) ? 0 : 0.01;
+    p->max_bins = ONE_OF(r, -1, 16, 255);
+}
+
+/* Draws what cuts them. */
+static void draw_limits(hone_stream *r, forest_params *p)
+{
+    p->n_estimators = 1 + (int64_t)hone_below(r, 18);
+    p->max_depth = ONE_OF(r, -1, 1, 3, 6, 9);
+    p->min_samples_split = ONE_OF(r, 0.05, 2, 2, 25);
+    p->max_leaf_nodes = ONE_OF(r, -1, -1, 2, 7, 30);
+    p->ccp_alpha = hone_below(r, 3) ? 0 : 0.01 * hone_uniform(r);
+    p->min_impurity_decrease = hone_below(r, 3) ? 0 : 0.01 * hone_uniform(r);
+}
+
+/* Trials of a family, known to each other or not, in both orders and on several threads. */
+static void whatever_else_is_chosen_a_cut_is_a_fresh_fit(void **state)
+{
+    (void)state;
+    enum { TRIALS = 5 };
+    hone_stream r = hone_stream_of(5, 6, 7);
+    for (int64_t k = 0; k < 60; k++) {
+        const int64_t classes = (int64_t[]){0, 2, 3}[k % 3];
+        table t = k % 2 ? mixed(400, classes, 12, 9) : rules(400, 7, classes, 9);
+        t.w = k % 4 ? NULL : malloc((size_t)t.n * sizeof *t.w);
+        for (int64_t i = 0; i < t.n && t.w; i++)
+            t.w[i] = 0.1 + (double)(i % 3);
+        how h = {defaults(&t), 11};
+        draw_growth(&t, &r, &h.p);
+        forest_params p[TRIALS];
+        const void *family[TRIALS];
+        uint64_t fresh[TRIALS];
+        for (int i = 0; i < TRIALS; i++) {
+            draw_limits(&r, &h.p);
+            p[i] = h.p, family[i] = &p[i];
+            fresh[i] = fit_bits(&t, &h);
+        }
+        for (int way = 0; way < 4; way++) {
+            how shared = {h.p, 11, 1 + way, TRIALS};
+            shared.family = way & 1 ? family : NULL;
+            shared.cache = hone_cache_open(1 << 30);
+            for (int i = 0; i < TRIALS; i++) {
+                const int trial = way & 2 ? TRIALS - 1 - i : i;
+                shared.p = p[trial];
+                assert_int_equal(fit_bits(&t, &shared), fresh[trial]);
+            }
+            hone_cache_close(shared.cache);
+        }
+        free_table(&t);
+    }
+}
+
 /* Scores of validation rows, from the ends of the full trees and by a walk of their own. */
 static void shared_ends_give_the_scores_of_a_walk(void **state)
 {
@@ -377,6 +449,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cut_of_shared_trees_is_a_fresh_fit),
+        cmocka_unit_test(whatever_else_is_chosen_a_cut_is_a_fresh_fit),
         cmocka_unit_test(shared_ends_give_the_scores_of_a_walk),
         cmocka_unit_test(shared_trees_are_grown_as_far_as_the_widest_sibling_asks),
         cmocka_unit_test(limits_hold),

@@ -362,32 +362,36 @@ static void large_nodes_of_few_values_are_exact(void **state)
 
 static const int32_t LEVELS[COLUMNS] = {0, 5, 0, 63, 64, 200};
 
-static void fill_mixed(double *x, int64_t n, bool holes, const int32_t *levels)
+/* steps: numbers are few, and middles between them are floats */
+static void fill_mixed(double *x, int64_t n, bool holes, bool steps, const int32_t *levels)
 {
     hone_stream r = hone_stream_of(99, (uint64_t)n, holes);
     for (int64_t k = 0; k < n * COLUMNS; k++) {
         const int32_t most = levels ? levels[k % COLUMNS] : 0;
-        x[k] = most ? (double)hone_below(&r, (uint64_t)most) : hone_uniform(&r) * 6 - 3;
+        const double v = hone_uniform(&r) * 6 - 3;
+        x[k] = most ? (double)hone_below(&r, (uint64_t)most) : steps ? rint(64 * v) / 64 : v;
         if (holes && hone_below(&r, 9) == 0)
             x[k] = NAN;
     }
 }
 
-static void check_predictions(const world *v, bool holes)
+static void check_predictions(const world *v, bool holes, bool steps)
 {
     static const int64_t sizes[] = {1, 2, 17, 2500};
     hone_fitted *f = fit(v);
+    assert_true(((const forest_state *)f->state)->slim || !steps);
     const int64_t c = v->classes ? v->classes : 1;
     for (int k = 0; k < 4; k++) {
         const int64_t n = sizes[k];
         double *x = calloc((size_t)(n * COLUMNS), sizeof *x);
         double *got = calloc((size_t)(n * c), sizeof *got), want[MOST_CLASSES];
-        fill_mixed(x, n, holes, v->levels);
+        fill_mixed(x, n, holes, steps, v->levels);
         const hone_matrix m = matrix_of(v, x, n);
         for (int threads = 1; threads < 4; threads += 2) {
             hone_simple_run storage;
             hone_error error = {0};
             const hone_run *run = hone_run_simple(&storage, threads);
+            storage.run.isa = threads > 1 ? HONE_ISA_PORTABLE : storage.run.isa;
             assert_int_equal(hone_fitted_predict(f, &m, run, NULL, got, &error), HONE_OK);
             for (int64_t i = 0; i < n; i++) {
                 plain_scores(v, f->state, x + i * COLUMNS, want);
@@ -403,17 +407,35 @@ static void a_prediction_is_the_walk_down_the_tables(void **state)
 {
     (void)state;
     for (int64_t classes = 0; classes <= 4; classes += 2)
-        for (int kind = 0; kind < 4; kind++) {
-            const bool holes = kind & 1;
+        for (int kind = 0; kind < 6; kind++) {
+            const bool holes = kind & 1, steps = kind > 3;
             world v = open_world(500, classes);
             fill(&v, 2, 40);
             v.levels = kind & 2 ? LEVELS : NULL;
-            fill_mixed(v.x, v.n, holes, v.levels);
+            fill_mixed(v.x, v.n, holes, steps, v.levels);
             v.p.n_estimators = 23;
             v.p.min_samples_leaf = (hone_amount){-1, true, classes == 4 ? 5 : 1};
-            check_predictions(&v, holes);
+            check_predictions(&v, holes, steps);
             close_world(&v);
         }
+}
+
+/* On the best instruction set and the plain one. */
+static void check_walks(const world *v, const hone_fitted *f, const hone_matrix *m, const double *x,
+                        double *got)
+{
+    const int64_t c = v->classes ? v->classes : 1;
+    for (int plain = 0; plain < 2; plain++) {
+        hone_simple_run storage;
+        const hone_run *run = hone_run_simple(&storage, 1);
+        storage.run.isa = plain ? HONE_ISA_PORTABLE : storage.run.isa;
+        assert_int_equal(hone_fitted_predict(f, m, run, NULL, got, NULL), HONE_OK);
+        for (int64_t i = 0; i < m->rows; i++) {
+            double want[MOST_CLASSES];
+            plain_scores(v, f->state, x + i * COLUMNS, want);
+            assert_memory_equal(got + i * c, want, (size_t)c * sizeof *want);
+        }
+    }
 }
 
 /* A threshold that is a float, and values around it: what 8 bytes a node say is what 16 say. */
@@ -436,7 +458,7 @@ static void values_next_to_thresholds_go_to_their_side(void **state)
             assert_true((s->slim != NULL) == floats && (s->walk != NULL) == !floats);
             const int64_t n = s->n_nodes * EACH + FAR;
             double *x = calloc((size_t)(n * COLUMNS), sizeof *x);
-            double *got = calloc((size_t)(n * 2), sizeof *got), want[MOST_CLASSES];
+            double *got = calloc((size_t)(n * 2), sizeof *got);
             for (int64_t i = 0; i < s->n_nodes; i++)
                 for (int k = 0; k < EACH; k++) {
                     const double t = s->threshold[i], to = k % 2 ? INFINITY : -INFINITY;
@@ -451,14 +473,7 @@ static void values_next_to_thresholds_go_to_their_side(void **state)
                 for (int64_t j = 0; j < COLUMNS; j++)
                     x[(n - FAR + i) * COLUMNS + j] = far[i];
             const hone_matrix m = matrix_of(&v, x, n);
-            hone_simple_run storage;
-            assert_int_equal(
-                hone_fitted_predict(f, &m, hone_run_simple(&storage, 1), NULL, got, NULL), HONE_OK);
-            const int64_t c = classes ? classes : 1;
-            for (int64_t i = 0; i < n; i++) {
-                plain_scores(&v, s, x + i * COLUMNS, want);
-                assert_memory_equal(got + i * c, want, (size_t)c * sizeof *want);
-            }
+            check_walks(&v, f, &m, x, got);
             free(x), free(got);
             hone_fitted_free(f);
             close_world(&v);
