@@ -64,9 +64,10 @@ static hone_status read_file(const char *file, content *c, hone_error *error)
         got = fread(c->bytes + c->size, 1, room - c->size, from);
         c->size += got;
     } while (got);
-    const bool bad = ferror(from);
+    const int number = ferror(from) ? errno : 0;
     fclose(from);
-    return bad ? hone_fail(error, HONE_IO, file, "cannot be read") : HONE_OK;
+    return number ? hone_fail(error, HONE_IO, file, "cannot be read: %s", reason_of(number))
+                  : HONE_OK;
 }
 
 static hone_status import_file(const flags *f, content *c, hone_model **model, hone_error *error)

@@ -224,6 +224,10 @@ static int done(int code)
     errno = 0;
     if (!fflush(stdout) && !ferror(stdout))
         return code;
+    if (!errno) { /* an earlier write failed, and its reason is gone: one more fails alike */
+        putchar('\n');
+        fflush(stdout);
+    }
     if (!unread())
         fprintf(stderr, "hone: standard output: %s\n",
                 errno ? reason_of(errno) : "cannot be written");

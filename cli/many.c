@@ -79,7 +79,7 @@ static hone_status read_configs(trials *t, hone_error *error)
     for (int64_t line = 1; !status && (length = getline(&text, &room, from)) >= 0; line++)
         status = add_line(t, text, (size_t)length, line, error);
     if (!status && !feof(from))
-        status = hone_fail(error, HONE_IO, t->f->configs, "cannot be read");
+        status = hone_fail(error, HONE_IO, t->f->configs, "cannot be read: %s", reason_of(errno));
     if (!status && !t->n)
         status = hone_fail(error, HONE_BAD_CONFIG, t->f->configs, "holds no configuration");
     free(text);

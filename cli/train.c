@@ -15,10 +15,10 @@ static hone_status read_text(const char *file, char *text, size_t room, size_t *
     if (!f)
         return hone_fail(error, HONE_IO, file, "%s", reason_of(errno));
     *length = fread(text, 1, room, f);
-    const bool bad = ferror(f) != 0;
+    const int number = ferror(f) ? errno : 0;
     fclose(f);
-    if (bad)
-        return hone_fail(error, HONE_IO, file, "cannot be read");
+    if (number)
+        return hone_fail(error, HONE_IO, file, "cannot be read: %s", reason_of(number));
     if (*length == room)
         return hone_fail(error, HONE_BAD_CONFIG, file, "is larger than 1 MiB");
     return HONE_OK;

@@ -1,10 +1,11 @@
 """The peers: how each builds the model of a case from scikit-learn's names, and its variants.
 
 A peer maps (model, task) to a maker; a maker takes (params, threads, seed, **variant) and returns an
-object with fit and predict. `variants` are the peer's documented ways to the same answer: each is
-tried once, the fastest counts. `metrics` names what may be compared when it is not everything. A `plain`
+object with fit and predict. `variants` are the peer's documented ways to the same answer: the
+fastest counts. `metrics` names what may be compared when it is not everything. A `plain`
 peer is no estimator: its single rows are compared with those of Hone's model without its estimator.
-`forget` drops what a fit may have left for the next one.
+`forget` drops what a fit may have left for the next one. `stored_bytes` of a model is its size in its
+library's own form, for models that are not pickled.
 libsvm-official is LIBSVM built with OpenMP; scikit-learn's SVC is LIBSVM on one thread.
 """
 
@@ -112,6 +113,16 @@ def _rows(X, form):
     return scipy.sparse.csr_matrix(X) if form == "sparse" else X
 
 
+def _file_bytes(save):
+    """The size of the file that `save` writes to the path it is given."""
+    import os
+    import tempfile
+
+    with tempfile.NamedTemporaryFile() as file:
+        save(file.name)
+        return os.stat(file.name).st_size
+
+
 class _Libsvm:
     """LIBSVM through its own Python binding, -s 0 (C-SVC), 2 GB of kernel cache."""
 
@@ -136,6 +147,11 @@ class _Libsvm:
         labels, _, _ = svm_predict([], _rows(X, self.rows), self.model, "-q")
         return np.asarray(labels)
 
+    def stored_bytes(self):
+        from libsvm.svmutil import svm_save_model
+
+        return _file_bytes(lambda path: svm_save_model(path, self.model))
+
 
 class _Liblinear:
     """LIBLINEAR through its own Python binding: -s 0 -R, logistic regression with a free intercept."""
@@ -156,6 +172,11 @@ class _Liblinear:
 
         labels, _, _ = predict([], _rows(X, self.rows), self.model, "-q")
         return np.asarray(labels)
+
+    def stored_bytes(self):
+        from liblinear.liblinearutil import save_model
+
+        return _file_bytes(lambda path: save_model(path, self.model))
 
 
 class _Faiss:
@@ -183,6 +204,11 @@ class _Faiss:
         votes = np.zeros((len(X), self.classes), dtype=np.int32)
         np.add.at(votes, (np.arange(len(X))[:, None], self.y[near]), 1)
         return votes.argmax(axis=1)
+
+    def stored_bytes(self):
+        import faiss
+
+        return len(faiss.serialize_index(self.index)) + self.y.nbytes
 
 
 class _Share:
@@ -238,8 +264,8 @@ class _Onnx:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         self.estimator.fit(X, y)
-        graph = hone.export_onnx(self.estimator.model_)
-        self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self.graph = hone.export_onnx(self.estimator.model_)
+        self.session = onnxruntime.InferenceSession(self.graph, options, providers=["CPUExecutionProvider"])
         return self
 
     def predict(self, X):
@@ -248,6 +274,9 @@ class _Onnx:
         outputs = [o.name for o in self.session.get_outputs()]
         answer = self.session.run(outputs[:1], {"X": np.asarray(X, np.float64)})[0]
         return answer
+
+    def stored_bytes(self):
+        return len(self.graph)
 
 
 def _onnx():

@@ -1,5 +1,5 @@
-# The forest of ranger for harness/ranger.py: one command a line on standard input, the seconds inside R
-# and the peak in MiB, over that before the first command, on standard output. Arrays are files of doubles, column by column.
+# The forest of ranger for harness/ranger.py: one command a line on standard input, the seconds inside R,
+# the peak in MiB, over that before the first command, and the bytes of the model on standard output. Arrays are files of doubles, column by column.
 suppressMessages(library(ranger))
 columns <- function(file, n, d) {
   values <- matrix(readBin(file, "double", n * d), n, d)
@@ -29,6 +29,7 @@ while (length(line <- readLines(commands, 1)) == 1) {
     seconds <- system.time(said <- predict(model, x, num.threads = as.integer(w[5]), verbose = FALSE)$predictions)[["elapsed"]]
     writeBin(as.double(as.character(said)), paste0(w[2], ".answer"))
   }
-  cat(seconds, " ", memory("VmHWM") - before, "\n", sep = "")
+  peak <- memory("VmHWM") - before
+  cat(seconds, peak, length(serialize(model, NULL)), "\n")
   flush(stdout())
 }

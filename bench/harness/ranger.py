@@ -15,7 +15,8 @@ def version():
 
 
 class Ranger:
-    """fit and predict; `seconds` is what the last of them took inside R, copies not counted; `peak_mib` is R's."""
+    """fit and predict; `seconds` is what the last of them took inside R, copies not counted; `peak_mib` is
+    R's; `bytes` those of the forest in R's serial form."""
 
     def __init__(self, params, threads, seed):
         self.params, self.threads, self.seed = params, threads, seed
@@ -34,7 +35,7 @@ class Ranger:
         answer = self.child.stdout.readline()
         if not answer:
             raise RuntimeError("ranger ended without an answer")
-        self.seconds, self.peak_mib = map(float, answer.split())
+        self.seconds, self.peak_mib, self.bytes = map(float, answer.split())
         return file
 
     def fit(self, X, y):
@@ -44,6 +45,9 @@ class Ranger:
         np.asarray(y, np.float64).tofile(pathlib.Path(self.folder.name) / "fit.y")
         self._say("fit", X, self.params["n_estimators"], self.params["max_features"], self.threads, task, self.seed)
         return self
+
+    def stored_bytes(self):
+        return int(self.bytes)
 
     def predict(self, X):
         import numpy as np

@@ -318,7 +318,8 @@ typedef struct hone_algorithm {
                                      a row was in every bag) makes `validation = oob` possible */
     hone_status (*fit)(const hone_fit_job *job, void *state, hone_error *error);
     hone_status (*predict)(const hone_predict_job *job, hone_error *error);
-    /** Optional. Rules that rows of the table cannot say; called after load only, read-only. */
+    /** Optional. Rules that rows of the table cannot say; called after load, before a save, and
+     * after the fit of a module that is none of the build's; read-only. */
     hone_status (*check)(const hone_shape *shape, const void *params, const void *state,
                          hone_error *error);
     /** Optional. Fills members that the table does not list; after fit and after check. */

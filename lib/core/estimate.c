@@ -211,7 +211,8 @@ hone_status hone_estimate(const hone_config *config, hone_dataset *dataset, uint
                                     : "estimated.size",
                          "missing");
     if (!(pilot >= 0 && pilot <= 1))
-        return hone_fail(error, HONE_BAD_ARGUMENT, "pilot", "must lie in (0, 1]; 0: none");
+        return hone_fail(error, HONE_BAD_ARGUMENT, "pilot", "is %.10g; must lie in (0, 1]; 0: none",
+                         pilot);
     hone_options o;
     hone_estimated found = {.size = estimated->size, .seconds_likely = NAN};
     HONE_TRY(hone_options_read(options, &o, error));

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -132,13 +133,38 @@ static hone_status take_over(const hone_journal *j, const char *header, hone_jou
 hone_status hone_journal_open(const char *file, const char *header, hone_journal_reader reader,
                               void *context, hone_journal *j, hone_error *error)
 {
+    struct stat info;
+    const bool made = stat(file, &info) != 0;
     j->file = file;
     hone_status status = open_alone(file, &j->fd, error);
-    if (!status)
+    if (!status) {
         status = take_over(j, header, reader, context, error);
+        if (status && made && !fstat(j->fd, &info) && !info.st_size)
+            unlink(file);
+    }
     if (status)
         hone_journal_close(j);
     return status;
+}
+
+/* What did not find room whole goes again. */
+static hone_status write_whole(const hone_journal *j, const char *bytes, size_t size,
+                               hone_error *error)
+{
+    struct stat before;
+    if (fstat(j->fd, &before))
+        return io_error(j->file, "cannot be looked at", errno, error);
+    for (size_t done = 0; done < size;) {
+        const ssize_t n = write(j->fd, bytes + done, size - done);
+        if (n < 0 && errno != EINTR) {
+            const int number = errno;
+            if (ftruncate(j->fd, before.st_size))
+                return io_error(j->file, "cannot be written, nor cut", number, error);
+            return io_error(j->file, "cannot be written", number, error);
+        }
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return HONE_OK;
 }
 
 hone_status hone_journal_add(const hone_journal *j, const char *line, hone_error *error)
@@ -146,13 +172,8 @@ hone_status hone_journal_add(const hone_journal *j, const char *line, hone_error
     hone_text t = {0};
     hone_text_add(&t, line);
     hone_text_add(&t, "\n");
-    hone_status status = t.failed ? hone_no_memory(error) : HONE_OK;
-    for (size_t done = 0; !status && done < t.length;) {
-        const ssize_t n = write(j->fd, t.bytes + done, t.length - done);
-        if (n < 0 && errno != EINTR)
-            status = io_error(j->file, "cannot be written", errno, error);
-        done += n > 0 ? (size_t)n : 0;
-    }
+    const hone_status status =
+        t.failed ? hone_no_memory(error) : write_whole(j, t.bytes, t.length, error);
     hone_text_drop(&t);
     return status;
 }

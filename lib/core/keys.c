@@ -117,6 +117,10 @@ static void consider_table(best *b, const char *prefix, const hone_param *table)
 hone_status hone_key_unknown(const hone_algorithm *const *own, const char *key, hone_error *error)
 {
     char path[96];
+    const char *colon = strchr(key, ':');
+    hone_text_join(path, sizeof path, "config.", key, "");
+    if (!*(colon ? colon + 1 : key))
+        return hone_fail(error, HONE_BAD_CONFIG, path, "the key \"%s\" names nothing", key);
     best b = {.key = key, .cost = INT_MAX};
     consider(&b, "", "model");
     for (int64_t i = 0;;) {
@@ -125,9 +129,8 @@ hone_status hone_key_unknown(const hone_algorithm *const *own, const char *key, 
             break;
         consider_table(&b, a->name, a->params);
     }
-    if (strchr(key, ':'))
+    if (colon)
         consider_table(&b, "prep", hone_prep_table);
-    hone_text_join(path, sizeof path, "config.", key, "");
     return hone_fail(error, HONE_BAD_CONFIG, path,
                      "no model knows this key; the nearest known one is \"%s%s\"", b.prefix,
                      b.name);

@@ -4,15 +4,23 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "core/training.h"
 
 /* ---- options ---- */
 
-static hone_status refuse(hone_error *error, const char *name, const char *rule)
+hone_status hone_option_refuse(hone_error *error, const char *name, const char *rule)
 {
-    char path[64] = "options.";
-    strncat(path, name, sizeof path - strlen(path) - 1);
+    char path[64];
+    hone_text_join(path, sizeof path, "options.", name, "");
     return hone_fail(error, HONE_BAD_ARGUMENT, path, "%s", rule);
+}
+
+hone_status hone_option_outside(hone_error *error, const char *name, double value, const char *rule)
+{
+    char path[64];
+    hone_text_join(path, sizeof path, "options.", name, "");
+    return hone_fail(error, HONE_BAD_ARGUMENT, path, "is %.10g; must %s", value, rule);
 }
 
 /* A caller built against a later version may hand over more than this one knows. */
@@ -22,7 +30,7 @@ static hone_status copy(const hone_options *given, hone_options *o, hone_error *
     if (!given)
         return HONE_OK;
     if (given->size < sizeof given->size)
-        return refuse(error, "size", "not set; it must be sizeof(hone_options)");
+        return hone_option_refuse(error, "size", "not set; it must be sizeof(hone_options)");
     const unsigned char *bytes = (const unsigned char *)given;
     for (size_t i = sizeof *o; i < given->size; i++)
         if (bytes[i])
@@ -37,46 +45,49 @@ static hone_status copy(const hone_options *given, hone_options *o, hone_error *
 static hone_status check_validation(const hone_options *o, hone_error *error)
 {
     if (o->validation > HONE_VALIDATE_NONE)
-        return refuse(error, "validation", "not one of hone_validation");
+        return hone_option_refuse(error, "validation", "not one of hone_validation");
     if (!(o->holdout >= 0 && o->holdout < 1))
-        return refuse(error, "holdout", "must lie in (0, 1); 0 means 0.25");
+        return hone_option_outside(error, "holdout", o->holdout, "lie in (0, 1); 0 means 0.25");
     if (o->folds < 0 || o->folds == 1)
-        return refuse(error, "folds", "must be at least 2; 0 means 5");
+        return hone_option_outside(error, "folds", o->folds, "be at least 2; 0 means 5");
     if (o->folds && o->validation != HONE_VALIDATE_FOLDS)
-        return refuse(error, "folds", "given, but the validation is not by folds");
+        return hone_option_refuse(error, "folds", "given, but the validation is not by folds");
     if (o->holdout > 0 && o->validation != HONE_VALIDATE_HOLDOUT &&
         o->validation != HONE_VALIDATE_AUTO)
-        return refuse(error, "holdout", "given, but the validation is not a holdout");
+        return hone_option_refuse(error, "holdout", "given, but the validation is not a holdout");
     const bool rows = o->validation == HONE_VALIDATE_ROWS;
     if (rows != (o->valid_rows != NULL) || (rows ? o->n_valid_rows < 1 : o->n_valid_rows != 0))
-        return refuse(error, "valid_rows",
-                      "must be given, with n_valid_rows, exactly when validation is by rows");
+        return hone_option_refuse(
+            error, "valid_rows",
+            "must be given, with n_valid_rows, exactly when validation is by rows");
     return HONE_OK;
 }
 
 hone_status hone_options_read(const hone_options *given, hone_options *o, hone_error *error)
 {
     HONE_TRY(copy(given, o, error));
-    if (o->threads < 0 || o->threads > HONE_MOST_THREADS)
-        return refuse(error, "threads", "must lie in 1 .. 512; 0 chooses");
+    HONE_TRY(hone_threads_check(o->threads, "options.threads", error));
     if (!(o->budget >= 0 && o->budget <= 1))
-        return refuse(error, "budget", "must lie in (0, 1]; 0 means 1");
+        return hone_option_outside(error, "budget", o->budget, "lie in (0, 1]; 0 means 1");
     if (!(o->deadline >= 0 && o->deadline < 1e9))
-        return refuse(error, "deadline", "must lie in (0, 1e9) seconds; 0 means none");
+        return hone_option_outside(error, "deadline", o->deadline,
+                                   "lie in (0, 1e9) seconds; 0 means none");
     if (o->memory_cap < 0)
-        return refuse(error, "memory_cap", "must be bytes above 0; 0 means none");
+        return hone_option_outside(error, "memory_cap", (double)o->memory_cap,
+                                   "be bytes above 0; 0 means none");
     if (o->work_limit < 0)
-        return refuse(error, "work_limit", "must be operations above 0; 0 means none");
+        return hone_option_outside(error, "work_limit", (double)o->work_limit,
+                                   "be operations above 0; 0 means none");
     if (o->cutoff && isnan(*o->cutoff))
-        return refuse(error, "cutoff", "must be a number");
+        return hone_option_refuse(error, "cutoff", "must be a number");
     if (o->keep > HONE_KEEP_NONE)
-        return refuse(error, "keep", "not one of hone_keep");
+        return hone_option_refuse(error, "keep", "not one of hone_keep");
     if (o->keep == HONE_KEEP_NONE)
         o->model_dir = NULL, o->keep_model = false;
     if (o->model_dir && !*o->model_dir)
-        return refuse(error, "model_dir", "is an empty name");
+        return hone_option_refuse(error, "model_dir", "is an empty name");
     if (o->warm_start && o->warm_from)
-        return refuse(error, "warm_start", "given, but warm_from says where to begin");
+        return hone_option_refuse(error, "warm_start", "given, but warm_from says where to begin");
     HONE_TRY(check_validation(o, error));
     if (o->budget == 0)
         o->budget = 1;
@@ -327,8 +338,9 @@ static hone_status choose_validation(hone_training *t, hone_error *error)
 {
     const hone_options *o = &t->options;
     if (t->dataset->valid && o->validation != HONE_VALIDATE_AUTO)
-        return refuse(error, "validation",
-                      "given, but the dataset has validation rows of its own; give one of the two");
+        return hone_option_refuse(
+            error, "validation",
+            "given, but the dataset has validation rows of its own; give one of the two");
     t->validation = o->validation;
     t->folds = o->validation == HONE_VALIDATE_FOLDS ? o->folds : 1;
     if (o->validation == HONE_VALIDATE_AUTO) {

@@ -40,6 +40,7 @@ hone_status hone_predict_run(const hone_model *m, hone_predict_call *call,
                              const hone_predict_options *options, int64_t rows, hone_error *error)
 {
     const hone_predict_options o = given(options);
+    HONE_TRY(hone_threads_check(o.threads, "options.threads", error));
     HONE_TRY(check_trees(m, o.trees, error));
     hone_run_simple(&call->storage, rows < FEW_ROWS ? 1 : o.threads);
     call->storage.account.cap = o.memory_cap;

@@ -315,8 +315,10 @@ hone_status hone_replay(const char *file, hone_dataset *dataset, const hone_repl
                          "must be sizeof(hone_replay_options)");
     if (options)
         memcpy(&r.options, options, options->size);
+    HONE_TRY(hone_threads_check(r.options.threads, "options.threads", error));
     if (!(r.options.tolerance >= 0 && r.options.tolerance < INFINITY))
-        return hone_fail(error, HONE_BAD_ARGUMENT, "options.tolerance", "must be above 0");
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.tolerance", "is %.10g; must be above 0",
+                         r.options.tolerance);
     if (r.options.tolerance == 0)
         r.options.tolerance = 1e-3;
     hone_isa isa;

@@ -216,6 +216,9 @@ hone_status hone_state_check(const hone_field *fields, const hone_shape *shape, 
         if (rows < 0 || cols < 0)
             return hone_fail(error, HONE_CORRUPT, f->name, "%lld x %lld values are none",
                              (long long)rows, (long long)cols);
+        if (f->is_array && rows && cols && !hone_field_values(f, state))
+            return hone_fail(error, HONE_CORRUPT, f->name, "%lld x %lld values are not there",
+                             (long long)rows, (long long)cols);
         HONE_TRY(f->is_array
                      ? obey(f, shape, state, hone_field_values(f, state), rows * cols, error)
                      : obey_scalar(f, state, error));

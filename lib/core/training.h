@@ -102,6 +102,11 @@ typedef struct hone_training {
 
 /* ---- plan.c ---- */
 
+/* Refuses an option: `rule` is the whole message, or follows "is <value>; must". */
+hone_status hone_option_refuse(hone_error *error, const char *name, const char *rule);
+hone_status hone_option_outside(hone_error *error, const char *name, double value,
+                                const char *rule);
+
 /* Copies what the caller's struct has, fills defaults, checks every value that needs no dataset. */
 hone_status hone_options_read(const hone_options *given, hone_options *options, hone_error *error);
 

@@ -1,9 +1,13 @@
 #include "core/trial.h"
 
+#include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/text.h"
+#include "core/catalog.h"
 #include "core/params.h"
 #include "core/solution.h"
 #include "core/state.h"
@@ -129,7 +133,22 @@ static hone_status open_door(const hone_trial *t, hone_cache *cache, hone_arena 
     return HONE_OK;
 }
 
-/* A module may forget to say why it fails, or return what is no status. */
+/* ---- what a module does wrong ---- */
+
+HONE_PRINTF(4, 5)
+static hone_status blame(const hone_algorithm *a, hone_status status, hone_error *error,
+                         const char *format, ...)
+{
+    char place[sizeof error->path], message[sizeof error->message];
+    va_list arguments;
+    va_start(arguments, format);
+    hone_print(message, sizeof message, format, arguments);
+    va_end(arguments);
+    snprintf(place, sizeof place, "algorithm.%s", a->name);
+    return hone_fail(error, status, place, "%s", message);
+}
+
+/* It may forget to say why it fails, or return what is no status. */
 static hone_status told(const hone_algorithm *a, const char *call, hone_status status,
                         const hone_error *said, hone_error *error)
 {
@@ -138,10 +157,38 @@ static hone_status told(const hone_algorithm *a, const char *call, hone_status s
         *error = *said;
     if (!status || (known && *said->message))
         return status;
-    char place[sizeof said->path];
-    snprintf(place, sizeof place, "algorithm.%s", a->name);
-    return hone_fail(error, known ? status : HONE_INTERNAL, place, "%s failed without saying why",
-                     call);
+    return blame(a, known ? status : HONE_INTERNAL, error, "%s failed without saying why", call);
+}
+
+/* Whether it is none of the build's, which tests hold to the rules. */
+static bool is_foreign(const hone_algorithm *a)
+{
+    return hone_catalog_find(NULL, a->name) != a;
+}
+
+/* A state that would not load is none, whatever its loss. */
+static hone_status check_state(const hone_fitted *f, hone_error *error)
+{
+    const hone_algorithm *a = f->algorithm;
+    hone_error why = {0};
+    hone_status status = hone_state_check(a->state, &f->shape, f->state, &why);
+    if (!status && a->check)
+        status = a->check(&f->shape, f->params, f->state, &why);
+    return status ? blame(a, HONE_INTERNAL, error, "fit left a state that breaks its rules: %s: %s",
+                          why.path, why.message)
+                  : HONE_OK;
+}
+
+static hone_status check_scores(const hone_fitted *f, const double *score, int64_t rows,
+                                hone_error *error)
+{
+    const int64_t outputs = f->shape.outputs;
+    for (int64_t k = 0; k < rows * outputs; k++)
+        if (isnan(score[k]))
+            return blame(f->algorithm, HONE_INTERNAL, error,
+                         "predict gave row %lld a score that is not a number",
+                         (long long)(k / outputs));
+    return HONE_OK;
 }
 
 static hone_status fit(const hone_trial *t, hone_fitted *f, hone_shared *s, hone_arena *scratch,
@@ -169,6 +216,8 @@ static hone_status fit(const hone_trial *t, hone_fitted *f, hone_shared *s, hone
     }
     hone_error said = {0};
     HONE_TRY(told(a, "fit", a->fit(&job, f->state, &said), &said, error));
+    if (is_foreign(a))
+        HONE_TRY(check_state(f, error));
     return a->prepare ? a->prepare(&f->shape, f->params, f->state, f->keep, error) : HONE_OK;
 }
 
@@ -264,8 +313,10 @@ hone_status hone_fitted_predict(const hone_fitted *f, const hone_matrix *x, cons
         .members = run->members ? run->members : members,
     };
     hone_error said = {0};
-    const hone_status status =
+    hone_status status =
         told(f->algorithm, "predict", f->algorithm->predict(&job, &said), &said, error);
+    if (!status && is_foreign(f->algorithm))
+        status = check_scores(f, score, x->rows, error);
     if (own)
         hone_arena_reset(own);
     else

@@ -102,18 +102,11 @@ static bool leads(search *s, int64_t place)
 
 /* ---- what was asked ---- */
 
-static hone_status refuse(hone_error *error, const char *name, const char *rule)
-{
-    char path[64] = "options.";
-    strncat(path, name, sizeof path - strlen(path) - 1);
-    return hone_fail(error, HONE_BAD_ARGUMENT, path, "%s", rule);
-}
-
 static hone_status copy(const hone_tune_options *given, search *s, hone_error *error)
 {
     hone_tune_options *o = &s->options;
     if (given && given->size < sizeof given->size)
-        return refuse(error, "size", "not set; it must be sizeof(hone_tune_options)");
+        return hone_option_refuse(error, "size", "not set; it must be sizeof(hone_tune_options)");
     if (given && given->size > sizeof *o)
         return hone_fail(error, HONE_UNSUPPORTED, "options.size",
                          "the options are of a later version of Hone");
@@ -126,7 +119,7 @@ static hone_status copy(const hone_tune_options *given, search *s, hone_error *e
                o->train->size < sizeof s->train ? o->train->size : sizeof s->train);
     s->train.size = sizeof s->train;
     if (o->space && o->space->size > sizeof s->space)
-        return refuse(error, "space", "of a later version of Hone");
+        return hone_option_refuse(error, "space", "of a later version of Hone");
     if (o->space)
         memcpy(&s->space, o->space, o->space->size);
     s->space.size = sizeof s->space;
@@ -140,23 +133,28 @@ static hone_status check(search *s, hone_error *error)
     hone_tune_options *o = &s->options;
     const bool halving = o->search == HONE_SEARCH_HALVING;
     if (o->search != HONE_SEARCH_RANDOM && !halving)
-        return refuse(error, "search", "not one of hone_search");
+        return hone_option_refuse(error, "search", "not one of hone_search");
     if (o->trials < 0 || o->trials > MOST_TRIALS)
-        return refuse(error, "trials", "must lie in 1 .. 1,000,000; 0 means 100");
+        return hone_option_outside(error, "trials", (double)o->trials,
+                                   "lie in 1 .. 1,000,000; 0 means 100");
     if (!halving && (o->min_budget != 0 || o->eta))
-        return refuse(error, o->eta ? "eta" : "min_budget", "given, but the search has one rung");
+        return hone_option_refuse(error, o->eta ? "eta" : "min_budget",
+                                  "given, but the search has one rung");
     if (!(o->min_budget >= 0 && o->min_budget <= 1))
-        return refuse(error, "min_budget", "must lie in (0, 1]; 0 means 1/9");
+        return hone_option_outside(error, "min_budget", o->min_budget,
+                                   "lie in (0, 1]; 0 means 1/9");
     if (o->eta < 0 || o->eta == 1)
-        return refuse(error, "eta", "must be at least 2; 0 means 3");
+        return hone_option_outside(error, "eta", o->eta, "be at least 2; 0 means 3");
     if (!(o->seconds >= 0 && o->seconds < 1e9))
-        return refuse(error, "seconds", "must be above 0; 0 means no limit");
+        return hone_option_outside(error, "seconds", o->seconds, "be above 0; 0 means no limit");
     if (halving && s->checked.budget < 1)
-        return refuse(error, "train.budget", "is what successive halving chooses");
+        return hone_option_refuse(error, "train.budget", "is what successive halving chooses");
     if (s->checked.out_of_fold)
-        return refuse(error, "train.out_of_fold", "one array cannot take the scores of many");
+        return hone_option_refuse(error, "train.out_of_fold",
+                                  "one array cannot take the scores of many");
     if (s->checked.warm_from)
-        return refuse(error, "train.warm_from", "one model cannot begin trials of every kind");
+        return hone_option_refuse(error, "train.warm_from",
+                                  "one model cannot begin trials of every kind");
     o->trials = o->trials ? o->trials : 100;
     o->min_budget = o->min_budget > 0 ? o->min_budget : 1.0 / 9;
     o->eta = o->eta ? o->eta : 3;

@@ -131,15 +131,21 @@ static hone_status read_names(csv *c, csv_chunk *k, hone_error *error)
     return k->status;
 }
 
-/* Above the header, as between rows. */
-static void skip_blank_lines(csv *c)
+/* Above the first row, as between rows. */
+static hone_status skip_blank_lines(csv *c, hone_error *error)
 {
     hone_window *w = &c->window;
+    char place[HONE_PLACE_SIZE];
     for (;;) {
+        if (w->from == w->limit && !w->ended)
+            HONE_TRY(hone_window_fill(w, error));
+        if (w->from == w->filled)
+            return hone_fail(error, HONE_BAD_DATA, hone_place(place, c->r->file, 0, 0),
+                             "the file holds blank lines alone");
         const char *p = w->text + w->from;
         const int64_t length = *p == '\n' ? 1 : *p == '\r' && p[1] == '\n' ? 2 : 0;
-        if (!length || w->from + length >= w->limit)
-            return;
+        if (!length)
+            return HONE_OK;
         w->from += length;
         c->line++;
     }
@@ -152,8 +158,7 @@ hone_status hone_csv_begin(csv *c, bool plan, hone_error *error)
     c->line = 1;
     HONE_TRY(hone_window_fill(&c->window, error));
     HONE_TRY(marks(c, error));
-    if (!c->r->options->no_header)
-        skip_blank_lines(c);
+    HONE_TRY(skip_blank_lines(c, error));
     csv_chunk *k = &c->chunk[0];
     const char *next;
     int64_t cols;

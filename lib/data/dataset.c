@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "data/draft.h"
 #include "data/values.h"
+#include "toolbox/run.h"
 
 enum { NAME = 24 }; /* "x" and any int64 */
 
@@ -171,6 +172,7 @@ static hone_status read_options(const hone_dataset_options *from, hone_dataset_o
     memcpy(to, from, from->size < sizeof *to ? from->size : sizeof *to);
     if (to->task && to->task != HONE_CLASSIFICATION && to->task != HONE_REGRESSION)
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.task", "%d is no task", (int)to->task);
+    HONE_TRY(hone_threads_check(to->threads, "options.threads", error));
     if (to->cache_bytes < -1)
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.cache_bytes",
                          "%lld must be a number of bytes, 0 (1 GiB) or -1 (keep nothing)",

@@ -154,6 +154,7 @@ static hone_status copy_options(const hone_read_options *from, hone_read_options
                          "%zu is no size of this struct; set it to sizeof(hone_read_options)",
                          from->size);
     memcpy(to, from, from->size);
+    HONE_TRY(hone_threads_check(to->dataset.threads, "options.dataset.threads", error));
     if (to->max_bytes < 0)
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.max_bytes", "%lld is negative",
                          (long long)to->max_bytes);

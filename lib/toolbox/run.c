@@ -152,6 +152,14 @@ static int affinity(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
 }
 
+hone_status hone_threads_check(int threads, const char *path, hone_error *error)
+{
+    if (threads >= 0 && threads <= HONE_MOST_THREADS)
+        return HONE_OK;
+    return hone_fail(error, HONE_BAD_ARGUMENT, path, "is %d; must lie in 1 .. %d; 0 chooses",
+                     threads, HONE_MOST_THREADS);
+}
+
 int hone_threads_of(int threads)
 {
     if (omp_in_parallel())

@@ -50,6 +50,9 @@ bool hone_is_set(const int32_t *flag);
 /* Nanoseconds of the monotonic clock. */
 int64_t hone_clock(void);
 
+/* Refuses what is no number of threads; `path` is the option's. */
+hone_status hone_threads_check(int threads, const char *path, hone_error *error);
+
 /* `threads` of the options, resolved: 0 means min(omp_get_max_threads(), affinity, cgroup). */
 int hone_threads_of(int threads);
 

@@ -35,6 +35,16 @@ def test_what_a_first_fit_left_is_forgotten_before_the_one_that_counts(monkeypat
     assert told == ["forgotten"] and line["peak_mib"] > 0
 
 
+def test_a_model_that_is_not_pickled_has_the_size_of_its_own_form():
+    class Stored:
+        def stored_bytes(self):
+            return 7
+
+    assert worker.size_of(Stored()) == 7
+    assert worker.size_of(sys) is None
+    assert worker.size_of({"a": 1}) > 0
+
+
 def test_a_worse_score_has_no_ratio_and_an_equal_one_has():
     worse, why = gate.verdict("classification", pairs([0.80] * 5, [0.81] * 5))
     assert not worse and "below the margin" in why
@@ -74,6 +84,21 @@ def test_a_case_runs_end_to_end_and_its_row_is_shown(bench):
     assert all(row[m][0] > 0 for m in runs.METRICS)
     assert row["ours"]["peer"] == "hone" and "small" in runs.show(row)
     assert (pathlib.Path(bench.out) / "lines.jsonl").stat().st_size > 0
+
+
+def test_noise_does_not_choose_the_variant(bench, monkeypatch):
+    seconds = {"float32": iter([1.4, 1.0, 1.4]), "float64": iter([1.2, 1.2, 1.2])}
+    monkeypatch.setattr(bench, "block",
+                        lambda case, peer, seed, dtype, variant: {"fit": next(seconds[dtype]), "predict": 0.0})
+    assert bench.best(CASE, "hone") == ("float32", {})
+
+
+def test_a_choice_that_is_far_or_long_is_tried_once(bench, monkeypatch):
+    for fast, slow in (1.0, 1.6), (2.1, 2.2):
+        seconds = {"float32": iter([slow]), "float64": iter([fast])}
+        monkeypatch.setattr(bench, "block",
+                            lambda case, peer, seed, dtype, variant: {"fit": next(seconds[dtype]), "predict": 0.0})
+        assert bench.best(CASE, "hone") == ("float64", {})
 
 
 def test_a_page_shows_a_peer_that_only_predicts(bench, tmp_path):

@@ -29,4 +29,4 @@ static const hone_algorithm variance =
     HONEST("variance", HONEST_TAKES, fit_dividing, honest_predict);
 static const hone_algorithm demanding = HONEST("demanding", HONEST_TAKES, fit_many, honest_predict);
 
-const twin broken_degenerate[] = {{&variance, "constant"}, {&demanding, "two rows"}, {0}};
+const twin broken_degenerate[] = {{&variance, "not finite"}, {&demanding, "two rows"}, {0}};

@@ -423,7 +423,8 @@ class BadInput(unittest.TestCase):
         self.refused(2, *train, *FOREST, "--validation", "cv:1", says="--validation")
         self.refused(2, *train, *FOREST, "--validation", "cv:-3", says="--validation")
         self.refused(2, *train, *FOREST, "--validation", "cv:4294967298", says="options.folds")
-        self.refused(2, "estimate", *train[1:], *FOREST, "--pilot", "2", says="pilot")
+        self.refused(2, *train, *FOREST, "--budget", "2", says="options.budget: is 2; must lie in (0, 1]")
+        self.refused(2, "estimate", *train[1:], *FOREST, "--pilot", "2", says="pilot: is 2; must lie in (0, 1]")
         tune = ["tune", "--data", ADULT, "--target", "income"]
         self.refused(2, *tune, "--search", "grid", says="--search")
         self.refused(2, *tune, "--eta", "2", says="options.eta")
@@ -437,6 +438,10 @@ class BadInput(unittest.TestCase):
         self.refused(5, "train", "--data", "none.csv", "--target", "y", *FOREST, says="none.csv")
         self.refused(5, *train, *FOREST, "--model-dir", "/dev/null/models", says="/dev/null")
         self.refused(5, "predict", "--model", "none.hone", "--data", ADULT, says="none.hone")
+        self.refused(5, *train, "--config", "/dev", says="/dev: cannot be read: Is a directory")
+        self.refused(5, "train-many", *train[1:], "--configs", "/dev", says="/dev: cannot be read: Is a directory")
+        self.refused(5, "import", "--format", "libsvm", "--data", "/dev", "--output", "m.hone",
+                     says="/dev: cannot be read: Is a directory")
 
     def test_a_zero_that_has_no_effect_is_refused(self):
         train = ["train", "--data", ADULT, "--target", "income", *FOREST]
@@ -566,6 +571,65 @@ class BadInput(unittest.TestCase):
         done = subprocess.run([HONE, "--help"], stdout=writer, stderr=subprocess.PIPE, timeout=60)
         os.close(writer)
         self.assertEqual((done.returncode, done.stderr), (5, b""))
+
+    def test_every_command_says_why_its_output_does_not_arrive(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder)
+            table, lines = out / "t.csv", out / "c.jsonl"
+            table.write_text("a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(9000)))
+            lines.write_text('{"model": "knn"}\n')
+            data = ["--data", table, "--target", "y", "--threads", 1]
+            done = run("train", *data, "--set", "model=svm", "--set", "prep:scale=none", "--budget", 0.02,
+                       "--model-dir", out / "m", "--json")
+            (out / "r.json").write_text(done.stdout)
+            model = json.loads(done.stdout)["model_path"]
+            data = data[:4]
+            commands = {
+                "train": [*data, "--set", "model=knn"], "train-many": [*data, "--configs", lines],
+                "estimate": [*data, "--set", "model=knn"], "tune": [*data, "--models", "knn", "--trials", 1],
+                "replay": [out / "r.json", *data], "predict": ["--model", model, "--data", table],
+                "evaluate": ["--model", model, *data], "describe": ["--model", model],
+                "export": ["--format", "libsvm", "--model", model], "space": ["--task", "regression"],
+                "sample": ["--task", "regression", "--n", 500], "reference": [], "inspect": [model]}
+            known = re.findall(r"^([a-z-]+)  ", run("--help").stdout, re.M)
+            self.assertEqual({*commands, "import"}, set(known))  # import needs --output
+            commands["--help"] = commands["--version"] = []
+            for name, arguments in commands.items():
+                with open("/dev/full", "w") as full:
+                    done = subprocess.run([HONE, name, *map(str, arguments)], stdout=full, stderr=subprocess.PIPE,
+                                          text=True, timeout=120)
+                with self.subTest(name):
+                    self.assertEqual(done.returncode, 5)
+                    self.assertIn("hone: standard output: No space left on device", done.stderr)
+
+    def test_a_journal_for_which_there_is_no_room_holds_whole_lines(self):
+        with tempfile.TemporaryDirectory() as folder:
+            table, journal = Path(folder) / "t.csv", Path(folder) / "j.jsonl"
+            table.write_text("a,y\n" + "".join(f"{i},{'uv'[i % 2]}\n" for i in range(60)))
+            search = ["tune", "--data", table, "--target", "y", "--models", "knn", "--trials", 100, "--journal", journal]
+            for blocks in 0, 8:
+                done = subprocess.run(["sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", HONE, *map(str, search)],
+                                      capture_output=True, text=True, timeout=60)
+                self.assertEqual((done.returncode, done.stdout), (5, ""), done.stderr)
+                self.assertIn("j.jsonl: cannot be written: File too large", done.stderr)
+                self.assertEqual(journal.exists(), blocks > 0)
+            text = journal.read_text()
+            self.assertTrue(text.endswith("\n"))
+            self.assertGreater(len([json.loads(line) for line in text.splitlines()]), 1)
+
+    def test_a_full_disk_leaves_no_part_of_any_file(self):
+        done = self.on_a_small_disk(
+            'H="$HONE"; printf "a,y\\n1,0\\n2,1\\n3,0\\n4,1\\n5,0\\n6,1\\n7,0\\n8,1\\n" >/mnt/t.csv\n'
+            '"$H" train --data /mnt/t.csv --target y --set model=svm --set prep:scale=none --model-dir /mnt/m 2>/dev/null\n'
+            'M=$(echo /mnt/m/*)\nhead -c 200000 /dev/zero >/mnt/fill 2>/dev/null || true\n'
+            'for C in "tune --data /mnt/t.csv --target y --models knn --trials 9 --journal /mnt/new"'
+            ' "tune --data /mnt/t.csv --target y --models knn --trials 9 --incumbent /mnt/new"'
+            ' "predict --model $M --data /mnt/t.csv --output /mnt/new"'
+            ' "export --format libsvm --model $M --output /mnt/new"; do\n'
+            'code=0; "$H" $C >/dev/null || code=$?\n'
+            'echo "$code $(ls -A /mnt | tr "\\n" " ")"\ndone')
+        self.assertEqual(done.stdout.splitlines()[1:], ["5 fill m t.csv "] * 4, done.stderr)
+        self.assertEqual(done.stderr.count("No space left on device"), 4, done.stderr)
 
     def interrupted(self, *arguments, after):
         """What a command prints that gets Ctrl-C after so many seconds, and the models it saves."""
@@ -788,6 +852,17 @@ class RowsForAModel(unittest.TestCase):
         file = self.write("blank.csv", "", "\r", "a,y", "1,u", "x1,v", *["2,u"] * 60)
         done = run("describe", "--data", file, "--target", "y")
         self.assertIn('blank.csv:5:1: "x1" is not a number', done.stderr)
+
+    def test_a_table_of_blank_lines_is_told_of(self):
+        file = self.out / "lines.csv"
+        for text in ("\n\n\n", "\r\n" * 3, "\ufeff\n\n", "\n" * 3000000):
+            file.write_text(text)
+            for more in [], ["--no-header"]:
+                done = run("describe", "--data", file, *more)
+                self.assertEqual((done.returncode, done.stdout), (3, ""))
+                self.assertIn("lines.csv: the file ", done.stderr)
+        file.write_text("\n\n1,u\n\n2,v\n")
+        self.assertEqual(json.loads(run("describe", "--data", file, "--no-header").stdout)["rows"], 2)
 
     def test_whole_targets_beyond_2_53_are_kept_apart_or_refused(self):
         file = self.write("long.csv", "a,y", *(f"{i},{9007199254740992 + i % 2}" for i in range(100)))

@@ -92,6 +92,12 @@ static hone_scores scores(const void *params)
 #ifndef CENTROID_STATE_SIZE
 #define CENTROID_STATE_SIZE sizeof(centroid_state)
 #endif
+#ifndef CENTROID_FIT
+#define CENTROID_FIT fit
+#endif
+#ifndef CENTROID_PREDICT
+#define CENTROID_PREDICT predict
+#endif
 
 static const hone_algorithm centroid = {
     .abi = CENTROID_ABI,
@@ -103,8 +109,8 @@ static const hone_algorithm centroid = {
     .state_size = CENTROID_STATE_SIZE,
     .params = PARAMS,
     .state = STATE,
-    .fit = fit,
-    .predict = predict,
+    .fit = CENTROID_FIT,
+    .predict = CENTROID_PREDICT,
     .scores = scores,
 };
 

@@ -1,8 +1,11 @@
 """Modules from shared libraries: one that works like a built-in one, and ones that are refused."""
 import json
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -75,6 +78,44 @@ class Plugin(unittest.TestCase):
         self.refused(7, *TRAIN, "--plugin", PLUGINS / "no_plugin.so", *model, says="hone_plugin")
         self.refused(5, *TRAIN, "--plugin", "nowhere.so", *model, says="nowhere.so")
         self.refused(5, *TRAIN, "--plugin", ADULT, *model, says="adult")
+
+    def test_scores_that_are_no_numbers_and_states_that_break_their_rules_are_no_loss(self):
+        for name, says in (("no_score", "predict gave row 0 a score that is not a number"),
+                           ("no_state", "fit left a state that breaks its rules: mean: holds a value")):
+            with tempfile.TemporaryDirectory() as folder:
+                self.refused(1, *TRAIN, "--plugin", PLUGINS / f"{name}.so", "--set", "model=centroid", "--model-dir",
+                             folder, says="algorithm.centroid: " + says)
+                self.assertEqual(list(Path(folder).iterdir()), [])
+
+    def test_every_exit_code_of_the_page_is_given(self):
+        page = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text()
+        listed = page.split("## Exit codes")[1].strip().split("\n\n")[0].replace("\n", " ")
+        with tempfile.TemporaryDirectory() as folder:
+            cut, record, ragged, model = (Path(folder) / n for n in ("cut.hone", "record.json", "ragged.csv", "m"))
+            ragged.write_text("a,y\n1\n")
+            svm = ["--set", "model=svm", "--budget", 0.01]
+            done = run(*TRAIN, *svm, "--model-dir", model, "--json")
+            cut.write_bytes(next(model.iterdir()).read_bytes()[:500])
+            told = json.loads(done.stdout)
+            told["loss"] += 1
+            record.write_text(json.dumps(told))
+            commands = {
+                0: ["--help"], 1: [*TRAIN, "--plugin", PLUGINS / "no_score.so", "--set", "model=centroid"],
+                2: ["trane"], 3: ["train", "--data", ragged, "--target", "y", *svm],
+                4: [*TRAIN, *svm, "--memory", "1MB"], 5: ["inspect", "none.hone"], 6: ["inspect", cut],
+                7: ["predict", "--model", told["model_path"], "--data", ADULT, "--proba"],
+                8: ["replay", record, "--data", ADULT]}
+            for code, command in commands.items():
+                self.assertEqual(run(*command).returncode, code, command)
+        slow = subprocess.Popen([HONE, *TRAIN, "--set", "model=random_forest", "--set", "n_estimators=20000"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(1)
+        slow.send_signal(signal.SIGINT)
+        slow.communicate(timeout=60)
+        self.assertEqual(slow.returncode, 130)
+        self.assertEqual([int(n) for n in re.findall(r"(?:^|; )(\d+) ", listed)], [*commands, 130])
+        for code in [*commands, 130]:
+            self.assertRegex(run("--help").stdout, rf"\b{code} \w")
 
     def test_one_module_is_loaded_once(self):
         self.refused(2, *TRAIN, *GOOD, *GOOD, "--set", "model=centroid", says="centroid")

@@ -1,4 +1,5 @@
 /* NULL where something is needed: BAD_ARGUMENT with its name, or what nothing has. */
+#include <limits.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +8,8 @@
 
 #include <cmocka.h>
 
-#include "hone/hone.h"
+#include "call.h"
+#include "toys.h"
 
 #define REFUSED(name, call)                                                                        \
     do {                                                                                           \
@@ -94,12 +96,47 @@ static void no_model_and_no_result_have_nothing(void **state)
     assert_float_equal(hone_metric_as_loss("accuracy", HONE_CLASSIFICATION, 0.5), -0.5, 0);
 }
 
+static void numbers_of_threads_that_no_team_has_are_refused(void **state)
+{
+    (void)state;
+    static const double x[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    static const int32_t y[] = {0, 1, 0, 1, 0, 1, 0, 1};
+    static const int wrong[] = {-1, INT_MIN, HONE_MOST_THREADS + 1};
+    const hone_vector labels = {y, HONE_I32, 1, NULL, 0};
+    const char *const metrics[] = {"accuracy", NULL};
+    hone_dataset *d = NULL, *other;
+    assert_int_equal(hone_dataset_dense(x, HONE_F64, 8, 1, 1, 1, labels, NULL, &d, NULL), HONE_OK);
+    hone_result *r = train_well(
+        d, config_with((const hone_algorithm *const[]){&toy_slow, NULL}, "{\"model\": \"slow\"}"),
+        1, &(hone_options){.size = sizeof(hone_options), .keep_model = true});
+    const hone_model *m = hone_result_model(r);
+    for (int k = 0; k < 3; k++) {
+        const hone_dataset_options data = {.size = sizeof data, .threads = wrong[k]};
+        const hone_read_options read = {.size = sizeof read, .dataset = data};
+        const hone_predict_options predict = {.size = sizeof predict, .threads = wrong[k]};
+        const hone_replay_options replay = {.size = sizeof replay, .threads = wrong[k]};
+        hone_replayed count = {.size = sizeof count};
+        double out[8];
+        REFUSED("options.threads",
+                hone_dataset_dense(x, HONE_F64, 8, 1, 1, 1, labels, &data, &other, &error));
+        REFUSED("options.dataset.threads", hone_dataset_read("t.csv", &read, &other, &error));
+        REFUSED("options.threads", hone_model_predict(m, d, HONE_LABELS, &predict, out, &error));
+        REFUSED("options.threads", hone_model_predict_dense(m, x, HONE_F64, 8, 1, 1, 1, HONE_LABELS,
+                                                            &predict, out, &error));
+        REFUSED("options.threads", hone_model_evaluate(m, d, metrics, &predict, out, &error));
+        REFUSED("options.threads", hone_replay("t.json", d, &replay, &count, &error));
+    }
+    hone_result_free(r);
+    hone_dataset_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(configurations_need_their_arguments),
         cmocka_unit_test(datasets_need_their_arguments),
         cmocka_unit_test(no_model_and_no_result_have_nothing),
+        cmocka_unit_test(numbers_of_threads_that_no_team_has_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,6 +172,19 @@ static void an_unknown_key_names_the_nearest_one(void **state)
     assert_non_null(strstr(o.error.message, "degree"));
 }
 
+static void a_key_without_a_name_is_like_no_other(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"{\"model\": \"toy\", \"\": 3}",
+                                        "{\"model\": \"toy\", \"toy:\": 3}",
+                                        "{\"model\": \"toy\", \":\": 3}"};
+    for (int k = 0; k < 3; k++) {
+        const outcome o = resolve(wrong[k], false);
+        assert_int_equal(o.status, HONE_BAD_CONFIG);
+        assert_non_null(strstr(o.error.message, "names nothing"));
+    }
+}
+
 static void an_inactive_key_is_dropped_or_refused_when_strict(void **state)
 {
     (void)state;
@@ -216,6 +229,7 @@ int main(void)
         cmocka_unit_test(both_spellings_and_all_kinds_are_taken),
         cmocka_unit_test(what_is_wrong_is_refused_with_its_place),
         cmocka_unit_test(an_unknown_key_names_the_nearest_one),
+        cmocka_unit_test(a_key_without_a_name_is_like_no_other),
         cmocka_unit_test(an_inactive_key_is_dropped_or_refused_when_strict),
         cmocka_unit_test(canonical_text_and_hash_do_not_depend_on_spelling),
     };
