@@ -178,6 +178,15 @@ static const flag *find(const char *word, unsigned command)
     return NULL;
 }
 
+/* A word that is no flag of the command; `file`: what it has taken as its file. */
+static void say_unknown(const char *word, const char *command, const char *file)
+{
+    if (*word != '-' && file)
+        fprintf(stderr, "hone: %s: '%s' takes one file, and has %s\n", word, command, file);
+    else
+        fprintf(stderr, "hone: %s: no such flag of '%s'; hone --help lists them\n", word, command);
+}
+
 bool flags_read(int count, char **words, flags *out)
 {
     *out = (flags){.command = count > 1 ? command_of(words[1]) : 0};
@@ -196,8 +205,7 @@ bool flags_read(int count, char **words, flags *out)
         }
         const flag *f = find(words[i], out->command);
         if (!f) {
-            fprintf(stderr, "hone: %s: no such flag of '%s'; hone --help lists them\n", words[i],
-                    words[1]);
+            say_unknown(words[i], words[1], out->file);
             return false;
         }
         if (f->kind != SWITCH && i + 1 == count) {

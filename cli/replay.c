@@ -52,6 +52,17 @@ static void on_record(void *context, const hone_replay_record *r)
     putchar('\n');
 }
 
+static void on_difference(void *context, int64_t first, int64_t last, const char *what)
+{
+    const flags *f = context;
+    fprintf(stderr, "hone: %s", f->file);
+    if (first)
+        fprintf(stderr, ":%lld", (long long)first);
+    if (last > first)
+        fprintf(stderr, "-%lld", (long long)last);
+    fprintf(stderr, ": %s; trained again all the same\n", what);
+}
+
 int replay_command(const flags *f)
 {
     hone_error error = {0};
@@ -60,6 +71,7 @@ int replay_command(const flags *f)
                                    .algorithms = modules,
                                    .cancel = &interrupted,
                                    .record = on_record,
+                                   .differs = on_difference,
                                    .context = (void *)(uintptr_t)f};
     hone_replayed found = {.size = sizeof found};
     if (!threads_of(f, &options.threads))

@@ -41,14 +41,26 @@ static void say_model(const hone_result *best)
         fprintf(stderr, "model: %s (%lld bytes)\n", path, (long long)file.st_size);
 }
 
+/* A search that was ended within its first trials has searched nothing. */
+static void say_best(const hone_tuned *t, const hone_result *best)
+{
+    fprintf(stderr, "%lld trainings (%lld from the journal, %lld failed) in %.1f s; ",
+            (long long)t->trials, (long long)t->resumed, (long long)t->failed, t->seconds);
+    if (t->trials > t->failed)
+        fprintf(stderr, "the best is trial %lld\n", (long long)t->best);
+    else
+        fprintf(stderr,
+                "warning: no trial had ended, so nothing was searched; the loss is of trial "
+                "%lld as far as it came in a second\n",
+                (long long)t->best);
+    if (hone_result_number(best, "constant", 0) > 0)
+        fputs("warning: the model is a constant, the same answer for every row\n", stderr);
+    say_model(best);
+}
+
 static int report(const flags *f, const hone_tuned *t, const hone_result *best)
 {
-    fprintf(stderr,
-            "%lld trainings (%lld from the journal, %lld failed) in %.1f s; the best is trial "
-            "%lld\n",
-            (long long)t->trials, (long long)t->resumed, (long long)t->failed, t->seconds,
-            (long long)t->best);
-    say_model(best);
+    say_best(t, best);
     if (!f->json) {
         print_loss(t->loss);
         return was_interrupted() ? INTERRUPTED : 0;
@@ -95,6 +107,8 @@ int tune_command(const flags *f)
     if (!status)
         status = hone_tune(data, n.seed, &options, &tuned, &best, &error);
     const int code = status ? failed(&error) : report(f, &tuned, best);
+    if (status == HONE_STOPPED)
+        fputs("the best model was not made\n", stderr);
     if (was_interrupted() && f->journal)
         fprintf(stderr, "the same command goes on from %s\n", f->journal);
     hone_result_free(best);

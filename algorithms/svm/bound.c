@@ -70,13 +70,14 @@ typedef struct likely {
     const hone_fit_job *job;
     double entries, share; /* of a row; of the rows that become support vectors */
     double limit;          /* what trials may share */
+    double up;             /* rows of the whole over those at hand: its way is taken */
 } likely;
 
 /* Kernel values kept for one problem of `n` rows. */
 static double part_bytes(const likely *l, double n)
 {
     const svm_params *p = l->job->params;
-    if (is_small(l->job, n))
+    if (is_small(l->job, n * l->up))
         return 4 * n * n;
     return p->kernel == SVM_LINEAR && l->entries <= ROWS_FEW
                ? 0
@@ -89,7 +90,7 @@ static double shared_bytes(const likely *l, double n)
     const svm_params *p = l->job->params;
     const double matrix = 4 * n * n;
     return p->kernel == SVM_LINEAR || matrix > l->limit / GRAM_SHARES ? 0
-           : is_small(l->job, n)                                      ? matrix
+           : is_small(l->job, n * l->up)                              ? matrix
                                                                       : 2 * matrix;
 }
 
@@ -101,7 +102,7 @@ static double kernel_bytes(const likely *l, double n)
     if (k <= 2 || svm_against_rest(job->params, job->shape.outputs))
         return (k <= 2 ? 1 : k) * (part_bytes(l, n) + shared_bytes(l, n));
     const double pair = 2 * n / k;
-    if (!is_small(job, pair))
+    if (!is_small(job, pair * l->up))
         return k * (k - 1) / 2 * part_bytes(l, pair);
     const double distances = l->entries >= GRAM_LONG ? shared_bytes(l, n) : 0;
     return distances + hone_threads(job->run) * part_bytes(l, pair);
@@ -119,9 +120,11 @@ double svm_growth(const hone_fit_job *job, const void *state, double times)
 {
     const svm_state *s = state;
     const double n = (double)job->x.rows;
-    const likely l = {job, hone_entries_of(&job->x) / n, (double)s->n_sv / n,
-                      (double)hone_derive_limit(job->shared)};
-    return fmax(likely_bytes(&l, times) - likely_bytes(&l, 1), 0);
+    const likely all = {job, hone_entries_of(&job->x) / n, (double)s->n_sv / n,
+                        (double)hone_derive_limit(job->shared), 1};
+    likely pilot = all;
+    pilot.up = times;
+    return fmax(likely_bytes(&all, times) - likely_bytes(&pilot, 1), 0);
 }
 
 int64_t svm_bound(const hone_fit_job *job)

@@ -172,6 +172,7 @@ static hone_status make_arrays(const fit *f, const part *p, int64_t m, problem *
     *q = (problem){.kernel = &f->kernel,
                    .n = p->n,
                    .m = m,
+                   .stands = solve_stands_for(f->job, p->n),
                    .x = &f->job->x,
                    .row = p->whole ? NULL : p->row,
                    .nu = f->nu,
@@ -289,9 +290,11 @@ static hone_status solve_parts(fit *f, hone_error *error)
     if (!f->small)
         return hone_no_memory(error);
     const bool regress = job->shape.task == HONE_REGRESSION;
-    for (int64_t i = 0; i < f->n_parts; i++)
-        if (f->n_parts > 1 && !regress && solve_is_small(f->parts[i].n, f->parts[i].n))
+    for (int64_t i = 0; i < f->n_parts; i++) {
+        const int64_t rows = solve_stands_for(job, f->parts[i].n);
+        if (f->n_parts > 1 && !regress && solve_is_small(rows, rows))
             f->small[count++] = i;
+    }
     if (count && f->shared)
         HONE_TRY(gram_distances(job, &f->kernel, f->panels, &f->distances, error));
     HONE_TRY(hone_for_blocks(job->run, count, solve_small_part, f, error));

@@ -171,9 +171,9 @@ hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *
     whole own = {0};
     if (p->shared)
         HONE_TRY(gram_shared(p, &K, scratch, error));
-    if (p->m == p->n && p->n <= NARROW)
+    if (p->m == p->n && p->stands <= NARROW)
         return open_narrow(s, K, scratch, error);
-    if (!K && solve_is_small(p->n, p->m)) {
+    if (!K && p->m == p->n && solve_is_small(p->stands, p->stands)) {
         HONE_TRY(gram_make(p, &own, &s->ready, scratch, error));
         K = &own;
     }

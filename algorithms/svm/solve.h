@@ -20,6 +20,7 @@ typedef struct problem {
     const int64_t *row;
     const kernel *kernel;
     int64_t n, m;
+    int64_t stands;    /* rows of the problem whose way is taken: n, unless it is a pilot */
     signed char *sign; /* y_v */
     double *linear;    /* p_v */
     double *bound;     /* in units of the kernel: C scale */
@@ -46,6 +47,12 @@ typedef struct whole {
     const float *value; /* n x stride */
     int64_t stride;
 } whole;
+
+/* Rows of the problem that one of n rows stands for. */
+static inline int64_t solve_stands_for(const hone_fit_job *job, int64_t n)
+{
+    return job->times > 1 ? (int64_t)fmin((double)n * job->times, 0x1p60) : n;
+}
 
 /* Whether the whole kernel matrix is taken: such problems may be solved inside blocks. */
 bool solve_is_small(int64_t n, int64_t m);

@@ -34,6 +34,9 @@ typedef struct hone_replay_options {
     bool (*poll)(void *context);
     void (*record)(void *context, const hone_replay_record *record); /**< on the calling thread */
     void *context;
+    /** Before the first training: `what` is not as it was for the records of lines first .. last
+     * (0: the file is a model) that are to be trained; once for each stretch that differs alike. */
+    void (*differs)(void *context, int64_t first, int64_t last, const char *what);
 } hone_replay_options;
 
 typedef struct hone_replayed {

@@ -236,6 +236,39 @@ static hone_status run_group(replay *r, int64_t first, hone_error *error)
     return status;
 }
 
+/* Of the records first .. last, which differ alike. */
+static void tell_difference(const replay *r, int64_t first, int64_t last, const char *what)
+{
+    if (what && *what)
+        r->options.differs(r->options.context, r->pasts.past[first].line, r->pasts.past[last].line,
+                           what);
+}
+
+/* A caller who gave another table by mistake need not wait for the first training. */
+static hone_status announce(const replay *r, hone_error *error)
+{
+    int64_t first = 0, last = 0;
+    char *stretch = NULL;
+    for (int64_t i = 0; r->options.differs && i < r->pasts.count; i++) {
+        if (r->pasts.past[i].skipped)
+            continue;
+        char *what = differences(r, &r->pasts.past[i]);
+        if (!what) {
+            hone_text_free(stretch);
+            return hone_no_memory(error);
+        }
+        if (!stretch || strcmp(stretch, what) != 0) {
+            tell_difference(r, first, last, stretch);
+            first = i;
+        }
+        hone_text_free(stretch);
+        stretch = what, last = i;
+    }
+    tell_difference(r, first, last, stretch);
+    hone_text_free(stretch);
+    return HONE_OK;
+}
+
 static hone_status run(replay *r, hone_error *error)
 {
     const int64_t n = r->pasts.count;
@@ -243,6 +276,7 @@ static hone_status run(replay *r, hone_error *error)
     r->ended = HONE_NEW(r->arena, ending, n, 1);
     if (!r->grouped || !r->ended)
         return hone_no_memory(error);
+    HONE_TRY(announce(r, error));
     HONE_TRY(tell_ready(r, error));
     for (int64_t i = 0; i < n; i++)
         if (!r->grouped[i] && !r->pasts.past[i].skipped)

@@ -26,6 +26,7 @@ typedef struct hone_trial {
     int64_t siblings;          /* 0 means 1 */
     const void *const *family; /* params of the siblings; NULL: not known */
     bool passing;              /* predicts while the door is open, then nobody keeps it */
+    double times;              /* of a pilot, else 0 */
     uint64_t seed;
     const hone_run *run; /* its account pays */
     const void *warm_params, *warm_state;

@@ -322,6 +322,10 @@ class ManyAndFormats(unittest.TestCase):
         done = run("replay", result, "--data", other, "--target", "y")
         self.assertEqual(done.returncode, 8, done.stderr)
         self.assertIn("data was", done.stdout)
+        self.assertRegex(done.stderr, r"r\.json:1: data was \w+, is \w+; trained again all the same\n")
+        again = run("replay", result, other, "--data", table, "--target", "y")
+        self.assertEqual((again.returncode, again.stderr),
+                         (2, f"hone: {other}: 'replay' takes one file, and has {result}\n"))
         self.assertEqual(run("replay", table, "--data", table, "--target", "y").returncode, 6)
         self.assertEqual(run("replay", "--data", table, "--target", "y").returncode, 2)
 
@@ -694,6 +698,7 @@ class BadInput(unittest.TestCase):
         done = run("tune", "--data", ADULT, "--target", "income", "--models", "svm", "--time", "1ms")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(-1 <= float(done.stdout) <= 0)
+        self.assertIn("no trial had ended, so nothing was searched", done.stderr)
 
 
 class RowsForAModel(unittest.TestCase):

@@ -262,9 +262,19 @@ static void write_file(const char *file, const char *text)
 }
 
 typedef struct verdicts {
-    int of[5];
-    char differs[256];
+    int of[5], stretches;
+    int64_t first, last;
+    char differs[256], ahead[256]; /* ahead: told before the first training */
 } verdicts;
+
+static void on_difference(void *context, int64_t first, int64_t last, const char *what)
+{
+    verdicts *v = context;
+    for (int k = 0; k < 5; k++)
+        assert_int_equal(v->of[k], 0);
+    v->stretches++, v->first = first, v->last = last;
+    snprintf(v->ahead, sizeof v->ahead, "%s", what);
+}
 
 static void on_record(void *context, const hone_replay_record *r)
 {
@@ -277,8 +287,11 @@ static void on_record(void *context, const hone_replay_record *r)
 static hone_status replay(const char *file, uint64_t seed, verdicts *v, hone_error *error)
 {
     hone_dataset *d = data(seed);
-    const hone_replay_options options = {
-        .size = sizeof options, .algorithms = toys, .record = on_record, .context = v};
+    const hone_replay_options options = {.size = sizeof options,
+                                         .algorithms = toys,
+                                         .record = on_record,
+                                         .context = v,
+                                         .differs = on_difference};
     hone_replayed found = {.size = sizeof found};
     const hone_status status = hone_replay(file, d, &options, &found, error);
     assert_int_equal(found.same, v->of[HONE_REPLAY_SAME]);
@@ -308,7 +321,12 @@ static void a_journal_is_replayed_bit_for_bit_and_says_when_the_data_are_others(
     assert_int_equal(replay(file, 7, &same, &error), HONE_OK);
     assert_int_equal(same.of[HONE_REPLAY_SAME], t.trials);
     assert_string_equal(same.differs, "");
+    assert_int_equal(same.stretches, 0);
     assert_int_equal(replay(file, 8, &other, &error), HONE_OK);
+    assert_int_equal(other.stretches, 1);
+    assert_int_equal(other.first, 2);
+    assert_int_equal(other.last, 1 + t.trials);
+    assert_string_equal(other.ahead, other.differs);
     assert_true(other.of[HONE_REPLAY_DIFFERENT] > 0);
     assert_memory_equal(other.differs, "data was ", 9);
     remove_journal(directory, file);
