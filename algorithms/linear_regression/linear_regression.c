@@ -31,8 +31,9 @@ static const hone_param PARAMS[] = {
     HONE_BOOL_PARAM(linear_params, fit_intercept, .help = "Whether there is an intercept.",
         .default_value = 1, .fixed = true),
     HONE_REAL_PARAM(linear_params, tol,
-        .help = "Stops when the next step would lower the objective by less than this share.",
-        .default_value = 1e-6, .legal = {0, 1, HONE_OPEN_LOW}, .selects = true),
+        .help = "Stops when the next step would lower the objective by less than this share; 0: by "
+                "nothing that doubles tell.",
+        .default_value = 1e-6, .legal = {0, 1}, .selects = true),
     HONE_INT_PARAM(linear_params, max_iter, .help = "Most steps of the solver.",
         .default_value = 200, .legal = {1, 1e9}, .selects = true, .fidelity = true),
     {0},
@@ -109,6 +110,11 @@ static hone_status fit(const hone_fit_job *job, void *state, hone_error *error)
     s->iterations = found.iterations;
     s->dampings = found.dampings;
     s->objective = found.objective, s->gap = found.gap, s->gradient = found.gradient;
+    if (!s->converged && hone_stopping(job->run) == HONE_GO)
+        hone_log(job->run, HONE_WARNING,
+                 "linear_regression did not converge: its last step was to lower the objective by "
+                 "%.2g of it, after %lld steps; raise max_iter",
+                 s->gap / s->objective, (long long)s->iterations);
     return HONE_OK;
 }
 

@@ -6,8 +6,10 @@
 
 #include "toolbox/linear/linear.h"
 
-/* Weights of the loss: the rows' own, C, and with `balanced` total / (classes * total of the
- * class), classes without weight left out. */
+enum { MOST_LEADS = 1 << 23 }; /* numbers in what the models of a fit begin from */
+
+/* Weights of the loss: the rows' own, with `balanced` times total / (classes * total of the class),
+ * classes without weight left out. */
 static hone_status weigh(const hone_fit_job *job, double *out, hone_error *error)
 {
     const logistic_params *p = job->params;
@@ -25,9 +27,7 @@ static hone_status weigh(const hone_fit_job *job, double *out, hone_error *error
         present += total[k] > 0;
     for (int64_t i = 0; i < n; i++) {
         if (p->class_weight == CLASS_WEIGHT_BALANCED && out[i] > 0)
-            out[i] *= all / (present * total[job->label[i]]);
-        if (p->penalty != PENALTY_NONE)
-            out[i] *= p->C;
+            out[i] = out[i] / total[job->label[i]] * (all / present);
     }
     return HONE_OK;
 }
@@ -35,6 +35,12 @@ static hone_status weigh(const hone_fit_job *job, double *out, hone_error *error
 static double share_of_l1(const logistic_params *p)
 {
     return p->penalty == PENALTY_L1 ? 1 : p->penalty == PENALTY_ELASTICNET ? p->l1_ratio : 0;
+}
+
+/* Against a loss of weight 1. */
+static double penalty_of(const logistic_params *p, double share)
+{
+    return p->penalty == PENALTY_NONE || share == 0 ? 0 : share / p->C;
 }
 
 static void keep_coefficients(logistic_state *s, int64_t k, int64_t d, const double *w)
@@ -93,8 +99,8 @@ static hone_linear problem_of(const hone_fit_job *job, const double *weight, con
                          .label = softmax ? job->label : NULL,
                          .y = y,
                          .weight = weight,
-                         .l1 = p->penalty == PENALTY_NONE ? 0 : l1,
-                         .l2 = p->penalty == PENALTY_NONE ? 0 : 1 - l1,
+                         .l1 = penalty_of(p, l1),
+                         .l2 = penalty_of(p, 1 - l1),
                          .intercept = p->fit_intercept,
                          .tol = p->tol,
                          .max_iter = p->max_iter};
@@ -106,11 +112,10 @@ static void face(const hone_fit_job *job, int32_t positive, double *y)
         y[i] = job->label[i] == positive ? 1 : -1;
 }
 
-/* Where fits of all penalties begin: two classes, or a softmax. */
+/* Where fits of all penalties begin: a softmax, or class key[0] against the rest. */
 static hone_status build_lead(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
                               hone_error *error)
 {
-    (void)key;
     const int64_t n = job->x.rows;
     double *weight = HONE_RAW(job->scratch, double, n, 1);
     double *y = is_softmax(job) ? NULL : HONE_RAW(job->scratch, double, n, 1);
@@ -118,17 +123,26 @@ static hone_status build_lead(const hone_fit_job *job, const int64_t key[HONE_KE
         return hone_no_memory(error);
     HONE_TRY(weigh(job, weight, error));
     if (y)
-        face(job, 1, y);
+        face(job, (int32_t)key[0], y);
     const hone_linear problem = problem_of(job, weight, y);
     return hone_linear_lead(&problem, object, error);
 }
 
-static const hone_recipe LEAD = {"logistic.lead/1", HONE_OF_FIT, sizeof(hone_gram), build_lead};
+static const hone_recipe LEAD = {"logistic.lead/2", HONE_OF_FIT, sizeof(hone_gram), build_lead};
+
+static void report(const hone_fit_job *job, const logistic_state *s)
+{
+    if (!s->converged && hone_stopping(job->run) == HONE_GO)
+        hone_log(job->run, HONE_WARNING,
+                 "logistic_regression did not converge: its last step was to lower the objective "
+                 "by %.2g of it, after %lld steps; raise max_iter",
+                 s->gap / s->objective, (long long)s->iterations);
+}
 
 hone_status logistic_fit(const hone_fit_job *job, void *state, hone_error *error)
 {
     logistic_state *s = state;
-    const int64_t n = job->x.rows, c = job->shape.outputs;
+    const int64_t n = job->x.rows, c = job->shape.outputs, size = job->x.cols + 1;
     const bool binary = c == 2, softmax = is_softmax(job);
     s->n_rows = binary ? 1 : c;
     s->converged = 1;
@@ -142,13 +156,15 @@ hone_status logistic_fit(const hone_fit_job *job, void *state, hone_error *error
         return HONE_OK;
     HONE_TRY(weigh(job, weight, error));
     hone_linear problem = problem_of(job, weight, y);
-    problem.lead = binary || softmax ? &LEAD : NULL;
+    problem.lead = softmax || s->n_rows * size <= MOST_LEADS / size ? &LEAD : NULL;
     if (softmax)
-        return solve(job, &problem, 0, -1, s, error);
-    for (int64_t k = 0; k < s->n_rows; k++) {
+        HONE_TRY(solve(job, &problem, 0, -1, s, error));
+    for (int64_t k = 0; k < s->n_rows && !softmax; k++) {
         const int32_t positive = (int32_t)(binary ? 1 : k);
         face(job, positive, y);
+        problem.lead_key = positive;
         HONE_TRY(solve(job, &problem, k, positive, s, error));
     }
+    report(job, s);
     return HONE_OK;
 }

@@ -34,8 +34,9 @@ static const hone_param PARAMS[] = {
         .help = "More than two classes: one softmax, or one model a class against the rest.",
         .default_value = MULTI_CLASS_MULTINOMIAL),
     HONE_REAL_PARAM(logistic_params, tol,
-        .help = "Stops when the next step would lower the objective by less than this share.",
-        .default_value = 1e-4, .legal = {0, 1, HONE_OPEN_LOW}, .selects = true),
+        .help = "Stops when the next step would lower the objective by less than this share; 0: by "
+                "nothing that doubles tell.",
+        .default_value = 1e-4, .legal = {0, 1}, .selects = true),
     HONE_INT_PARAM(logistic_params, max_iter, .help = "Most steps of the solver.",
         .default_value = 200, .legal = {1, 1e9}, .selects = true, .fidelity = true),
     HONE_BOOL_PARAM(logistic_params, early_stopping,

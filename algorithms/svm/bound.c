@@ -4,6 +4,7 @@
 #include "fit.h"
 #include "gram.h"
 #include "hone/derived.h"
+#include "primal.h"
 #include "svm.h"
 
 /* Points as panels: packed values and what stands beside them. */
@@ -129,12 +130,15 @@ double svm_growth(const hone_fit_job *job, const void *state, double times)
 
 int64_t svm_bound(const hone_fit_job *job)
 {
+    const svm_params *p = job->params;
     const bool regress = job->shape.task == HONE_REGRESSION;
+    const bool primal = !regress && p->loss == SVM_SQUARED_HINGE;
+    const double solvers = primal ? svm_primal_bound(job) : solvers_bytes(job);
     const double n = (double)job->x.rows, all = n + (double)job->valid_x.rows;
     const double k = regress ? 2 : (double)job->shape.outputs, pairs = k * (k - 1) / 2;
     const double panels = panels_bytes(&job->x, all, hone_entries_of(&job->x) * (all / fmax(n, 1)));
     const double state = n * fmax(1, k - 1) * 40 + pairs * 512;
     const double judging = hone_threads(job->run) * (0x1p21 + 64 * 8 * (pairs + k * k));
-    return hone_bytes_of(1.1 * (4 * panels + solvers_bytes(job) + state + judging) +
+    return hone_bytes_of(1.1 * (4 * panels + solvers + state + judging) +
                          (64 + 8 * pairs) * HONE_CHUNK_BYTES);
 }

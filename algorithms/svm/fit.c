@@ -7,6 +7,7 @@
 #include "gamma.h"
 #include "gram.h"
 #include "parts.h"
+#include "primal.h"
 
 /* ---- the data ---- */
 
@@ -62,7 +63,7 @@ static hone_status pack(fit *f, bool centred, hone_error *error)
                : hone_no_memory(error);
 }
 
-static double *class_shares(const hone_fit_job *job)
+double *svm_class_shares(const hone_fit_job *job)
 {
     const int64_t k = job->shape.outputs;
     double *sum = HONE_NEW(job->scratch, double, k, 1);
@@ -88,7 +89,7 @@ static hone_status find_costs(fit *f, hone_error *error)
     const bool nu = f->params->formulation == SVM_FORMULATION_NU;
     const double base = job->label && nu ? 1 : f->params->C;
     const bool balanced = job->label && f->params->class_weight == SVM_BALANCED;
-    const double *share = balanced ? class_shares(job) : NULL;
+    const double *share = balanced ? svm_class_shares(job) : NULL;
     f->cost = HONE_RAW(job->scratch, double, n, 1);
     if (!f->cost || (balanced && !share))
         return hone_no_memory(error);
@@ -325,6 +326,8 @@ hone_status svm_fit(const hone_fit_job *job, void *state, hone_error *error)
     fit f = {.job = job, .params = job->params, .shared = job->shared, .all_rows = job->x.rows};
     const bool moves = f.params->kernel == SVM_RBF || f.params->kernel == SVM_LAPLACIAN;
     hone_fit_job weighted;
+    if (job->label && f.params->loss == SVM_SQUARED_HINGE)
+        return svm_primal(job, state, error);
     HONE_TRY(leave_weightless(&f, &weighted, error));
     job = f.job;
     HONE_TRY(pack(&f, moves, error));

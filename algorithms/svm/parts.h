@@ -49,4 +49,11 @@ hone_status svm_begin(fit *f, hone_arena *scratch, hone_error *error);
 
 hone_status svm_make_state(const fit *f, svm_state *s, hone_error *error);
 
+/* Of `balanced`: by class, all weights / (classes with weight * weights of the class); in scratch.
+ */
+double *svm_class_shares(const hone_fit_job *job);
+
+/* A class of k without rows loses against every class that has some. */
+void svm_settle_absent(int64_t k, bool rest, const bool *present, svm_state *s);
+
 #endif

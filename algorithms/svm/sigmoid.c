@@ -4,20 +4,19 @@
 
 #include "toolbox/random.h"
 
-enum { FOLDS = 5, STEPS = 100 };
+enum { STEPS = 100 };
 
 /* ---- decisions ---- */
 
-/* Each class is spread over the folds, in a fixed shuffled order: seeds do not change a model. */
-static void deal(const problem *p, int64_t *order, int32_t *fold)
+void sigmoid_deal(const signed char *sign, int64_t n, int64_t *order, int32_t *fold)
 {
-    hone_stream stream = hone_stream_of(0, (uint64_t)p->n, FOLDS);
+    hone_stream stream = hone_stream_of(0, (uint64_t)n, SIGMOID_FOLDS);
     int64_t dealt[2] = {0, 0};
-    for (int64_t i = 0; i < p->n; i++)
+    for (int64_t i = 0; i < n; i++)
         order[i] = i;
-    hone_shuffle(&stream, order, p->n);
-    for (int64_t i = 0; i < p->n; i++)
-        fold[order[i]] = (int32_t)(dealt[p->sign[order[i]] > 0]++ % FOLDS);
+    hone_shuffle(&stream, order, n);
+    for (int64_t i = 0; i < n; i++)
+        fold[order[i]] = (int32_t)(dealt[sign[order[i]] > 0]++ % SIGMOID_FOLDS);
 }
 
 hone_status sigmoid_decisions(solver *s, double *decision, hone_arena *scratch, hone_error *error)
@@ -28,9 +27,9 @@ hone_status sigmoid_decisions(solver *s, double *decision, hone_arena *scratch, 
     double *bound = HONE_RAW(scratch, double, p->n, 1);
     if (!order || !fold || !bound)
         return hone_no_memory(error);
-    deal(p, order, fold);
+    sigmoid_deal(p->sign, p->n, order, fold);
     memcpy(bound, p->bound, (size_t)p->n * sizeof *bound);
-    for (int32_t f = 0; f < FOLDS; f++) {
+    for (int32_t f = 0; f < SIGMOID_FOLDS; f++) {
         for (int64_t i = 0; i < p->n; i++)
             p->bound[i] = fold[i] == f ? 0 : bound[i];
         HONE_TRY(solver_run(s, error));

@@ -14,6 +14,12 @@ typedef struct sigmoid {
     double a, b;
 } sigmoid;
 
+enum { SIGMOID_FOLDS = 5 };
+
+/* The folds of n rows: each class is spread over them, in a fixed shuffled order, so that seeds do
+ * not change a model. `order`: room for n. */
+void sigmoid_deal(const signed char *sign, int64_t n, int64_t *order, int32_t *fold);
+
 /* Decisions of every row by a model fitted without the row's fold. */
 hone_status sigmoid_decisions(solver *s, double *decision, hone_arena *scratch, hone_error *error);
 

@@ -108,17 +108,15 @@ static void copy_part(const fit *f, const part *p, svm_state *s, const int64_t *
     s->converged = s->converged && p->converged;
 }
 
-/* A class without rows loses against every class that has some. */
-static void settle_absent(const fit *f, svm_state *s, const bool *present)
+void svm_settle_absent(int64_t k, bool rest, const bool *present, svm_state *s)
 {
-    const int64_t k = f->job->shape.outputs;
-    for (int64_t a = 0; a < k && f->rest; a++)
+    for (int64_t a = 0; a < k && rest; a++)
         if (!present[a]) {
             s->intercept[a] = -NEVER;
             if (s->n_sigmoids)
                 s->sigmoid_b[a] = CERTAIN;
         }
-    for (int64_t a = 0; a < k && !f->rest; a++)
+    for (int64_t a = 0; a < k && !rest; a++)
         for (int64_t b = a + 1; b < k; b++)
             if (present[a] != present[b]) {
                 s->intercept[svm_pair(a, b, k)] = present[a] ? 1 : -1;
@@ -151,7 +149,7 @@ hone_status svm_make_state(const fit *f, svm_state *s, hone_error *error)
     for (int64_t i = 0; job->label && i < n; i++)
         present[job->label[i]] = present[job->label[i]] || f->cost[i] > 0;
     if (job->label)
-        settle_absent(f, s, present);
+        svm_settle_absent(k, f->rest, present, s);
     for (int64_t p = 0; p < f->n_parts; p++)
         copy_part(f, &f->parts[p], s, slot);
     for (int64_t i = 0; f->row_of && i < s->n_sv; i++)

@@ -8,9 +8,11 @@ static const char *const GAMMAS[] = {"scale", "auto", NULL};
 static const char *const FORMULATIONS[] = {"c", "nu", NULL};
 static const char *const MULTIPLE[] = {"ovo", "ovr", NULL};
 static const char *const WEIGHTS[] = {"none", "balanced", NULL};
+static const char *const LOSSES[] = {"hinge", "squared_hinge", NULL};
 
 static const char *const WITH_GAMMA[] = {"poly", "rbf", "sigmoid", "laplacian", NULL};
 static const char *const WITH_COEF0[] = {"poly", "sigmoid", NULL};
+static const char *const ONLY_LINEAR[] = {"linear", NULL};
 static const char *const ONLY_POLY[] = {"poly", NULL};
 static const char *const ONLY_C[] = {"c", NULL};
 static const char *const ONLY_NU[] = {"nu", NULL};
@@ -27,6 +29,10 @@ static const hone_param PARAMS[] = {
         .default_value = 1, .legal = {0, 1e12, HONE_OPEN_LOW}, .tune = {0.03125, 32768}, .log = true),
     HONE_CHOICE_PARAM(svm_params, kernel, KERNELS, .help = "Kernel function.",
         .default_value = SVM_RBF),
+    HONE_CHOICE_PARAM(svm_params, loss, LOSSES,
+        .help = "Cost of a margin below 1: what is missing, or its square.",
+        .default_value = SVM_HINGE, .fixed = true, .tasks = HONE_CLASSIFICATION,
+        .when = {"kernel", ONLY_LINEAR}, .excludes = "nu"),
     HONE_AMOUNT_PARAM(svm_params, gamma, GAMMAS,
         .help = "Kernel coefficient; scale is 1 / (columns * variance of x), auto 1 / columns.",
         .default_word = "scale", .legal = {0, 1e12, HONE_OPEN_LOW}, .tune = {3.0517578125e-5, 8},

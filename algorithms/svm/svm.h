@@ -9,6 +9,7 @@ enum { SVM_SCALE, SVM_AUTO };
 enum { SVM_FORMULATION_C, SVM_FORMULATION_NU };
 enum { SVM_ONE_VS_ONE, SVM_ONE_VS_REST };
 enum { SVM_UNWEIGHTED, SVM_BALANCED };
+enum { SVM_HINGE, SVM_SQUARED_HINGE };
 
 /* Kernel rows that one fit keeps: at most this many bytes, and what trials may share. */
 #define SVM_ROW_BYTES (INT64_C(1) << 30)
@@ -17,12 +18,13 @@ typedef struct svm_params {
     double C, coef0, epsilon, nu, tol;
     hone_amount gamma;
     int64_t degree, max_iter;
-    int kernel, formulation, class_weight, multi_class;
+    int kernel, formulation, class_weight, multi_class, loss;
     bool shrinking, probability;
 } svm_params;
 
-/* Support vectors stand once, ordered by class. A vector of class a has n_coefs = classes - 1
- * coefficients, as in LIBSVM: towards class b in column b if b < a, else b - 1. One against the
+/* Support vectors stand once, ordered by class; with the squared hinge the coefficients of each
+ * model are its one vector, and `support` says nothing. A vector of class a has n_coefs = classes -
+ * 1 coefficients, as in LIBSVM: towards class b in column b if b < a, else b - 1. One against the
  * rest has a column and a "pair" for each class. */
 typedef struct svm_state {
     int64_t n_sv, n_dense, n_sparse, n_entries; /* dense + sparse = all, and one of them 0 */

@@ -20,7 +20,7 @@ static bool helps(const fit *f, const svm_params *was, const svm_state *s)
     const svm_params *p = f->params;
     const bool classes = f->job->label;
     if (p->formulation != SVM_FORMULATION_C || was->formulation != SVM_FORMULATION_C ||
-        p->kernel != was->kernel ||
+        p->kernel != was->kernel || was->loss != SVM_HINGE ||
         (classes && (p->class_weight != was->class_weight || p->multi_class != was->multi_class)))
         return false;
     if (p->kernel == SVM_LINEAR)

@@ -1,4 +1,4 @@
-"""Linear models against their peers: time to an objective, and paths of penalties.
+"""Linear models against their peers: time to an objective, paths of penalties, a linear machine.
 
 A fit is timed at two marks: where the peer stops by its own default tolerance, and within 1e-8 of
 the best objective known. At both, each side runs with the loosest tolerance that gets there.
@@ -229,6 +229,24 @@ def regression_path(kind, pairs, threads):
     paired_calls(f"{name} {f'cv {folds}' if folds else 'loop'}", ours, theirs, pairs, target)
 
 
+def squared_hinge(pairs, threads):
+    """A linear machine on adult; LIBLINEAR's has a small penalty of the intercept."""
+    from sklearn.svm import LinearSVC
+
+    X, y = from_table("adult.csv.gz", "income")
+    narrow = X.astype(np.float32)
+    ours = lambda: hone.sklearn.LinearSVC(n_jobs=threads).fit(narrow, y)
+    theirs = lambda: LinearSVC(dual=False, intercept_scaling=10).fit(X, y)
+
+    def objective(model):
+        w, b = np.asarray(model.coef_, float)[0], float(model.intercept_[0])
+        gap = np.maximum(1 - np.where(y == 1, 1, -1) * (X @ w + b), 0)
+        return w @ w / 2 + gap @ gap
+
+    a, b = objective(ours()), objective(theirs())
+    paired_calls("squared hinge", ours, theirs, pairs, 3, f"objectives {a:.6g} and {b:.6g}")
+
+
 NEAR = ("lbfgs", "newton-cholesky", "sklearnex")
 FITS = {
     "adult": (lambda o: from_table("adult.csv.gz", "income"), dict(peers=("newton-cholesky",), target=2)),
@@ -241,6 +259,7 @@ FITS = {
 }
 PATHS = {
     "path": lambda p, t: logistic_path(p, t),
+    "squared-hinge": lambda p, t: squared_hinge(p, t),
     "ridge": lambda p, t: regression_path(("ridge", 0), p, t),
     "ridge-cv": lambda p, t: regression_path(("ridge", 5), p, t),
     "lasso-cv": lambda p, t: regression_path(("lasso", 5), p, t),

@@ -8,6 +8,7 @@ these neither scale nor encode.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,17 @@ def _rows_of(model: str, task: str) -> dict[str, dict[str, Any]]:
 
 def _default(row: Mapping[str, Any]) -> Any:
     return None if row["default"] == "none" else row["default"]
+
+
+def _coded(y: Array) -> tuple[Array, Array]:
+    """The labels that there are, in order, and the number of each row's. Whole numbers that lie close are counted."""
+    if y.dtype.kind in "iu" and len(y):
+        low = int(y.min())
+        if int(y.max()) - low < len(y):
+            place = (y - np.uint64(low)).astype(np.int64) if y.dtype == np.uint64 else y.astype(np.int64) - low
+            there = np.bincount(place) > 0
+            return np.flatnonzero(there).astype(y.dtype) + y.dtype.type(low), (np.cumsum(there) - 1)[place]
+    return np.unique(y, return_inverse=True)
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
@@ -117,11 +129,11 @@ class _Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> _Classifier:
         X, y = self._checked(X, y)
         check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.classes_, codes = _coded(y)
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
         if isinstance(getattr(self, "class_weight", None), Mapping):
             weight = compute_sample_weight(self.class_weight, y) * (1 if weight is None else weight)
-        self._train(X, codes.astype(np.int64), weight)
+        self._train(X, codes.astype(np.int64, copy=False), weight)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -219,6 +231,20 @@ class _LinearMargins(_Linear):
         return margins.ravel() if margins.shape[1] == 1 else margins
 
 
+class _Logistic(_LinearMargins):
+    """As in scikit-learn an infinite C is no penalty."""
+
+    def _config(self, weight_sum: float) -> dict[str, Any]:
+        config = super()._config(weight_sum)
+        if isinstance(self.C, (float, np.floating)) and np.isposinf(self.C):
+            del config["logistic_regression:C"]
+            config["logistic_regression:penalty"] = "none"
+        if "logistic_regression:l1_ratio" in config and self.penalty != "elasticnet":
+            warnings.warn(f"l1_ratio has no effect while penalty is {self.penalty!r}; elasticnet takes it",
+                          UserWarning, stacklevel=4)
+        return config
+
+
 class _MeanLoss(_Linear):
     """The penalty stands against the mean of the errors, not against their sum: Lasso and ElasticNet."""
 
@@ -290,6 +316,33 @@ class _Kernel(_KernelMachine):
         return scores[:, 1] if scores.shape[1] == 2 else scores
 
 
+class _LinearMachine(_Iterative):
+    def decision_function(self, X: Any) -> Array:
+        """Margins: of the second class when there are two, else a column a class."""
+        X = self._ready(X)
+        scores = self.model_.scores(X, n_threads=self._threads())
+        return scores[:, 1] if scores.shape[1] == 2 else scores
+
+    @property
+    def coef_(self) -> Array:
+        """Coefficients: a row a class, one row for two classes."""
+        check_is_fitted(self, "model_")
+        told = self.model_.output
+        vectors: Any = told("vectors")
+        if told("n_sparse")[0, 0] > 0:
+            entries = told("sparse_value").ravel(), told("sparse_column").ravel(), told("sparse_start").ravel()
+            vectors = scipy.sparse.csr_matrix(entries, shape=(len(entries[2]) - 1, self.n_features_in_))
+        found: Array = np.asarray(vectors.T @ told("coef")).T * told("unit")[0, 0]
+        return -found if len(self.classes_) == 2 else found
+
+    @property
+    def intercept_(self) -> Array:
+        """Margins where all features are 0."""
+        check_is_fitted(self, "model_")
+        found: Array = self.model_.output("intercept").ravel()
+        return -found if len(self.classes_) == 2 else found
+
+
 # ---- the table ----
 
 _POSITIONAL = ("alpha", "n_estimators", "n_neighbors")  # where scikit-learn takes the first argument by position
@@ -332,8 +385,14 @@ def _made(name: str, bases: tuple[type, ...], model: str, summary: str, *, fixed
 
 _MORE = {"kernel": ", or precomputed", "class_weight": ", or a dict of weights by label"}
 _EXTRA = {"splitter": "random"}
-SVC = _made("SVC", (_Classifier, _Kernel), "svm", "C-support vector classifier.", fixed={"formulation": "c"})
-NuSVC = _made("NuSVC", (_Classifier, _Kernel), "svm", "Nu-support vector classifier.", fixed={"formulation": "nu"})
+_HINGE = {"loss": "hinge"}
+SVC = _made("SVC", (_Classifier, _Kernel), "svm", "C-support vector classifier.", fixed={"formulation": "c", **_HINGE})
+NuSVC = _made("NuSVC", (_Classifier, _Kernel), "svm", "Nu-support vector classifier.",
+              fixed={"formulation": "nu", **_HINGE})
+LinearSVC = _made("LinearSVC", (_Classifier, _LinearMachine), "svm",
+                  "Linear support vector classifier, each class against the rest; the intercept has no penalty.",
+                  fixed={"kernel": "linear", "formulation": "c", "multi_class": "ovr"},
+                  defaults={"loss": "squared_hinge", "tol": 1e-4}, only=("C", "loss", "tol", "class_weight", "max_iter"))
 SVR = _made("SVR", (_Regressor, _KernelMachine), "svm", "Epsilon-support vector regressor.", fixed={"formulation": "c"})
 NuSVR = _made("NuSVR", (_Regressor, _KernelMachine), "svm", "Nu-support vector regressor.", fixed={"formulation": "nu"})
 RandomForestClassifier = _made("RandomForestClassifier", (_Classifier, _Forest), "random_forest",
@@ -344,7 +403,7 @@ ExtraTreesClassifier = _made("ExtraTreesClassifier", (_Classifier, _Forest), "ra
                              "Mean of trees with random cuts.", fixed=_EXTRA, defaults={"bootstrap": False})
 ExtraTreesRegressor = _made("ExtraTreesRegressor", (_Regressor, _Forest), "random_forest",
                             "Mean of trees with random cuts.", fixed=_EXTRA, defaults={"bootstrap": False})
-LogisticRegression = _made("LogisticRegression", (_Classifier, _LinearMargins), "logistic_regression",
+LogisticRegression = _made("LogisticRegression", (_Classifier, _Logistic), "logistic_regression",
                            "Linear classifier with probabilities.")
 _COMMON_LINEAR = ("fit_intercept", "tol", "max_iter")
 LinearRegression = _made("LinearRegression", (_Regressor, _Linear), "linear_regression", "Least squares.",
@@ -361,5 +420,5 @@ KNeighborsClassifier = _made("KNeighborsClassifier", (_Classifier, _Unweighted),
 KNeighborsRegressor = _made("KNeighborsRegressor", (_Regressor, _Unweighted), "knn", "Mean of the nearest training rows.")
 
 __all__ = ["ElasticNet", "ExtraTreesClassifier", "ExtraTreesRegressor", "KNeighborsClassifier", "KNeighborsRegressor",
-           "Lasso", "LinearRegression", "LogisticRegression", "NuSVC", "NuSVR", "RandomForestClassifier",
+           "Lasso", "LinearRegression", "LinearSVC", "LogisticRegression", "NuSVC", "NuSVR", "RandomForestClassifier",
            "RandomForestRegressor", "Ridge", "SVC", "SVR"]

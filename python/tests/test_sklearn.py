@@ -95,6 +95,46 @@ def test_logistic_regression_has_the_coefficients_of_scikit_learn(iris):
         np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)
 
 
+def test_labels_of_any_kind_are_numbered_as_numpy_does():
+    for y in (np.array([3, 1, 1, 2], np.int8), np.array([-128, 127] * 200, np.int8), np.array([250, 255] * 5, np.uint8),
+              np.array([2**63, 2**63 + 5] * 9, np.uint64), np.array([-2**63, 2**63 - 1]), np.array([7, 7, 5, 10**9]),
+              np.array([2.0, -1.0]), np.array(["b", "a"]), np.array([True, False, True]), np.arange(1000)[::-1]):
+        labels, number = hs._coded(y)
+        expected = np.unique(y, return_inverse=True)
+        assert labels.dtype == expected[0].dtype
+        np.testing.assert_array_equal(labels, expected[0])
+        np.testing.assert_array_equal(number, expected[1])
+
+
+def test_an_infinite_c_is_no_penalty_and_an_idle_l1_ratio_is_told_of(iris):
+    X, y = iris
+    for given in ({"penalty": None}, {"penalty": "l2"}, {"penalty": "l1"}):
+        ours = hs.LogisticRegression(C=np.inf, tol=1e-10, **given).fit(X, y == 1)
+        theirs = linear_model.LogisticRegression(C=np.inf, tol=1e-10, max_iter=10000).fit(X, y == 1)
+        np.testing.assert_allclose(ours.decision_function(X), theirs.decision_function(X), atol=1e-3)
+    with pytest.warns(UserWarning, match="l1_ratio has no effect"):
+        hs.LogisticRegression(l1_ratio=1.0).fit(X, y)
+    hs.LogisticRegression(l1_ratio=1.0, penalty="elasticnet").fit(X, y)
+
+
+def test_linear_svc_has_the_margins_of_scikit_learn(iris):
+    for X, y in (iris, (iris[0][:100], iris[1][:100])):
+        X = StandardScaler().fit_transform(X) * (np.abs(X) > 1.5)
+        for loss, sparse in (("squared_hinge", False), ("squared_hinge", True), ("hinge", False)):
+            ours = hs.LinearSVC(loss=loss, tol=1e-9).fit(scipy.sparse.csr_matrix(X) if sparse else X, y)
+            # a large constant column, so that the penalty of its coefficient hardly counts
+            theirs = svm.LinearSVC(loss=loss, dual=loss == "hinge", tol=1e-6, max_iter=100_000, intercept_scaling=30).fit(X, y)
+            assert ours.coef_.shape == theirs.coef_.shape and ours.intercept_.shape == theirs.intercept_.shape
+            np.testing.assert_allclose(X @ ours.coef_.T + ours.intercept_, ours.decision_function(X).reshape(len(X), -1),
+                                       atol=1e-5)
+            power = 2 if loss == "squared_hinge" else 1
+            for c, (w, b, v, a) in enumerate(zip(ours.coef_, ours.intercept_, theirs.coef_, theirs.intercept_)):
+                side = np.where(y == (c if len(ours.coef_) > 1 else 1), 1, -1)
+                own, other = (w @ w / 2 + (np.maximum(1 - side * (X @ w + b), 0) ** power).sum() for w, b in ((w, b), (v, a)))
+                assert own <= other * (1 + 1e-6)
+                assert own >= other * (1 - 1e-2)
+
+
 @pytest.mark.parametrize("name, given", [("LinearRegression", {}), ("Ridge", {"alpha": 0.3}), ("Lasso", {"alpha": 0.1}),
                                          ("ElasticNet", {"alpha": 0.01, "l1_ratio": 0.3}),
                                          ("Lasso", {"alpha": 1.0, "fit_intercept": False})])

@@ -213,6 +213,31 @@ class Truth(unittest.TestCase):
             beta[peer.support_] = peer.dual_coef_[0]
             self.agree(ours, check(K, sign, beta, C, None)[0], gap, fit, "laplacian")
 
+    def test_squared_hinge(self):
+        """No lower than what L-BFGS finds; against the rest, one machine a class."""
+        from scipy.optimize import minimize
+
+        def cost(v, x, sign, C):
+            gap = np.maximum(1 - sign * (x @ v[:-1] + v[-1]), 0)
+            slope = -2 * C * sign * gap
+            return v[:-1] @ v[:-1] / 2 + C * gap @ gap, np.append(v[:-1] + x.T @ slope, slope.sum())
+
+        for name, rows in (("spam", 1200), ("adult", 1200), ("vehicle", 400), ("letter", 800)):
+            x, y = table(name, rows)
+            for C in (0.01, 1.0, 100.0) if y.max() < 9 else (1.0,):
+                fit = Fit(x, y, {"kernel": "linear", "loss": "squared_hinge", "C": C, "multi_class": "ovr"},
+                          "classification")
+                vectors, starts = fit.model.output("vectors"), fit.model.output("intercept").ravel()
+                self.assertTrue(fit.converged)
+                machines = range(1 if y.max() == 1 else y.max() + 1)
+                for c in machines:
+                    sign = np.where(y == c, 1.0, -1.0)
+                    ours = np.append(fit.coef[c, c] * vectors[c], starts[c])
+                    found = minimize(cost, ours * 0, (x, sign, C), jac=True, method="L-BFGS-B",
+                                     options={"maxiter": 20000, "maxfun": 40000, "ftol": 1e-15, "gtol": 1e-9})
+                    with self.subTest(name=name, C=C, machine=c):
+                        self.assertLessEqual(cost(ours, x, sign, C)[0], found.fun * (1 + 1e-8))
+
     def test_one_against_the_rest(self):
         """Decisions of each class are those of LIBSVM's machine for it; probabilities agree with labels."""
         x, y = table("vehicle", 400)

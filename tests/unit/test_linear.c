@@ -54,6 +54,49 @@ static void it_ends_at_the_optimum_of_twenty_problems(void **state)
         near_optimum(&W, &p, k % 2 == 1, 1e-9);
         p.tol = 1e-4;
         near_optimum(&W, &p, k % 2 == 1, 1e-8);
+        p.tol = 0;
+        near_optimum(&W, &p, k % 2 == 1, 1e-9);
+    }
+}
+
+/* Columns become sums of one another: what differs by the condition is no longer a column's scale
+ * but how alike columns are. */
+static void mix_columns(world *w, uint64_t seed)
+{
+    hone_stream s = hone_stream_of(seed, 6, 7);
+    double mirror[400], square = 0;
+    for (int64_t j = 0; j < w->d; j++)
+        mirror[j] = hone_uniform(&s) - 0.5, square += mirror[j] * mirror[j];
+    for (int64_t i = 0; i < w->n; i++) {
+        double *const x = w->x + i * w->d, dot = 0;
+        for (int64_t j = 0; j < w->d; j++)
+            dot += x[j] * mirror[j];
+        for (int64_t j = 0; j < w->d; j++)
+            x[j] -= 2 * dot / square * mirror[j];
+    }
+}
+
+static void columns_that_are_alike_end_at_the_optimum_too(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t n, d, c;
+        double condition, C;
+        int penalty;
+    } cases[] = {{300, 5, 2, 1e8, 1, PENALTY_L2},    {300, 5, 2, 1e8, 1e6, PENALTY_L2},
+                 {200, 4, 3, 1e8, 1, PENALTY_L2},    {200, 4, 3, 1e8, 1e6, PENALTY_L2},
+                 {900, 20, 2, 1e8, 1e3, PENALTY_L2}, {40, 190, 2, 1e8, 10, PENALTY_L2},
+                 {100, 30, 6, 1e8, 10, PENALTY_L2},  {400, 6, 2, 1e6, 1, PENALTY_NONE},
+                 {250, 4, 3, 1e6, 1, PENALTY_NONE},  {400, 6, 2, 1e8, 1e10, PENALTY_L2}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        logistic_params p = world_params();
+        p.C = cases[k].C, p.penalty = cases[k].penalty;
+        world_make(&W, cases[k].n, cases[k].d, cases[k].c, cases[k].condition, k + 1);
+        mix_columns(&W, k);
+        p.tol = 1e-9;
+        near_optimum(&W, &p, k % 2 == 1, 1e-8);
+        p.tol = 1e-4;
+        near_optimum(&W, &p, k % 2 == 1, 1e-6);
     }
 }
 
@@ -71,7 +114,8 @@ static void wide_problems_end_at_the_optimum_too(void **state)
     } cases[] = {{20, 200, 2, 1, PENALTY_L2},
                  {40, 190, 2, 100, PENALTY_L2},
                  {100, 30, 6, 1, PENALTY_L2},
-                 {400, 60, 3, 10, PENALTY_NONE}};
+                 {400, 60, 3, 10, PENALTY_NONE},
+                 {50, 99, 4, 1e6, PENALTY_L2}}; /* separated: curvatures of 1e-6 */
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         logistic_params p = world_params();
         p.C = cases[k].C, p.penalty = cases[k].penalty, p.tol = 1e-9;
@@ -184,6 +228,37 @@ static void a_weight_is_a_number_of_copies(void **state)
         hone_fitted_free(a);
         hone_fitted_free(b);
     }
+}
+
+/* C times a weight counts, up to the ends of what either may be. */
+static void weights_of_any_size_are_shares_of_C(void **state)
+{
+    (void)state;
+    for (int balanced = 0; balanced < 2; balanced++)
+        for (double size = 1e-290; size < 1e300; size *= 1e145) {
+            logistic_params p = world_params(), q = p;
+            p.class_weight = q.class_weight = balanced;
+            p.tol = q.tol = 1e-12;
+            p.C = 1 / size;
+            world_make(&W, 150, 4, 3, 1, 5);
+            V = W;
+            for (int64_t i = 0; i < W.n; i++)
+                W.weight[i] *= size;
+            hone_fitted *a = world_fit(&W, NULL, &p, true, 1, 0);
+            hone_fitted *b = world_fit(&V, NULL, &q, true, 1, 0);
+            assert_near_states(a, b, 1e-6);
+            hone_fitted_free(a);
+            hone_fitted_free(b);
+        }
+    logistic_params p = world_params();
+    p.C = 1e12;
+    world_make(&W, 150, 4, 2, 1, 5);
+    for (int64_t i = 0; i < W.n; i++)
+        W.weight[i] *= 1e300;
+    hone_fitted *f = world_fit(&W, NULL, &p, true, 1, 0);
+    const logistic_state *s = f->state;
+    assert_true(s->converged && s->objective < log(2));
+    hone_fitted_free(f);
 }
 
 static void the_order_of_rows_does_not_matter(void **state)
@@ -472,9 +547,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_ends_at_the_optimum_of_twenty_problems),
+        cmocka_unit_test(columns_that_are_alike_end_at_the_optimum_too),
         cmocka_unit_test(many_rows_end_at_the_optimum_however_they_lie),
         cmocka_unit_test(wide_problems_end_at_the_optimum_too),
         cmocka_unit_test(a_weight_is_a_number_of_copies),
+        cmocka_unit_test(weights_of_any_size_are_shares_of_C),
         cmocka_unit_test(the_order_of_rows_does_not_matter),
         cmocka_unit_test(a_fit_is_the_same_after_others),
         cmocka_unit_test(bits_do_not_depend_on_the_number_of_threads),

@@ -190,32 +190,37 @@ static void probabilities_agree(hone_isa isa)
     }
 }
 
-/* Rows of floats read as they lie give the bits of the same numbers as doubles. */
-static void floats_agree_with_doubles(hone_isa isa)
+/* Rows read as they lie, of floats or doubles, give the bits of a tile of the same numbers. */
+static void rows_agree_with_tiles(hone_isa isa, bool floats)
 {
     static float x[ROWS * ODD], taken[ROWS * WIDE], entered[ROWS * WIDE];
     static double wide[ROWS * WIDE], shift[WIDE], inverse[WIDE];
-    const float *row[ROWS];
+    static double x_f64[ROWS * ODD];
+    const void *row[ROWS];
     hone_stream s = hone_stream_of(9, 1, 4);
     for (int d = 1; d <= ODD; d += d < 9 ? 1 : 17) {
         const int stride = (int)hone_lanes(d + 1);
         double a[4][WIDE] = {{0}}, b[4][WIDE] = {{0}};
         memset(wide, 0, sizeof wide);
         for (int i = 0; i < ROWS; i++) {
-            row[i] = x + (ROWS - 1 - i) * ODD;
-            for (int j = 0; j < d; j++)
-                wide[i * stride + j] =
-                    (double)(x[(ROWS - 1 - i) * ODD + j] = (float)(5 * hone_uniform(&s)));
+            const int at = (ROWS - 1 - i) * ODD;
+            row[i] = floats ? (const void *)(x + at) : (const void *)(x_f64 + at);
+            for (int j = 0; j < d; j++) {
+                const double v = 5 * hone_uniform(&s);
+                x[at + j] = (float)v, x_f64[at + j] = v;
+                wide[i * stride + j] = floats ? (double)x[at + j] : v;
+            }
         }
         memset(shift, 0, sizeof shift), memset(inverse, 0, sizeof inverse);
         for (int j = 0; j < d; j++)
             shift[j] = hone_uniform(&s), inverse[j] = 1 + hone_uniform(&s);
         HONE_PICK(isa, hone_tile_measure)(ROWS, stride, wide, shift, a[0], a[1], a[2], a[3]);
-        HONE_PICK(isa, hone_tile_measure_f32)(ROWS, d, row, shift, b[0], b[1], b[2], b[3]);
+        HONE_PICK(isa, hone_tile_measure_rows)
+        (floats, ROWS, d, row, shift, b[0], b[1], b[2], b[3]);
         for (int k = 0; k < 4; k++)
             assert_memory_equal(a[k], b[k], (size_t)d * sizeof(double));
         HONE_PICK(isa, hone_tile_enter_f32)(ROWS, stride, wide, shift, inverse, entered);
-        HONE_PICK(isa, hone_tile_take)(ROWS, d, row, shift, inverse, d + 1, taken, stride);
+        HONE_PICK(isa, hone_tile_take)(floats, ROWS, d, row, shift, inverse, d + 1, taken, stride);
         for (int i = 0; i < ROWS; i++)
             entered[i * stride + d] = 1;
         assert_memory_equal(taken, entered, (size_t)(ROWS * stride) * sizeof(float));
@@ -233,7 +238,7 @@ static void every_kernel_agrees_with_plain_sums(void **state)
         losses_agree_f32(isa), losses_agree_f64(isa);
         softmax_agrees_f32(isa), softmax_agrees_f64(isa);
         probabilities_agree(isa);
-        floats_agree_with_doubles(isa);
+        rows_agree_with_tiles(isa, true), rows_agree_with_tiles(isa, false);
     }
 }
 

@@ -3,10 +3,10 @@
  *
  * g  gradient of loss + ridge   d  step, H d ~ g   M  preconditioner   F  objective
  * M is the diagonal of H, or with few columns and several outputs the factored blocks within each
- * output, which serve for as many steps as need about as few products as the first of them. A
- * product with H costs a pass without a Hessian. Sparse rows are summed in double; dense
- * ones in float until the decrease is too small for that, then in double from the data, products
- * with H always in float.
+ * output, which serve for as many steps as need about as few products as the first of them and
+ * foresee ever less. A product with H costs a pass without a Hessian. Sparse rows are summed in
+ * double; dense ones in float until the decrease is too small for that, then in double from the
+ * data, products with H always in float.
  */
 #include <float.h>
 #include <math.h>
@@ -17,6 +17,8 @@
 #include "toolbox/linear/sparse.h"
 
 static const double FLOAT_DECREASE = 1e-6, FLOAT_NOISE = 1e-7, DOUBLE_NOISE = 1e-14;
+/* What old factors have to reach: foreseen decreases, from one step to the next. */
+static const double SLOWEST = 0.5;
 enum { WORTH_NEW_FACTORS = 6, HALVINGS = 40, MOST_PRODUCTS = 500, MOST_BLOCK_ELEMENTS = 1 << 21 };
 
 typedef struct conjugate {
@@ -247,6 +249,7 @@ hone_status hone_conjugate(hone_solver *s, hone_error *error)
 {
     conjugate t = {.s = s};
     const double tol = s->problem->tol;
+    double before = INFINITY;
     if (!prepare(&t, s->problem->job->scratch))
         return hone_no_memory(error);
     HONE_TRY(evaluate(&t, s->v, HONE_WITHIN_OUTPUTS, &t.F, error));
@@ -262,7 +265,9 @@ hone_status hone_conjugate(hone_solver *s, hone_error *error)
         /* A step that is this small is taken, and ends the fit. */
         const bool last =
             foreseen <= 0.1 * tol * t.F || t.F <= DBL_MIN || hone_solver_separates(s, t.F);
-        const bool serve = last || t.products < t.least + WORTH_NEW_FACTORS;
+        const bool serve =
+            last || (t.products < t.least + WORTH_NEW_FACTORS && foreseen <= SLOWEST * before);
+        before = foreseen;
         bool moved;
         HONE_TRY(advance(&t, foreseen, serve ? HONE_SLOPE : HONE_WITHIN_OUTPUTS, &moved, error));
         if (last || (!moved && t.exact)) {

@@ -18,7 +18,7 @@ enum { MOST_BLOCKS = 64, FEWEST_ROWS = 1024, SLICE = 32 };
 
 typedef struct building {
     const hone_matrix *x;
-    bool floats; /* rows are read as they lie */
+    bool in_place; /* rows are read as they lie */
     hone_design *design;
     hone_marks marks;
     hone_isa isa;
@@ -42,12 +42,13 @@ static void raw_tile(const hone_design *d, const hone_matrix *x, int64_t first, 
         hone_stored_tile(x, first, rows, d->numeric, d->stored, out, stride);
 }
 
-/* Where rows of floats lie. */
-static void find_rows(const hone_matrix *x, int64_t first, int64_t rows,
-                      const float *row[HONE_TILE])
+static void find_rows(const hone_matrix *x, int64_t first, int64_t rows, const void *row[HONE_TILE])
 {
-    for (int64_t i = 0; i < rows; i++)
-        row[i] = (const float *)x->values + hone_row_id(x, first + i) * x->row_stride;
+    for (int64_t i = 0; i < rows; i++) {
+        const int64_t at = hone_row_id(x, first + i) * x->row_stride;
+        row[i] = x->dtype == HONE_F32 ? (const void *)((const float *)x->values + at)
+                                      : (const void *)((const double *)x->values + at);
+    }
 }
 
 static hone_status measure(void *context, int64_t block, hone_arena *scratch, hone_error *error)
@@ -56,18 +57,19 @@ static hone_status measure(void *context, int64_t block, hone_arena *scratch, ho
     const int64_t w = b->width, end = start_of(b, block + 1);
     double *const low = b->sums + block * 4 * w, *const high = low + w, *const sum = high + w,
                   *const squares = sum + w;
-    double *tile = HONE_NEW(scratch, double, b->floats ? 0 : SLICE, w);
+    double *tile = HONE_NEW(scratch, double, b->in_place ? 0 : SLICE, w);
     if (!tile)
         return hone_no_memory(error);
-    const float *row[HONE_TILE];
+    const void *row[HONE_TILE];
     for (int64_t j = 0; j < w; j++)
         low[j] = DBL_MAX, high[j] = -DBL_MAX;
     for (int64_t i = start_of(b, block); i < end; i += SLICE) {
         const int64_t rows = end - i < SLICE ? end - i : SLICE;
-        if (b->floats) {
+        if (b->in_place) {
             find_rows(b->x, i, rows, row);
-            HONE_PICK(b->isa, hone_tile_measure_f32)
-            (rows, b->design->numeric, row, b->first, low, high, sum, squares);
+            HONE_PICK(b->isa, hone_tile_measure_rows)
+            (b->x->dtype == HONE_F32, rows, b->design->numeric, row, b->first, low, high, sum,
+             squares);
             continue;
         }
         raw_tile(b->design, b->x, i, rows, tile, w);
@@ -221,8 +223,7 @@ hone_status hone_design_build(const hone_fit_job *job, bool intercept, hone_desi
     if (x->layout != HONE_CSR)
         HONE_TRY(hone_marks_find(job, intercept, b.blocks, &b.marks, error));
     d->numeric -= b.marks.count;
-    b.floats = x->layout == HONE_DENSE && x->dtype == HONE_F32 && x->col_stride == 1 &&
-               d->numeric == x->stored_cols;
+    b.in_place = x->layout == HONE_DENSE && x->col_stride == 1 && d->numeric == x->stored_cols;
     HONE_TRY(make_room(job, &b, error));
     lay_out(x, &b.marks, d);
     if (x->layout == HONE_CSR) {
@@ -234,7 +235,7 @@ hone_status hone_design_build(const hone_fit_job *job, bool intercept, hone_desi
     for (int64_t j = 0; j < d->numeric; j++)
         settle(&b, j, intercept);
     hone_work(job->run, 2 * d->rows * x->stored_cols);
-    if (b.floats)
+    if (b.in_place)
         return HONE_OK;
     d->panel = HONE_RAW(job->keep, float, d->rows, d->stride);
     if (!d->panel)
@@ -282,10 +283,11 @@ const float *hone_design_tile_f32(const hone_design *d, const hone_matrix *x, ho
     if (d->panel)
         return d->panel + first * d->stride;
     if (d->dense) {
-        const float *row[HONE_TILE];
+        const void *row[HONE_TILE];
         find_rows(x, first, rows, row);
         HONE_PICK(isa, hone_tile_take)
-        (rows, d->numeric, row, d->shift, d->inverse, d->base, buffer, d->stride);
+        (x->dtype == HONE_F32, rows, d->numeric, row, d->shift, d->inverse, d->base, buffer,
+         d->stride);
         return buffer;
     }
     hone_rows_f32(x, first, rows, buffer, d->stride);

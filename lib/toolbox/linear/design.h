@@ -25,8 +25,9 @@ typedef struct hone_design {
     double *inverse;       /* numeric, padded: 1 / scale */
     int64_t *column;       /* size: logical column; -1: the intercept */
     int32_t *stored;       /* numeric: column in memory */
-    float *panel; /* scaled rows, rows x stride; NULL for sparse rows and for rows of floats: tiles
-                     are made on the way, with the same bits */
+    float *panel; /* scaled rows, rows x stride; NULL for sparse rows, and for dense ones without
+                     marks whose cells lie beside each other: tiles are made on the way, with the
+                     same bits */
     int64_t *mark_start; /* rows + 1; NULL: no marks */
     int32_t *mark;       /* coordinates that are 1, ascending within a row */
 } hone_design;

@@ -13,6 +13,8 @@
 
 /* A larger penalty counts as this, and its coordinate as 0. */
 static const double MOST_PENALTY = 1e100;
+/* What doubles tell of an objective. */
+static const double LEAST_TOL = 1e-14;
 enum { MOST_FACTORED = 3000, PRODUCTS = 20, LONE_PRODUCTS = 100, EPOCHS = 2000, SCATTERED = 4 };
 enum { MOST_LED = 1000 }; /* coordinates of a fit that begins from a shared Hessian */
 
@@ -223,7 +225,7 @@ static hone_status open_lead(hone_solver *s, const hone_fit_job *job, bool all, 
     const hone_linear *p = s->problem;
     if (!p->lead || !all || p->start || p->enough || s->all > MOST_LED || !factors(s, false))
         return HONE_OK;
-    static const int64_t key[HONE_KEY] = {0};
+    const int64_t key[HONE_KEY] = {p->lead_key};
     const void *object = NULL;
     HONE_TRY(hone_derive(job->shared, p->lead, key, &object, error));
     s->lead = object;
@@ -277,18 +279,20 @@ static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error 
     return HONE_OK;
 }
 
-hone_status hone_linear_solve(const hone_linear *problem, hone_linear_fit *fit, hone_error *error)
+hone_status hone_linear_solve(const hone_linear *given, hone_linear_fit *fit, hone_error *error)
 {
     *fit = (hone_linear_fit){0};
-    hone_solver s = {.problem = problem, .fit = fit};
-    HONE_TRY(open_solver(problem, &s, error));
-    if (factors(&s, problem->l1 > 0))
+    hone_linear problem = *given;
+    problem.tol = fmax(given->tol, LEAST_TOL);
+    hone_solver s = {.problem = &problem, .fit = fit};
+    HONE_TRY(open_solver(&problem, &s, error));
+    if (factors(&s, problem.l1 > 0))
         HONE_TRY(hone_newton(&s, error));
     else
-        HONE_TRY(problem->l1 > 0 ? hone_descent(&s, error) : hone_conjugate(&s, error));
+        HONE_TRY(problem.l1 > 0 ? hone_descent(&s, error) : hone_conjugate(&s, error));
     leave(&s);
     fit->w = s.w;
-    for (int64_t i = 0; i < problem->outputs * (problem->job->x.cols + 1); i++)
+    for (int64_t i = 0; i < problem.outputs * (problem.job->x.cols + 1); i++)
         if (!isfinite(fit->w[i]))
             return hone_fail(error, HONE_INTERNAL, "linear", "a coefficient is not finite");
     return HONE_OK;

@@ -19,12 +19,13 @@ typedef struct hone_linear {
     const double *weight; /* rows, >= 0, positive in sum; NULL: 1 each */
     double l1, l2;
     bool intercept;
-    double tol; /* of the objective, relative */
+    double tol; /* of the objective, relative; 0: as far as doubles tell */
     int64_t max_iter;
     const double *start; /* outputs x (cols + 1) to begin from; NULL: 0 */
     /* For a hone_gram made by hone_linear_lead of the same rows, labels and weights but for a
      * factor. The fit begins there where that serves. NULL: none. */
     const hone_recipe *lead;
+    int64_t lead_key; /* key[0] of it */
     /* After each iteration, with its coefficients: true ends the fit. NULL: never. */
     bool (*enough)(void *context, const double *w);
     void *context;
@@ -45,7 +46,7 @@ typedef struct hone_linear_fit {
 hone_status hone_linear_lead(const hone_linear *problem, hone_gram *lead, hone_error *error);
 
 /* HONE_STOPPED when cancelled, or when told to finish before a first iteration. */
-hone_status hone_linear_solve(const hone_linear *problem, hone_linear_fit *fit, hone_error *error);
+hone_status hone_linear_solve(const hone_linear *given, hone_linear_fit *fit, hone_error *error);
 
 /* Bytes that hone_linear_solve of this job and the arrays of its caller never exceed. */
 int64_t hone_linear_bound(const hone_fit_job *job, int64_t outputs);

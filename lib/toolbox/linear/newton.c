@@ -18,8 +18,9 @@
 
 /* What float sums can tell apart in an objective, and in the pivots of a Hessian. */
 static const double FLOAT_DECREASE = 1e-6, FLOAT_PIVOT = 1e-5, FLOAT_NOISE = 1e-7;
-static const double JITTER = 1e-11;
-static const double FINEST = 1e-9; /* tolerance of the objective */
+static const double JITTER = 1e-11,
+                    ROUNDING = 4e-16; /* of sums in float; in double, a coordinate */
+static const double FINEST = 1e-9;    /* tolerance of the objective */
 /* Of foreseen decreases, from one step to the next: what an old Hessian has to reach, and what
  * makes it worth a try. */
 static const double SLOWEST = 0.1, SLOWEST_EXACT = 0.3, PROMISING = 0.12;
@@ -80,11 +81,12 @@ static void shape_model(newton *t)
 {
     const hone_solver *s = t->s;
     const int64_t outputs = s->rows.outputs;
+    const double jitter = t->exact ? fmin(ROUNDING * (double)s->all, JITTER) : JITTER;
     for (int64_t i = 0; i < s->all; i++) {
         const double curvature = t->h[i * t->ld + i];
         const bool is_free = s->ridge[i % s->size] == 0;
         t->bound[i] = curvature;
-        t->h[i * t->ld + i] += is_free ? JITTER * curvature : s->ridge[i % s->size];
+        t->h[i * t->ld + i] += is_free ? jitter * curvature : s->ridge[i % s->size];
         if (t->h[i * t->ld + i] <= 0)
             t->h[i * t->ld + i] = 1;
     }

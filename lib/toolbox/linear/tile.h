@@ -62,12 +62,13 @@ HONE_DECLARE(void, hone_tile_odds, (int64_t rows, const double *z, double *out))
  * sums of x - first and of its squares are taken further. */
 HONE_DECLARE(void, hone_tile_measure, (int64_t rows, int64_t d, const double *x, const double *first,
              double *low, double *high, double *sum, double *squares));
-/* The same of rows of floats; d is any number. */
-HONE_DECLARE(void, hone_tile_measure_f32, (int64_t rows, int64_t d, const float *const *x,
-             const double *first, double *low, double *high, double *sum, double *squares));
+/* The same of rows as they lie, of floats or doubles, cells beside each other; d is any number. */
+HONE_DECLARE(void, hone_tile_measure_rows, (bool floats, int64_t rows, int64_t d,
+             const void *const *x, const double *first, double *low, double *high, double *sum,
+             double *squares));
 /* out (leading dimension ldo, a multiple of HONE_LANES) = (x - shift) * inverse of the first d
- * columns, then 1 up to `base`, then 0. */
-HONE_DECLARE(void, hone_tile_take, (int64_t rows, int64_t d, const float *const *x,
+ * columns of such rows, then 1 up to `base`, then 0. */
+HONE_DECLARE(void, hone_tile_take, (bool floats, int64_t rows, int64_t d, const void *const *x,
              const double *shift, const double *inverse, int64_t base, float *out, int64_t ldo));
 /* out = (x - shift) * inverse; out may be x. */
 HONE_DECLARE(void, hone_tile_enter_f64, (int64_t rows, int64_t d, const double *x,

@@ -252,17 +252,21 @@ double HONE_KERNEL(T(hone_tile_softmax))(int64_t rows, int64_t k, int64_t kp, re
     return loss;
 }
 
-/* s q (z - q'z) */
+/* s q (z - q'z), z taken from that of a class of more than half, whose 1 - q has no digits left. */
 void HONE_KERNEL(T(hone_tile_bend))(int64_t rows, int64_t kp, const real *q, const real *s,
                                     const real *z, real *r)
 {
     for (int64_t i = 0; i < rows; i++, q += kp, z += kp, r += kp) {
-        vector sum = {0};
+        vector sum = {0}, likely = {0};
+        const vector zero = {0}, half = zero + (real)0.5;
         for (int64_t l = 0; l < kp; l += WIDTH)
-            sum += LOAD(q + l) * LOAD(z + l);
+            likely += T(choose)(LOAD(q + l) > half, LOAD(z + l), zero);
+        const real from = T(total)(likely);
+        for (int64_t l = 0; l < kp; l += WIDTH)
+            sum += LOAD(q + l) * (LOAD(z + l) - from);
         const real mean = T(total)(sum);
         for (int64_t l = 0; l < kp; l += WIDTH)
-            STORE(r + l, LOAD(q + l) * (LOAD(z + l) - mean) * s[i]);
+            STORE(r + l, LOAD(q + l) * (LOAD(z + l) - from - mean) * s[i]);
     }
 }
 

@@ -162,9 +162,21 @@ INLINE double_vector widen(const float *x)
     return __builtin_convertvector(v, double_vector);
 }
 
-void HONE_KERNEL(hone_tile_measure_f32)(int64_t rows, int64_t d, const float *const *x,
-                                        const double *first, double *low, double *high, double *sum,
-                                        double *squares)
+/* Cell j of a row, and four from there on, as doubles. */
+INLINE double cell(const bool floats, const void *row, int64_t j)
+{
+    return floats ? (double)((const float *)row)[j] : ((const double *)row)[j];
+}
+
+INLINE double_vector cells(const bool floats, const void *row, int64_t j)
+{
+    return floats ? widen((const float *)row + j)
+                  : *(const double_vector *)((const double *)row + j);
+}
+
+INLINE void measure_rows(const bool floats, int64_t rows, int64_t d, const void *const *x,
+                         const double *first, double *low, double *high, double *sum,
+                         double *squares)
 {
     int64_t j = 0;
     for (; j + 4 <= d; j += 4) {
@@ -172,7 +184,7 @@ void HONE_KERNEL(hone_tile_measure_f32)(int64_t rows, int64_t d, const float *co
         double_vector total = {0}, square = {0};
         const double_vector middle = *(const double_vector *)(first + j);
         for (int64_t i = 0; i < rows; i++) {
-            const double_vector v = widen(x[i] + j), away = v - middle;
+            const double_vector v = cells(floats, x[i], j), away = v - middle;
             least = choose_f64(v < least, v, least);
             most = choose_f64(v > most, v, most);
             total += away;
@@ -184,7 +196,7 @@ void HONE_KERNEL(hone_tile_measure_f32)(int64_t rows, int64_t d, const float *co
     for (; j < d; j++) {
         double total = 0, square = 0;
         for (int64_t i = 0; i < rows; i++) {
-            const double v = (double)x[i][j], away = v - first[j];
+            const double v = cell(floats, x[i], j), away = v - first[j];
             low[j] = v < low[j] ? v : low[j];
             high[j] = v > high[j] ? v : high[j];
             total += away;
@@ -194,23 +206,41 @@ void HONE_KERNEL(hone_tile_measure_f32)(int64_t rows, int64_t d, const float *co
     }
 }
 
-void HONE_KERNEL(hone_tile_take)(int64_t rows, int64_t d, const float *const *x,
-                                 const double *shift, const double *inverse, int64_t base,
-                                 float *out, int64_t ldo)
+void HONE_KERNEL(hone_tile_measure_rows)(bool floats, int64_t rows, int64_t d, const void *const *x,
+                                         const double *first, double *low, double *high,
+                                         double *sum, double *squares)
+{
+    if (floats)
+        measure_rows(true, rows, d, x, first, low, high, sum, squares);
+    else
+        measure_rows(false, rows, d, x, first, low, high, sum, squares);
+}
+
+INLINE void take(const bool floats, int64_t rows, int64_t d, const void *const *x,
+                 const double *shift, const double *inverse, int64_t base, float *out, int64_t ldo)
 {
     for (int64_t i = 0; i < rows; i++, out += ldo) {
-        const float *const from = x[i];
         int64_t j = 0;
         for (; j + 4 <= d; j += 4) {
-            const double_vector v = (widen(from + j) - *(const double_vector *)(shift + j)) *
+            const double_vector v = (cells(floats, x[i], j) - *(const double_vector *)(shift + j)) *
                                     *(const double_vector *)(inverse + j);
             *(half_vector *)(out + j) = __builtin_convertvector(v, half_vector);
         }
         for (; j < d; j++)
-            out[j] = (float)(((double)from[j] - shift[j]) * inverse[j]);
+            out[j] = (float)((cell(floats, x[i], j) - shift[j]) * inverse[j]);
         for (; j < ldo; j++)
             out[j] = j < base;
     }
+}
+
+void HONE_KERNEL(hone_tile_take)(bool floats, int64_t rows, int64_t d, const void *const *x,
+                                 const double *shift, const double *inverse, int64_t base,
+                                 float *out, int64_t ldo)
+{
+    if (floats)
+        take(true, rows, d, x, shift, inverse, base, out, ldo);
+    else
+        take(false, rows, d, x, shift, inverse, base, out, ldo);
 }
 
 void HONE_KERNEL(hone_tile_enter_f64)(int64_t rows, int64_t d, const double *x, const double *shift,
