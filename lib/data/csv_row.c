@@ -115,18 +115,28 @@ static uint64_t zero_bytes(uint64_t v)
     return (v - UINT64_C(0x0101010101010101)) & ~v & UINT64_C(0x8080808080808080);
 }
 
-/* The delimiter, line end or zero byte that ends an unquoted field, eight bytes at a time. */
-static const char *end_of_plain(const csv *c, const char *p)
+/* The same of the bytes below 14, line ends and the zero byte among them. */
+static uint64_t control_bytes(uint64_t v)
 {
-    const uint64_t each = UINT64_C(0x0101010101010101);
-    const uint64_t delimiter = each * (unsigned char)c->delimiter;
-    for (;; p += 8) {
+    return (v - UINT64_C(0x0E0E0E0E0E0E0E0E)) & ~v & UINT64_C(0x8080808080808080);
+}
+
+/* The delimiter, line end or zero byte that ends an unquoted field, eight bytes at a time. */
+static const char *end_of_plain(const char *p, char delimiter)
+{
+    const uint64_t delimiters = UINT64_C(0x0101010101010101) * (unsigned char)delimiter;
+    for (;;) {
         uint64_t v;
         memcpy(&v, p, sizeof v);
-        const uint64_t found = zero_bytes(v ^ delimiter) | zero_bytes(v ^ each * '\n') |
-                               zero_bytes(v ^ each * '\r') | zero_bytes(v);
-        if (found)
-            return p + (__builtin_ctzll(found) >> 3);
+        const uint64_t found = zero_bytes(v ^ delimiters) | control_bytes(v);
+        if (!found) {
+            p += sizeof v;
+            continue;
+        }
+        p += __builtin_ctzll(found) >> 3;
+        if (*p == delimiter || *p == '\n' || *p == '\r' || *p == 0)
+            return p;
+        p++;
     }
 }
 
@@ -135,7 +145,7 @@ const char *hone_csv_field(csv_chunk *k, const char *p, hone_token *token)
     const csv *c = k->csv;
     if (*p == '"')
         return quoted(k, p + 1, token);
-    const char *q = end_of_plain(c, p);
+    const char *q = end_of_plain(p, c->delimiter);
     *token = (hone_token){p, (size_t)(q - p)};
     if (q - p > CSV_FIELD) {
         hone_csv_refuse(k, p, HONE_BAD_DATA, "a field of more than 1 MiB");
@@ -196,74 +206,110 @@ static const char *slow_number(csv_chunk *k, const char *p, int64_t j, double *v
     return q;
 }
 
-/* The word's number in the column, or in what this chunk adds to it. */
-static const char *word(csv_chunk *k, const char *p, int64_t j, double *value)
+/* A word that the column does not know yet, or a missing one. */
+static bool new_word(csv_chunk *k, const char *p, int64_t j, hone_token token, hone_key key,
+                     double *value)
 {
     const csv *c = k->csv;
     const csv_column *column = &c->column[j];
-    hone_token token;
-    const char *q = hone_csv_field(k, p, &token);
-    if (!q)
-        return NULL;
+    hone_dictionary *fresh = &k->fresh[column->slot];
     *value = NAN;
     if (hone_na_holds(&c->na, token)) {
         note_missing(k, &k->tally[j], p);
-        return q;
+        return true;
     }
-    const hone_key key = hone_word_key(token);
-    int64_t code = hone_dictionary_find(column->levels, token, key);
+    int64_t code = hone_dictionary_find(fresh, token, key);
+    if (code < 0)
+        code = hone_dictionary_add(fresh, token, key, k->first_line + k->lines,
+                                   p > k->line_start ? p - k->line_start + 1 : 1);
     if (code < 0) {
-        hone_dictionary *fresh = &k->fresh[column->slot];
-        code = hone_dictionary_find(fresh, token, key);
-        if (code < 0)
-            code = hone_dictionary_add(fresh, token, key, k->first_line + k->lines,
-                                       p > k->line_start ? p - k->line_start + 1 : 1);
-        if (code < 0) {
-            k->status = hone_no_memory(&k->error);
-            return NULL;
-        }
-        code += column->levels->count;
+        k->status = hone_no_memory(&k->error);
+        return false;
     }
-    *value = (double)code;
-    return q;
+    *value = (double)(code + column->levels->count);
+    return true;
 }
 
-/* A whole number of at most seven digits, as counts and codes are, up to the delimiter or the end
- * of the line; float32 holds it. NULL: something else. The general way gives the same. */
-static const char *small_whole(const csv *c, const char *p, double *value)
+/* A word of at most 16 bytes without quotes, up to the delimiter or the end of the line. NULL:
+ * something else, or more. */
+static const char *short_word(const char *p, char delimiter, hone_token *token)
 {
+    if (*p == '"')
+        return NULL;
+    const char *end = end_of_plain(p, delimiter);
+    *token = (hone_token){p, (size_t)(end - p)};
+    return token->length <= HONE_SHORT_WORD && (*end == delimiter || *end == '\n') ? end : NULL;
+}
+
+/* The word's number in the column, or in what this chunk adds to it. No token for "missing" is
+ * among the words that are known. */
+static const char *word(csv_chunk *k, const char *p, int64_t j, const csv_column *column,
+                        char delimiter, double *value)
+{
+    hone_token token;
+    const char *q = short_word(p, delimiter, &token);
+    if (!q && !(q = hone_csv_field(k, p, &token)))
+        return NULL;
+    const hone_key key = hone_word_key(token);
+    const int64_t code = hone_dictionary_find(column->levels, token, key);
+    *value = (double)code;
+    return code >= 0 || new_word(k, p, j, token, key, value) ? q : NULL;
+}
+
+/* A number of at most seven digits, as counts, prices and shares are, up to the delimiter or the
+ * end of the line. NULL: something else. The general way gives the same. */
+static const char *short_number(const char *p, char delimiter, char decimal, double *value)
+{
+    static const double sign[] = {1, -1}, ten[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
     const bool minus = *p == '-';
     uint64_t text;
     p += minus;
     memcpy(&text, p, sizeof text);
-    const int n = hone_leading_digits(text);
-    if (n == 0 || n == 8 || (p[n] != c->delimiter && p[n] != '\n') || (n > 1 && *p == '0'))
+    uint64_t others = hone_no_digits(text);
+    const int whole = hone_first_byte(others);
+    int digits = whole;
+    const char *end = p + whole;
+    if (others && *end == decimal) { /* the bytes behind it take its place */
+        const uint64_t before = ((others & -others) >> 7) - 1;
+        text = ((text ^ text >> 8) & before) ^ text >> 8;
+        others &= others - 1;
+        digits = hone_first_byte(others) - 1;
+        end = p + digits + 1;
+    }
+    if (digits == 0 || digits == 8 || (*end != delimiter && *end != '\n') ||
+        (whole > 1 && *p == '0'))
         return NULL;
-    const double size = (double)(int64_t)hone_digits_value(text, n);
-    *value = minus ? -size : size;
-    return p + n;
+    *value = sign[minus] * (double)(int64_t)hone_digits_value(text, digits);
+    if (digits > whole)
+        *value /= ten[digits - whole];
+    return end;
 }
 
-static const char *value_of(csv_chunk *k, const char *p, int64_t j, double *row)
+static const char *long_number(csv_chunk *k, const char *p, int64_t j, double *value)
+{
+    bool zeros = false;
+    const char *q = hone_number_scan(p, k->csv->decimal, value, &zeros);
+    if (!q || !ends_field(k->csv, q))
+        return slow_number(k, p, j, value);
+    k->tally[j].zeros |= zeros;
+    return q;
+}
+
+static const char *value_of(csv_chunk *k, const char *p, int64_t j, const csv_column *column,
+                            char delimiter, double *row)
 {
     const csv *c = k->csv;
-    const csv_column *column = &c->column[j];
     hone_token token;
     if (column->how == CSV_SKIP)
         return hone_csv_field(k, p, &token);
     double *value = &row[column->slot];
     if (column->how == CSV_TEXT)
-        return word(k, p, j, value);
-    const char *q = small_whole(c, p, value);
-    if (!q) {
-        bool zeros = false;
-        q = hone_number_scan(p, c->decimal, value, &zeros);
-        if (q && ends_field(c, q))
-            k->tally[j].zeros |= zeros;
-        else
-            q = slow_number(k, p, j, value);
-        k->wide |= (double)(float)*value != *value && *value == *value;
-    }
+        return word(k, p, j, column, delimiter, value);
+    const char *q = short_number(p, delimiter, c->decimal, value);
+    if (!q && !(q = long_number(k, p, j, value)))
+        return NULL;
+    if (!k->wide)
+        k->wide = (double)(float)*value != *value && *value == *value;
     if (j == c->weight && *value < 0) {
         hone_csv_refuse(k, p, HONE_BAD_DATA, "%g is no weight: weights are finite and not negative",
                         *value);
@@ -284,17 +330,20 @@ static const char *ragged(csv_chunk *k, const char *p, int64_t fields, bool more
 static const char *row_at(csv_chunk *k, const char *p, double *row)
 {
     const csv *c = k->csv;
-    for (int64_t j = 0;; j++) {
-        const char *q = value_of(k, p, j, row);
+    const csv_column *column = c->column;
+    const char delimiter = c->delimiter;
+    for (int64_t j = 0, last = c->cols - 1;; j++, column++) {
+        const char *q = value_of(k, p, j, column, delimiter, row);
         if (!q)
             return NULL;
-        if (*q == c->delimiter) {
-            if (j + 1 == c->cols)
-                return ragged(k, q, c->cols, true);
+        const bool more = *q == delimiter;
+        if (more && j < last) {
             p = q + 1;
             continue;
         }
-        if (j + 1 < c->cols)
+        if (more)
+            return ragged(k, q, last + 1, true);
+        if (j < last)
             return ragged(k, q, j + 1, false);
         return q + (*q == '\r') + 1;
     }

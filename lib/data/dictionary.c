@@ -1,7 +1,5 @@
 #include "data/dictionary.h"
 
-#include <string.h>
-
 #include "base/hash.h"
 
 bool hone_grow(hone_account *account, void *array, int64_t *room, int64_t need, size_t element)
@@ -27,55 +25,9 @@ bool hone_grow(hone_account *account, void *array, int64_t *room, int64_t need, 
     return true;
 }
 
-static uint64_t load(const char *p, size_t bytes)
+hone_key hone_long_word_key(hone_token t)
 {
-    uint64_t v = 0;
-    memcpy(&v, p, bytes);
-    return v;
-}
-
-__extension__ typedef unsigned __int128 pair;
-
-/* Two overlapping loads say everything about a word of 16 bytes or less. */
-hone_key hone_word_key(hone_token t)
-{
-    const size_t n = t.length;
-    if (n > HONE_SHORT_WORD)
-        return (hone_key){hone_hash(0, t.text, n), 0, 0};
-    hone_key key = {0};
-    if (n >= 8) {
-        key.first = load(t.text, 8);
-        key.last = load(t.text + n - 8, 8);
-    } else if (n >= 4) {
-        key.first = load(t.text, 4);
-        key.last = load(t.text + n - 4, 4);
-    } else if (n) {
-        key.first = (uint64_t)(unsigned char)t.text[0] << 8 | (unsigned char)t.text[n / 2];
-        key.last = (unsigned char)t.text[n - 1];
-    }
-    const pair mixed = (pair)(key.first ^ UINT64_C(0x9E3779B97F4A7C15)) *
-                       (key.last ^ n << 56 ^ UINT64_C(0xD6E8FEB86659FD93));
-    key.hash = (uint64_t)mixed ^ (uint64_t)(mixed >> 64);
-    return key;
-}
-
-static bool is_word(const hone_dictionary *d, const hone_word *w, hone_token t, hone_key key)
-{
-    if ((size_t)w->length != t.length || w->key.hash != key.hash)
-        return false;
-    return t.length <= HONE_SHORT_WORD ? w->key.first == key.first && w->key.last == key.last
-                                       : !memcmp(d->text + w->at, t.text, t.length);
-}
-
-int64_t hone_dictionary_find(const hone_dictionary *d, hone_token t, hone_key key)
-{
-    if (!d->slots)
-        return -1;
-    const uint64_t mask = (uint64_t)d->slots - 1;
-    for (uint64_t s = key.hash & mask; d->slot[s]; s = (s + 1) & mask)
-        if (is_word(d, &d->word[d->slot[s] - 1], t, key))
-            return d->slot[s] - 1;
-    return -1;
+    return (hone_key){hone_hash(0, t.text, t.length), 0, 0};
 }
 
 static void place(hone_dictionary *d, int64_t k)

@@ -152,8 +152,9 @@ static hone_status sparse(const hone_matrix *x, int64_t first, int64_t end, dige
                 char path[96];
                 hone_place_element(path, "data.values", k);
                 return hone_fail(error, HONE_BAD_DATA, path,
-                                 "the value is %s; values of sparse rows must be finite",
-                                 isnan(v) ? "NaN" : "infinite");
+                                 isnan(v) ? "the value is NaN; rows with missing cells are given "
+                                            "as a dense table"
+                                          : "the value is infinite; values must be finite");
             }
             const uint64_t bits = bits_of(v);
             d->pair[d->count][0] = (uint64_t)i * (uint64_t)x->cols + (uint64_t)x->column[k];

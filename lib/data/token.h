@@ -30,14 +30,25 @@ bool hone_na_holds(const hone_na *na, hone_token token);
 /* Without blanks and tabs at both ends. */
 hone_token hone_token_trim(hone_token token);
 
-/* How many of eight bytes of text are digits before the first that is none. A byte is no digit when
- * adding 0x76 to its distance from '0' reaches the highest bit; the first such byte is right,
- * whatever carries above it. */
-static inline int hone_leading_digits(uint64_t text)
+/* The highest bits of the bytes of text that are no digits: adding 0x76 to their distance from '0'
+ * reaches it. All are right up to the first byte of 0x80 or more, that included: only such a byte
+ * carries. */
+static inline uint64_t hone_no_digits(uint64_t text)
 {
     const uint64_t b = text ^ UINT64_C(0x3030303030303030);
-    const uint64_t others = ((b + UINT64_C(0x7676767676767676)) | b) & UINT64_C(0x8080808080808080);
-    return others ? __builtin_ctzll(others) >> 3 : 8;
+    return ((b + UINT64_C(0x7676767676767676)) | b) & UINT64_C(0x8080808080808080);
+}
+
+/* Number of the first byte with a highest bit; 8: none. */
+static inline int hone_first_byte(uint64_t bits)
+{
+    return bits ? __builtin_ctzll(bits) >> 3 : 8;
+}
+
+/* How many of eight bytes of text are digits before the first that is none. */
+static inline int hone_leading_digits(uint64_t text)
+{
+    return hone_first_byte(hone_no_digits(text));
 }
 
 /* The number that the first n (1 to 8) of these bytes say: moved to the high bytes, zeros below

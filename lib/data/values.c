@@ -124,8 +124,9 @@ enum { MET = 256 };
 /* The texts behind a vector: its own, or those of its codes. */
 typedef struct source {
     const hone_encoding *e;
-    hone_dtype kind;  /* canonical */
-    int32_t *of_code; /* codes with levels: number in order of appearance, -2 not seen yet */
+    hone_dtype kind;      /* canonical */
+    int32_t *of_code;     /* codes with levels: number in order of appearance, -2 not seen yet */
+    const int32_t *codes; /* the codes where they lie side by side and none is masked */
     /* Texts met before, by the place where they lie: readers give one place to equal words. */
     const char *met[MET];
     int32_t met_number[MET];
@@ -317,6 +318,13 @@ static bool sorted(table *t, hone_dtype kind, hone_arena *keep, int32_t *new_cod
     return true;
 }
 
+/* Number of a code whose text was met before; negative: number_at knows. */
+static int32_t number_met(const source *s, int64_t i)
+{
+    const int32_t code = s->codes ? s->codes[i] : -1;
+    return code >= 0 && code < s->e->levels ? s->of_code[code] : -1;
+}
+
 /* Numbers every element in order of appearance. */
 static hone_status scan(table *t, source *s, int32_t *code, int64_t *missing, int64_t *at,
                         hone_error *error)
@@ -326,6 +334,8 @@ static hone_status scan(table *t, source *s, int32_t *code, int64_t *missing, in
     bool lost = false;
     *missing = 0;
     for (int64_t i = 0; i < e->rows; i++) {
+        if ((code[i] = number_met(s, i)) >= 0)
+            continue;
         code[i] = number_at(t, s, i, &lost, &status, error);
         *at = i;
         if (status)
@@ -353,6 +363,9 @@ static hone_status encode(table *t, source *s, hone_arena *keep, int32_t *code, 
             return hone_no_memory(error);
         for (int64_t k = 0; k < e->levels; k++)
             s->of_code[k] = -2;
+        const hone_vector *v = e->values;
+        if (v->dtype == HONE_I32 && !v->valid && v->stride >= 0 && v->stride <= 1)
+            s->codes = v->values;
     }
     HONE_TRY(scan(t, s, code, missing, at, error));
     if (e->most && t->count > e->most) {

@@ -57,6 +57,7 @@ class Parts:
     class_weight: list[tuple[str, float]] | None = None
     # Of each array of the table, the caller's object that its memory dies with; None, or no list: it is ours alone.
     owners: list[Any] = field(default_factory=list, compare=False)
+    any_words: bool = False  # text is never refused: the rows of a table or model that says what its columns are
 
 
 # ---- from what the caller gave ----
@@ -283,21 +284,21 @@ def from_mapping(data: Mapping[str, Any], task: str | None = None) -> Parts:
             raise DataError("there is 'X_val', but no 'y_val'", "dataset")
         valid = prepare(get("X_val"), get("y_val"), sample_weight=get("sample_weight_val"),
                         names=("X_val", "y_val"), **same)
+        valid.any_words = True
     return prepare(data["X"], data["y"], sample_weight=get("sample_weight"), cache_bytes=get("cache_bytes"),
                    valid=valid, class_weight=get("class_weight"), **same)
 
 
 # ---- the library's handle ----
 
-def make(parts: Parts, hold: bool, threads: int = 0, *, any_words: bool = False) -> Any:
-    """The handle of a new dataset. Without `hold` the caller keeps the arrays alive; with `any_words` a column of
-    text is never refused: validation rows."""
-    valid = None if parts.valid is None else make(parts.valid, hold, threads, any_words=True)
+def make(parts: Parts, hold: bool, threads: int = 0) -> Any:
+    """The handle of a new dataset. Without `hold` the caller keeps the arrays alive."""
+    valid = None if parts.valid is None else make(parts.valid, hold, threads)
     log = logging.getLogger("hone.data")
     names = parts.table.names if isinstance(parts.table, (Dense, Sparse)) else None
     marks = None if isinstance(parts.table, Arrow) else parts.categorical
     about = (parts.y, parts.weight, names, marks, parts.target_name, valid, parts.task, threads,
-             parts.cache_bytes, log_line(log), level_of(log), parts.class_weight, any_words, hold)
+             parts.cache_bytes, log_line(log), level_of(log), parts.class_weight, parts.any_words, hold)
     t = parts.table
     if isinstance(t, Dense):
         return _hone.dataset_dense(t.x, *about)
@@ -603,7 +604,7 @@ def _find(key: tuple[Any, ...], content: tuple[Any, ...]) -> Dataset | None:
     return entry.dataset
 
 
-def dataset_of(given: Any, task: str | None = None) -> tuple[Dataset, Any]:
+def dataset_of(given: Any, task: str | None = None, *, any_words: bool = False) -> tuple[Dataset, Any]:
     """The dataset of an argument, and what must live as long as it is used."""
     if isinstance(given, Dataset):
         return given, None
@@ -611,6 +612,7 @@ def dataset_of(given: Any, task: str | None = None) -> tuple[Dataset, Any]:
         raise DataError(f"a mapping with 'X' and 'y' or a hone.Dataset is needed, not {type(given).__name__}",
                         "dataset")
     parts = from_mapping(given, task)
+    parts.any_words = any_words
     with _lock:
         if _lent(parts):
             key, content, owners = _identity(parts)

@@ -122,7 +122,7 @@ class Model:
 
         A label that the model does not know counts as wrong; the logger `hone.model` warns of them.
         """
-        data, alive = _dataset.dataset_of(dataset, self.task)
+        data, alive = _dataset.dataset_of(dataset, self.task, any_words=True)
         name = metric or ("accuracy" if self.task == "classification" else "rmse")
         log = logging.getLogger("hone.model")
         value: float = _hone.model_evaluate(self._handle, data._handle, check_text(name, "metric"),

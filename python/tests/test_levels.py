@@ -122,6 +122,17 @@ def test_dates_and_free_text_are_refused_in_every_form(values, said, tmp_path):
     assert hone.Dataset.read(tmp_path / "t.csv", target="y", categorical=["when"]).n_columns == 2
 
 
+def test_rows_to_evaluate_may_hold_any_words():
+    """Their columns are the model's; rows to train on are asked all the same."""
+    cfg, y = {"model": "random_forest", "n_estimators": 5}, ["no", "yes"] * (len(TEXT) // 2)
+    frame = pandas.DataFrame({"when": TEXT, "size": range(len(TEXT))})
+    model = hone.fit(cfg, hone.Dataset(frame, y, categorical=["when"]), 0, validation="none").model
+    for form in (frame, polars.from_pandas(frame), pyarrow.Table.from_pandas(frame)):
+        assert model.evaluate({"X": form, "y": y}) == np.mean(model.predict(form) == y)
+        with pytest.raises(hone.DataError, match="free text"):
+            hone.train(cfg, {"X": form, "y": y}, 0)
+
+
 def test_a_category_of_pandas_is_what_its_owner_says():
     for values in (DATES, TEXT):
         frame = pandas.DataFrame({"when": pandas.Categorical(values)})

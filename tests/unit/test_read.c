@@ -1,4 +1,6 @@
 /* Files: what is read, and that its form does not matter. */
+#define _GNU_SOURCE
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,6 +106,81 @@ static void categorical_integers_are_levels_whatever_their_spelling(void **state
 }
 
 /* More text than a window, quoted newlines at many places, a column that turns to text late. */
+static uint32_t drawn(uint32_t most)
+{
+    static uint64_t state = 1;
+    state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (uint32_t)(state >> 33) % most;
+}
+
+/* A number of a few digits or many, in one of the ways that people write it. */
+static void spell_number(char *to)
+{
+    const uint32_t whole = drawn(4) ? drawn(9) : drawn(20), rest = drawn(4) ? drawn(8) : drawn(18);
+    to += sprintf(to, "%s", drawn(3) ? "" : drawn(2) ? "-" : "+");
+    for (uint32_t k = 0; k < whole; k++)
+        *to++ = (char)('0' + (k || whole == 1 ? drawn(10) : 1 + drawn(9)));
+    if (whole == 0 || drawn(3))
+        *to++ = '.';
+    const bool point = to[-1] == '.';
+    for (uint32_t k = 0; point && k < rest + (whole == 0); k++)
+        *to++ = (char)('0' + drawn(10));
+    *to = 0;
+    if (drawn(8) == 0)
+        sprintf(to, "e%d", (int)drawn(40) - 20);
+}
+
+static void numbers_of_every_length_are_the_nearest_doubles(void **state)
+{
+    (void)state;
+    enum { ROWS = 3000, COLS = 4 };
+    static char text[ROWS * COLS * 64], number[64];
+    static double truth[ROWS][COLS];
+    const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    char *to = text + sprintf(text, "a,b,c,d\n");
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLS; j++) {
+            spell_number(number);
+            truth[i][j] = strtod_l(number, NULL, plain);
+            to += sprintf(to, "%s%s", number, j + 1 < COLS ? "," : i % 2 ? "\r\n" : "\n");
+        }
+    hone_dataset *d = read_text(".csv", text, NULL);
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLS; j++) {
+            const double v = cell(d, i, j);
+            assert_memory_equal(&v, &truth[i][j], sizeof v);
+        }
+    freelocale(plain);
+    hone_dataset_free(d);
+}
+
+/* Bytes of a word: what ends a field is looked for eight at a time, and control characters, tabs
+ * and what comes behind them end none. */
+static void words_of_every_length_keep_their_bytes(void **state)
+{
+    (void)state;
+    enum { ROWS = 900, LONGEST = 40 };
+    static const char *const letter[] = {"a",    "Z",    " ", "\t",       "\x01",
+                                         "\x0C", "\x1F", "-", "\xC3\xA9", "\xE2\x82\xAC",
+                                         "0",    ";",    "+", "\x7F"};
+    static char text[ROWS * 2 * (3 * LONGEST + 16)], word[ROWS][3 * LONGEST + 4];
+    char *to = text + sprintf(text, "a,y\n");
+    for (int i = 0; i < ROWS; i++) {
+        char *at = word[i] + sprintf(word[i], "w");
+        for (int k = (int)drawn(LONGEST); k > 0; k--)
+            at += sprintf(at, "%s", letter[drawn(sizeof letter / sizeof *letter)]);
+        sprintf(at, "w");
+        to += sprintf(to, "%s,%s\n", word[i], word[i]);
+    }
+    const hone_read_options options = {.size = sizeof options, .target = "y", .categorical = "a"};
+    hone_dataset *d = read_text(".csv", text, &options);
+    for (int i = 0; i < ROWS; i++) {
+        assert_string_equal(hone_dataset_level(d, 0, (int64_t)cell(d, i, 0)), word[i]);
+        assert_string_equal(hone_dataset_class(d, d->label[i]), word[i]);
+    }
+    hone_dataset_free(d);
+}
+
 static void large_files_read_the_same_with_any_number_of_threads(void **state)
 {
     (void)state;
@@ -349,6 +426,8 @@ int main(void)
         cmocka_unit_test(a_table_is_read_with_its_types),
         cmocka_unit_test(the_form_of_a_file_does_not_matter),
         cmocka_unit_test(categorical_integers_are_levels_whatever_their_spelling),
+        cmocka_unit_test(numbers_of_every_length_are_the_nearest_doubles),
+        cmocka_unit_test(words_of_every_length_keep_their_bytes),
         cmocka_unit_test(large_files_read_the_same_with_any_number_of_threads),
         cmocka_unit_test(the_caller_can_stop_a_read),
         cmocka_unit_test(the_memory_cap_holds),
