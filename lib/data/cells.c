@@ -83,12 +83,18 @@ static hone_status check_words(const hone_draft *draft, int64_t j, int64_t given
         return hone_fail(error, HONE_BAD_DATA, path,
                          "the column holds dates or times (\"%.40s\"), which are no features; drop "
                          "it, or name it as categorical",
-                         levels->text[0]);
+                         levels->text[words.date]);
     if (hone_words_are_many(levels->count, given))
         return hone_fail(error, HONE_BAD_DATA, path,
                          "%lld different words in %lld rows: free text; drop the column, or name "
                          "it as categorical",
                          (long long)levels->count, (long long)given);
+    if (hone_words_are_rare(levels->count, given))
+        hone_draft_log(
+            draft, HONE_WARNING,
+            "column \"%.100s\" has %lld different words in %lld rows, as names have; no "
+            "model learns from words that are met once: drop it, or name it as categorical",
+            info->name, (long long)levels->count, (long long)given);
     if (hone_words_look_like_numbers(&words) || (words.count && words.numbers == words.count))
         hone_draft_log(draft, HONE_WARNING,
                        "column \"%.100s\" is categorical, but its texts look like numbers "

@@ -4,7 +4,7 @@
  *   95 % and more, not all                   refused: a typo must not make 30,000 levels
  *   a leading zero (007)                     categorical: a code loses its zeros as a number
  *   true and false in their spellings        categorical, boolean
- *   dates; > 1,000 words, half of them once  refused with the hint to drop the column
+ *   dates (95 %); > 1,000 words, half of the cells   refused with the hint to drop the column
  *   else, or asked for by name               categorical
  */
 #include <math.h>
@@ -109,6 +109,7 @@ typedef struct kinds {
     int64_t numbers;          /* distinct, codes such as 007 among them */
     const hone_word *strange; /* first that is no number */
     const hone_word *zero;    /* first number with a leading zero */
+    const hone_word *padded;  /* first that is another word but for blanks at its ends */
 } kinds;
 
 static hone_status look(const csv *c, const csv_column *column, kinds *k, hone_error *error)
@@ -130,7 +131,11 @@ static hone_status look(const csv *c, const csv_column *column, kinds *k, hone_e
         }
         k->boolean &= hone_token_boolean(token) >= 0 && !c->r->schema; /* the schema's kind rules */
         hone_words_add(&k->words, token, c->decimal);
-        if (hone_token_number(hone_token_trim(token), c->decimal, &value, &zeros))
+        const hone_token bare = hone_token_trim(token);
+        if (!k->padded && bare.length < token.length &&
+            hone_dictionary_find(d, bare, hone_word_key(bare)) >= 0)
+            k->padded = w;
+        if (hone_token_number(bare, c->decimal, &value, &zeros))
             k->numbers++;
         else if (!k->strange || w->line < k->strange->line)
             k->strange = w;
@@ -153,13 +158,14 @@ static hone_status refuse_words(const csv *c, int64_t j, const kinds *k, hone_er
         return HONE_OK;
     const int64_t given = count_words(c, column);
     const bool many = hone_words_are_many(d->count, given);
-    hone_place(place, c->r->file, d->word[0].line, d->word[0].column);
+    const hone_word *first = &d->word[dates ? k->words.date : 0];
+    hone_place(place, c->r->file, first->line, first->column);
     if (dates && j != c->target)
         return hone_fail(
             error, HONE_BAD_DATA, place,
             "column \"%.100s\" holds dates or times (\"%.*s\"), which are no features; "
             "--drop \"%.100s\"",
-            column->name, CSV_TOKEN, d->text, column->name);
+            column->name, CSV_TOKEN, d->text + first->at, column->name);
     int64_t numbers = 0;
     for (int64_t i = 0; i < d->count; i++) {
         double value;
@@ -210,6 +216,25 @@ static void warn_of_numbers(const csv *c, const csv_column *column, const kinds 
         : c->decimal == '.' ? "with a decimal comma: --decimal ,"
                             : "with a decimal point: --decimal .",
         column->name);
+}
+
+/* Words that few models can learn from, or that were meant to be one. */
+static void warn_of_words(const csv *c, const csv_column *column, const kinds *k,
+                          const hone_draft *draft)
+{
+    const hone_dictionary *d = column->levels;
+    if (c->r->schema)
+        return;
+    if (k->padded)
+        hone_draft_log(draft, HONE_WARNING,
+                       "column \"%.100s\": \"%.*s\" and the same word without blanks at its ends "
+                       "are two levels",
+                       column->name, CSV_TOKEN, d->text + k->padded->at);
+    if (!column->asked && column->feature >= 0 && hone_words_are_rare(d->count, c->rows))
+        hone_draft_log(draft, HONE_WARNING,
+                       "column \"%.100s\" has %lld different words in %lld rows, as names have; no "
+                       "model learns from words that are met once: --drop \"%.100s\"",
+                       column->name, (long long)d->count, (long long)c->rows, column->name);
 }
 
 /* Gives the words their place in the sorted set of levels, into `code` of each. */
@@ -279,6 +304,7 @@ static hone_status describe(csv *c, hone_draft *draft, hone_error *error)
         HONE_TRY(look(c, column, &k, error));
         HONE_TRY(refuse_words(c, j, &k, error));
         warn_of_numbers(c, column, &k, draft);
+        warn_of_words(c, column, &k, draft);
         hone_column_info *info = &draft->column[column->feature];
         info->type = HONE_CATEGORICAL;
         info->by_number = column->asked;
@@ -336,6 +362,7 @@ static hone_status target_words(csv *c, hone_draft *draft, hone_vector *y, hone_
     kinds k;
     HONE_TRY(look(c, column, &k, error));
     HONE_TRY(refuse_words(c, c->target, &k, error));
+    warn_of_words(c, column, &k, draft);
     const char **word = HONE_RAW(c->r->memory, const char *, d->count, 1);
     if (!word)
         return hone_no_memory(error);

@@ -80,10 +80,19 @@ static const form FORMATS[] = {
     {".npz", HONE_NPZ, hone_read_npz, false},
 };
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+/* Capitals or not. */
 static bool ends_with(const char *name, size_t length, const char *ending)
 {
     const size_t n = strlen(ending);
-    return length > n && !memcmp(name + length - n, ending, n);
+    size_t same = 0;
+    while (length > n && same < n && lower(name[length - n + same]) == ending[same])
+        same++;
+    return same == n;
 }
 
 bool hone_file_is_tsv(const char *file)

@@ -391,7 +391,7 @@ static hone_status columns(reader *s, int64_t *cols, hone_error *error)
     *cols = o->features ? o->features : seen;
     return *cols > 0 ? HONE_OK
                      : hone_fail(error, HONE_BAD_DATA, s->r->file,
-                                 "no row has an entry; say how many features there are");
+                                 "no row has an entry; say how many columns there are (--columns)");
 }
 
 static hone_status check_options(const hone_reading *r, hone_error *error)

@@ -2,11 +2,16 @@
 
 #include <string.h>
 
-enum { MANY = 1000, LONGEST = 40 };
+enum { MANY = 1000, SOME = 50, LONGEST = 40 };
 
 bool hone_words_are_many(int64_t words, int64_t given)
 {
     return words > MANY && 2 * words > given;
+}
+
+bool hone_words_are_rare(int64_t words, int64_t given)
+{
+    return words >= SOME && 2 * words > given;
 }
 
 static const char *const SIGNS[] = {"$", "%", "\xE2\x82\xAC", "\xC2\xA3",
@@ -80,9 +85,10 @@ static bool is_written(hone_token t, char decimal, bool *comma)
 void hone_words_add(hone_words *w, hone_token word, char decimal)
 {
     bool comma;
-    w->count++;
+    const int64_t number = w->count++;
     if (hone_token_is_date(word)) {
-        w->dates++;
+        if (!w->dates++)
+            w->date = number;
     } else if (is_number(hone_token_trim(word), decimal)) {
         w->numbers++;
     } else if (is_written(word, decimal, &comma)) {
@@ -94,7 +100,7 @@ void hone_words_add(hone_words *w, hone_token word, char decimal)
 
 bool hone_words_are_dates(const hone_words *w)
 {
-    return w->count > 0 && w->dates == w->count;
+    return w->dates > 0 && 20 * w->dates >= 19 * w->count;
 }
 
 bool hone_words_look_like_numbers(const hone_words *w)

@@ -11,6 +11,7 @@ Arrow tables go to the library as they are (`_dataset.py`).
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Union
@@ -122,6 +123,8 @@ def object_vector(values: Sequence[Any], what: str) -> Vector:
                 return whole.astype(np.int64)
         return np.array([np.nan if is_missing(v) else float(v) for v in values], dtype=np.float64)
     kinds = sorted({type(v).__name__ for v in present})
+    if all(isinstance(v, (datetime.date, datetime.time, datetime.timedelta)) for v in present):
+        raise DataError("dates and times are no numbers; make columns of them that are", what)
     raise DataError(f"objects of types {', '.join(kinds)} in one column; texts or numbers are needed", what)
 
 
@@ -147,6 +150,8 @@ def _series(s: Any, what: str) -> Column:
             return Column(name, np.ascontiguousarray(s.cat.codes.to_numpy(), dtype=np.int32),
                           [str(v) for v in levels], CATEGORICAL)
         codes = s.cat.codes.to_numpy()
+        if levels.dtype.kind not in "biuf":  # intervals of pandas.cut, periods
+            return Column(name, np.ascontiguousarray(codes, dtype=np.int32), [str(v) for v in levels], CATEGORICAL)
         values = np.asarray(levels.to_numpy())
         found = [None if c < 0 else values[c] for c in codes]
         return Column(name, object_vector(found, what), None, CATEGORICAL)
@@ -308,7 +313,7 @@ def table(x: Any, what: str, *, flatten: bool = False) -> Table:
     if a.ndim == 0:
         raise DataError(f"{_kind(x)} has 0 dimensions; an array of 2, sparse rows or a data frame is needed", what)
     if a.ndim != 2:
-        hint = "flatten=True makes one row of each" if a.ndim > 2 else "x.reshape(1, -1) is one row, x.reshape(-1, 1) one column"
+        hint = "flatten=True of a dataset, or x.reshape(len(x), -1), makes one row of each" if a.ndim > 2 else "x.reshape(1, -1) is one row, x.reshape(-1, 1) one column"
         raise DataError(f"{a.ndim} dimensions; a table has 2; {hint}", what)
     if a.dtype.kind in "OUST":
         values = [_from_array(a[:, j], f"{what}[:,{j}]") for j in range(a.shape[1])]

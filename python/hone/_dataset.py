@@ -212,7 +212,8 @@ def _class_weight(given: Any) -> list[tuple[str, float]] | None:
     if given is None:
         return None
     if not isinstance(given, Mapping):
-        raise ArgumentError(f"a mapping of labels to weights is needed, not {type(given).__name__}", "class_weight")
+        way = "; 'balanced' is a hyperparameter and stands in the configuration" if isinstance(given, str) else ""
+        raise ArgumentError(f"a mapping of labels to weights is needed, not {type(given).__name__}{way}", "class_weight")
     found = []
     for label, weight in given.items():
         if isinstance(weight, (bool, np.bool_)) or not isinstance(weight, (int, float, np.integer, np.floating)):

@@ -1,5 +1,6 @@
 """Levels of categorical columns: a model knows those of its training rows, and not every text is one."""
 
+import datetime
 import logging
 import pickle
 
@@ -137,6 +138,24 @@ def test_a_category_of_pandas_is_what_its_owner_says():
     for values in (DATES, TEXT):
         frame = pandas.DataFrame({"when": pandas.Categorical(values)})
         assert hone.Dataset(frame, (np.arange(len(values)) % 2)).n_columns == 1
+
+
+def test_levels_of_any_kind_are_known_by_their_texts():
+    """Intervals of pandas.cut above all."""
+    size, y = np.arange(60) % 7, ["no", "yes"] * 30
+    for levels in (pandas.cut(size, 3), pandas.Series(pandas.cut(size, 3)).astype(object).astype("category"),
+                   pandas.Categorical(pandas.period_range("2024", periods=7, freq="M")[size])):
+        cut = pandas.Series(levels)
+        texts = cut.astype(str)
+        got, expected = (hone.Dataset(pandas.DataFrame({"c": c}), y, categorical=["c"]) for c in (cut, texts))
+        assert got.fingerprint == expected.fingerprint and got.describe()["columns"][0]["levels"]
+
+
+@pytest.mark.parametrize("values", [pandas.date_range("2024", periods=60, tz="UTC"),
+                                    [datetime.date(2024, 1, 1)] * 60, [datetime.time(9)] * 60])
+def test_dates_that_are_objects_are_refused_as_dates(values):
+    with pytest.raises(hone.DataError, match="dates and times"):
+        hone.Dataset(pandas.DataFrame({"when": values}), ["no", "yes"] * 30)
 
 
 def test_texts_are_no_classes_unless_the_task_says_so():

@@ -94,6 +94,34 @@ static void the_form_of_a_file_does_not_matter(void **state)
     assert_false(f == fingerprint("a,b,y\n1.5,u,0\n,v,1\n3,u,0\n", 0, 0));
 }
 
+static char told[512];
+
+static void tell(void *context, int level, const char *line)
+{
+    (void)context;
+    if (level == HONE_WARNING)
+        snprintf(told, sizeof told, "%s", line);
+}
+
+static void words_that_were_hardly_meant_are_told_of(void **state)
+{
+    (void)state;
+    char text[4096];
+    const hone_read_options options = {
+        .size = sizeof options, .target = "y", .dataset = {.log = tell}};
+    int used = sprintf(text, "name,y\n");
+    for (int k = 0; k < 60; k++)
+        used += sprintf(text + used, "Mrs %c%c,%d\n", 'A' + k / 8, 'a' + k % 8, k % 2);
+    hone_dataset_free(read_text(".csv", text, &options));
+    assert_non_null(strstr(told, "\"name\" has 60 different words in 60 rows"));
+    *told = 0;
+    hone_dataset_free(read_text(".csv", "a,y\n1, no\n2,no\n3,yes\n", &options));
+    assert_non_null(strstr(told, "\"y\": \" no\" and the same word without blanks"));
+    *told = 0;
+    hone_dataset_free(read_text(".CSV", "a,y\n1, no\n2, no\n3, yes\n", &options));
+    assert_string_equal(told, "");
+}
+
 static void categorical_integers_are_levels_whatever_their_spelling(void **state)
 {
     (void)state;
@@ -425,6 +453,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_is_read_with_its_types),
         cmocka_unit_test(the_form_of_a_file_does_not_matter),
+        cmocka_unit_test(words_that_were_hardly_meant_are_told_of),
         cmocka_unit_test(categorical_integers_are_levels_whatever_their_spelling),
         cmocka_unit_test(numbers_of_every_length_are_the_nearest_doubles),
         cmocka_unit_test(words_of_every_length_keep_their_bytes),

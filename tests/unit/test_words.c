@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -103,6 +104,24 @@ static void many_words_are_no_levels(void **state)
     assert_false(hone_words_are_dates(&none));
     assert_true(hone_words_are_dates(&dates));
     assert_false(hone_words_are_dates(&mixed));
+    assert_true(hone_words_are_rare(50, 99));
+    assert_false(hone_words_are_rare(50, 100));
+    assert_false(hone_words_are_rare(49, 49));
+}
+
+static void a_few_words_among_dates_leave_them_dates(void **state)
+{
+    (void)state;
+    char text[20][16];
+    hone_words words = {0};
+    for (int k = 0; k < 20; k++) {
+        snprintf(text[k], sizeof text[k], k == 0 ? "unknown" : "2024-01-%02d", k);
+        hone_words_add(&words, token(text[k]), '.');
+    }
+    assert_true(hone_words_are_dates(&words));
+    assert_int_equal(words.date, 1);
+    hone_words_add(&words, token("never"), '.');
+    assert_false(hone_words_are_dates(&words));
 }
 
 int main(void)
@@ -113,6 +132,7 @@ int main(void)
         cmocka_unit_test(dates_and_times_are_told_from_words),
         cmocka_unit_test(numbers_as_people_write_them_look_like_numbers),
         cmocka_unit_test(many_words_are_no_levels),
+        cmocka_unit_test(a_few_words_among_dates_leave_them_dates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
