@@ -12,6 +12,7 @@ Arrow tables go to the library as they are (`_dataset.py`).
 from __future__ import annotations
 
 import datetime
+import decimal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Union
@@ -115,7 +116,7 @@ def object_vector(values: Sequence[Any], what: str) -> Vector:
         if len(present) == len(values):
             return np.array(values, dtype=bool)
         return [None if is_missing(v) else str(bool(v)).lower() for v in values]
-    if all(isinstance(v, (int, float, np.integer, np.floating)) and not isinstance(v, (bool, np.bool_))
+    if all(isinstance(v, (int, float, decimal.Decimal, np.integer, np.floating)) and not isinstance(v, (bool, np.bool_))
            for v in present):
         if len(present) == len(values) and all(isinstance(v, (int, np.integer)) for v in values):
             whole = np.array(values, dtype=object)

@@ -1,6 +1,7 @@
 """Levels of categorical columns: a model knows those of its training rows, and not every text is one."""
 
 import datetime
+import decimal
 import logging
 import pickle
 
@@ -149,6 +150,14 @@ def test_levels_of_any_kind_are_known_by_their_texts():
         texts = cut.astype(str)
         got, expected = (hone.Dataset(pandas.DataFrame({"c": c}), y, categorical=["c"]) for c in (cut, texts))
         assert got.fingerprint == expected.fingerprint and got.describe()["columns"][0]["levels"]
+
+
+def test_decimals_are_numbers():
+    values = [decimal.Decimal("1.5"), None, decimal.Decimal("-2.25"), decimal.Decimal("NaN")] * 15
+    y, floats = ["no", "yes"] * 30, [1.5, None, -2.25, None] * 15
+    got, expected = (hone.Dataset(pandas.DataFrame({"c": c, "n": range(60)}), y) for c in (values, floats))
+    assert got.fingerprint == expected.fingerprint
+    assert hone.Dataset(np.arange(60.0)[:, None], [decimal.Decimal(k) / 7 for k in range(60)]).task == "regression"
 
 
 @pytest.mark.parametrize("values", [pandas.date_range("2024", periods=60, tz="UTC"),
