@@ -81,8 +81,8 @@ HONE_API hone_status hone_dataset_dense(const void *x, hone_dtype dtype, int64_t
                                         const hone_dataset_options *options, hone_dataset **dataset,
                                         hone_error *error);
 
-/** A dataset on sparse rows. Absent entries are zero; NaN is refused. Values (float32, float64) and int64 offsets
- * and int32 columns are borrowed, other integer widths converted.
+/** A dataset on sparse rows. Absent entries are zero; NaN is refused. Values (float32, float64) and
+ * int64 offsets and int32 columns are borrowed, other integer widths converted.
  *
  * @param row_start  rows + 1 offsets from 0, ascending
  * @param column     column numbers, strictly ascending within a row
