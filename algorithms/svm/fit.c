@@ -103,46 +103,88 @@ static hone_status find_costs(fit *f, hone_error *error)
 
 /* ---- parts ---- */
 
-static hone_status list_part(fit *f, part *p, int64_t a, int64_t b, hone_error *error)
+/* Rows with a cost, by class, each class ascending; regression has one. */
+typedef struct classes {
+    int64_t *start, *row;
+} classes;
+
+static int64_t class_of(const hone_fit_job *job, int64_t row)
 {
-    const hone_fit_job *job = f->job;
-    const int64_t n = job->x.rows;
-    *p = (part){.a = a, .b = b};
-    for (int pass = 0; pass < 2; pass++) {
-        int64_t count = 0;
-        for (int64_t i = 0; i < n; i++) {
-            if (!(f->cost[i] > 0) ||
-                (job->label && b >= 0 && job->label[i] != a && job->label[i] != b))
-                continue;
-            if (pass)
-                p->row[count] = i;
-            count++;
-        }
-        p->n = count;
-        if (!pass && !(p->row = HONE_RAW(job->scratch, int64_t, count, 1)))
-            return hone_no_memory(error);
-    }
-    p->whole = p->n == n;
-    p->coef = HONE_NEW(job->scratch, double, p->n, 1);
-    return p->coef ? HONE_OK : hone_no_memory(error);
+    return job->label ? job->label[row] : 0;
 }
 
-static hone_status list_pairs(fit *f, hone_error *error)
+static hone_status sort_rows(const fit *f, classes *c, hone_error *error)
 {
     const hone_fit_job *job = f->job;
-    const int64_t k = job->shape.outputs;
-    bool *present = HONE_NEW(job->scratch, bool, k, 1);
-    f->parts = HONE_NEW(job->scratch, part, f->rest ? k : k * (k - 1) / 2, 1);
-    if (!present || !f->parts)
+    const int64_t n = job->x.rows, k = job->shape.outputs;
+    int64_t *next = HONE_NEW(job->scratch, int64_t, k + 1, 1);
+    c->start = HONE_NEW(job->scratch, int64_t, k + 1, 1);
+    c->row = HONE_RAW(job->scratch, int64_t, n, 1);
+    if (!next || !c->start || !c->row)
         return hone_no_memory(error);
-    for (int64_t i = 0; i < job->x.rows; i++)
-        present[job->label[i]] = present[job->label[i]] || f->cost[i] > 0;
+    for (int64_t i = 0; i < n; i++)
+        c->start[class_of(job, i) + 1] += f->cost[i] > 0;
+    for (int64_t a = 0; a < k; a++)
+        c->start[a + 1] += c->start[a];
+    memcpy(next, c->start, (size_t)k * sizeof *next);
+    for (int64_t i = 0; i < n; i++)
+        if (f->cost[i] > 0)
+            c->row[next[class_of(job, i)]++] = i;
+    return HONE_OK;
+}
+
+static int64_t count_rows(const classes *c, int64_t class)
+{
+    return c->start[class + 1] - c->start[class];
+}
+
+static void merge_rows(const classes *c, int64_t a, int64_t b, int64_t *to)
+{
+    int64_t i = c->start[a], j = c->start[b];
+    while (i < c->start[a + 1] || j < c->start[b + 1]) {
+        const bool first = j == c->start[b + 1] || (i < c->start[a + 1] && c->row[i] < c->row[j]);
+        *to++ = c->row[first ? i++ : j++];
+    }
+}
+
+/* Of classes a and b, or of all when b < 0. */
+static hone_status list_part(fit *f, const classes *c, int64_t a, int64_t b, hone_error *error)
+{
+    const hone_fit_job *job = f->job;
+    part *p = &f->parts[f->n_parts++];
+    *p = (part){.a = a, .b = b};
+    p->n = b < 0 ? c->start[job->shape.outputs] : count_rows(c, a) + count_rows(c, b);
+    p->whole = p->n == job->x.rows;
+    p->row = HONE_RAW(job->scratch, int64_t, p->n, 1);
+    p->coef = HONE_NEW(job->scratch, double, p->n, 1);
+    if (!p->row || !p->coef)
+        return hone_no_memory(error);
+    if (b >= 0)
+        merge_rows(c, a, b, p->row);
+    for (int64_t i = 0, count = 0; b < 0 && i < job->x.rows; i++)
+        if (f->cost[i] > 0)
+            p->row[count++] = i;
+    return HONE_OK;
+}
+
+static hone_status list_parts(fit *f, hone_error *error)
+{
+    const int64_t k = f->job->shape.outputs;
+    const bool regress = f->job->shape.task == HONE_REGRESSION;
+    classes c;
+    f->rest = !regress && svm_against_rest(f->params, k);
+    f->parts = HONE_NEW(f->job->scratch, part, regress ? 1 : f->rest ? k : k * (k - 1) / 2, 1);
+    if (!f->parts)
+        return hone_no_memory(error);
+    HONE_TRY(sort_rows(f, &c, error));
+    if (regress)
+        return list_part(f, &c, 0, -1, error);
     for (int64_t a = 0; a < k; a++) {
-        if (f->rest && present[a])
-            HONE_TRY(list_part(f, &f->parts[f->n_parts++], a, -1, error));
+        if (f->rest && count_rows(&c, a))
+            HONE_TRY(list_part(f, &c, a, -1, error));
         for (int64_t b = a + 1; b < k && !f->rest; b++)
-            if (present[a] && present[b])
-                HONE_TRY(list_part(f, &f->parts[f->n_parts++], a, b, error));
+            if (count_rows(&c, a) && count_rows(&c, b))
+                HONE_TRY(list_part(f, &c, a, b, error));
     }
     return HONE_OK;
 }
@@ -334,16 +376,7 @@ hone_status svm_fit(const hone_fit_job *job, void *state, hone_error *error)
     HONE_TRY(svm_gamma(job, f.params, &f.gamma, error));
     f.kernel = kernel_of(f.params, f.gamma, f.panels, hone_run_isa(job->run));
     HONE_TRY(find_costs(&f, error));
-    if (job->shape.task == HONE_CLASSIFICATION) {
-        f.rest = svm_against_rest(f.params, job->shape.outputs);
-        HONE_TRY(list_pairs(&f, error));
-    } else {
-        f.parts = HONE_NEW(job->scratch, part, 1, 1);
-        if (!f.parts)
-            return hone_no_memory(error);
-        f.n_parts = 1;
-        HONE_TRY(list_part(&f, f.parts, 0, 0, error));
-    }
+    HONE_TRY(list_parts(&f, error));
     HONE_TRY(find_nu(&f, error));
     HONE_TRY(svm_begin(&f, job->scratch, error));
     HONE_TRY(solve_parts(&f, error));

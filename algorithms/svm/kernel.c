@@ -6,6 +6,10 @@
 /* Scales beyond this would make C scale infinite. */
 #define MOST_SCALE 0x1p900
 
+/* Linear values beyond this, which take data above 1e135, are taken to be this large: sums of them
+ * stay finite. */
+#define MOST_LINEAR 0x1p100
+
 static double largest_norm(const hone_panels *p)
 {
     float most = 0;
@@ -56,7 +60,7 @@ kernel kernel_of(const svm_params *p, double gamma, const hone_panels *panels, h
     switch (p->kernel) {
     case SVM_LINEAR:
         k.scale = fmin(power_above(largest_norm(panels) * square), MOST_SCALE);
-        k.gamma = narrow(square / k.scale);
+        k.gamma = narrow(fmin(square / k.scale, MOST_LINEAR / fmax(largest_norm(panels), 1)));
         break;
     case SVM_POLY: {
         const double most = pow(MOST_SCALE, 1 / (double)p->degree);

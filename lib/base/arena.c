@@ -1,8 +1,8 @@
 /* A list of chunks: bump allocation, freed together. The account sees chunks only.
  *
- * Small chunks come from the heap, large ones too: the C library keeps and reuses both, so that
- * trials after the first do not pay for fresh pages. From two huge pages on, chunks ask for huge
- * pages: touching fresh small ones can cost more than the computation.
+ * Chunks come from the heap, and the C library reuses the smaller ones. From two huge pages on,
+ * chunks ask for huge pages, and a pool keeps them for the next arena: touching fresh pages can
+ * cost more than the computation.
  */
 #define _DEFAULT_SOURCE
 #include "base/arena.h"
@@ -14,9 +14,10 @@
 
 enum { ALIGN = 64, CHUNK = 1 << 16, HUGE_PAGE = 1 << 21, HUGE = 2 * HUGE_PAGE };
 
-typedef struct chunk {
-    struct chunk *next;
+typedef struct hone_chunk {
+    struct hone_chunk *next;
     size_t size, used; /* bytes after the header of ALIGN bytes */
+    size_t room;       /* with the header; from a pool perhaps more than was asked for */
 } chunk;
 
 struct hone_arena {
@@ -96,22 +97,92 @@ void hone_huge_pages(void *memory, size_t bytes)
         madvise((void *)first, end - first, MADV_HUGEPAGE);
 }
 
+/* ---- what is kept for later ---- */
+
+static chunk *pull(hone_pool *pool, int slot)
+{
+    chunk *c = atomic_exchange(&pool->chunk[slot], NULL);
+    if (c)
+        atomic_fetch_sub(&pool->bytes, (int64_t)c->room);
+    return c;
+}
+
+/* Older chunks make way: the newest is the likeliest to be asked for again. */
+static void put(hone_pool *pool, chunk *c)
+{
+    const int64_t room = (int64_t)c->room, limit = pool->limit;
+    int64_t bytes = atomic_fetch_add(&pool->bytes, room) + room;
+    for (int slot = 0; slot < HONE_POOLED && room <= limit && bytes > limit; slot++) {
+        free(pull(pool, slot));
+        bytes = atomic_load(&pool->bytes);
+    }
+    for (int slot = 0; slot < HONE_POOLED && bytes <= limit; slot++) {
+        chunk *none = NULL;
+        if (atomic_compare_exchange_strong(&pool->chunk[slot], &none, c))
+            return;
+    }
+    atomic_fetch_sub(&pool->bytes, room);
+    free(c);
+}
+
+/* A chunk of at least `room` bytes, at most a quarter more; NULL: there is none. */
+static chunk *reuse(hone_pool *pool, size_t room)
+{
+    for (int slot = 0; slot < HONE_POOLED; slot++) {
+        chunk *c = pull(pool, slot);
+        if (c && c->room >= room && c->room - room <= room / 4)
+            return c;
+        if (c)
+            put(pool, c);
+    }
+    return NULL;
+}
+
+void hone_pool_close(hone_pool *pool)
+{
+    for (int slot = 0; slot < HONE_POOLED; slot++)
+        free(pull(pool, slot));
+}
+
+/* ---- chunks ---- */
+
+static bool is_pooled(const hone_arena *arena, size_t size)
+{
+    return size >= HUGE && arena->account && arena->account->pool;
+}
+
+/* From the C library. */
+static chunk *fresh(size_t size, size_t room)
+{
+    const bool huge = size >= HUGE;
+    chunk *c = aligned_alloc(huge ? HUGE_PAGE : ALIGN, room);
+    if (c && huge)
+        hone_huge_pages(c, room);
+    return c;
+}
+
 static chunk *make(hone_arena *arena, size_t size)
 {
     const int64_t bytes = (int64_t)(size + ALIGN);
     if (!hone_account_take(arena->account, bytes))
         return NULL;
-    const bool huge = size >= HUGE;
-    const size_t alignment = huge ? HUGE_PAGE : ALIGN; /* sizes are a multiple of it */
-    const size_t room = (size + ALIGN + alignment - 1) / alignment * alignment;
-    chunk *c = aligned_alloc(alignment, room);
-    if (c && huge)
-        hone_huge_pages(c, room);
+    const size_t step = size >= HUGE ? HUGE_PAGE : ALIGN;
+    size_t room = (size + ALIGN + step - 1) / step * step;
+    hone_pool *pool = arena->account ? arena->account->pool : NULL;
+    chunk *c = is_pooled(arena, size) ? reuse(pool, room) : NULL;
+    if (c)
+        room = c->room;
+    else
+        c = fresh(size, room);
+    if (!c && pool) {
+        hone_pool_close(pool); /* what it keeps may be what is missing */
+        c = fresh(size, room);
+    }
     if (!c) {
         hone_account_give(arena->account, bytes);
         return NULL;
     }
-    *c = (chunk){arena->chunks, size, 0};
+    *c = (chunk){arena->chunks, size, 0, room};
     arena->chunks = c;
     arena->bytes += bytes;
     return c;
@@ -176,7 +247,10 @@ static void drop(hone_arena *arena, const chunk *until)
         arena->chunks = c->next;
         arena->bytes -= (int64_t)(c->size + ALIGN);
         hone_account_give(arena->account, (int64_t)(c->size + ALIGN));
-        free(c);
+        if (is_pooled(arena, c->size))
+            put(arena->account->pool, c);
+        else
+            free(c);
     }
 }
 

@@ -6,10 +6,23 @@
 
 #include "hone/algorithm.h"
 
+/* Large chunks that arenas gave back, for those that come next: fresh pages can cost more than what
+ * is computed in them. Lock-free, so that a forked child can go on with it. */
+enum { HONE_POOLED = 16 };
+typedef struct hone_pool {
+    _Atomic(struct hone_chunk *) chunk[HONE_POOLED];
+    _Atomic int64_t bytes; /* that they take, */
+    int64_t limit;         /* at most */
+} hone_pool;
+
+/* Gives all that is in it now back to the system. */
+void hone_pool_close(hone_pool *pool);
+
 /* One per trial, and one per object under construction. Touched once per chunk, not per request. */
 typedef struct hone_account {
     _Atomic int64_t used, peak;
-    int64_t cap; /* bytes; 0: none */
+    int64_t cap;     /* bytes; 0: none */
+    hone_pool *pool; /* of large chunks; may be NULL */
 } hone_account;
 
 bool hone_account_take(hone_account *account, int64_t bytes);

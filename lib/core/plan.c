@@ -109,6 +109,7 @@ static hone_status make_run(hone_training *t, hone_error *error)
     hone_isa isa;
     HONE_TRY(hone_isa_of(o->isa, &isa, error));
     t->account.cap = o->memory_cap;
+    t->account.pool = hone_cache_pool(t->dataset->cache);
     hone_training_listen(t);
     t->run = (hone_run){.threads = hone_threads_of(o->threads),
                         .isa = isa,

@@ -19,7 +19,10 @@
 #include "base/hash.h"
 #include "toolbox/run.h"
 
-enum { SLOTS = 512 };
+enum {
+    SLOTS = 512,
+    POOL_SHARE = 8 /* part of the budget that memory without an object may take beside it */
+};
 
 typedef struct entry {
     enum { ABSENT, BUILDING, READY } state;
@@ -44,6 +47,7 @@ struct hone_cache {
     int64_t budget;
     hone_cache_stats stats;
     double age; /* worth of the last entry that went */
+    hone_pool pool;
     entry slot[SLOTS];
 };
 
@@ -56,6 +60,7 @@ hone_cache *hone_cache_open(int64_t budget)
     pthread_cond_init(&c->changed, NULL);
     c->process = getpid();
     c->budget = budget;
+    c->pool.limit = budget / POOL_SHARE;
     return c;
 }
 
@@ -72,7 +77,14 @@ void hone_cache_close(hone_cache *c)
 {
     for (int i = 0; c && i < SLOTS; i++)
         drop(&c->slot[i]);
+    if (c)
+        hone_pool_close(&c->pool);
     hone_free(c);
+}
+
+hone_pool *hone_cache_pool(hone_cache *c)
+{
+    return &c->pool;
 }
 
 /* In a child only the thread that forked is left; whoever held the lock or was building is not. */
@@ -224,6 +236,7 @@ static hone_status build(hone_shared *s, entry *e, const request *q, hone_error 
             return hone_no_memory(error);
     }
     hone_shared inner = *s;
+    e->account.pool = &s->cache->pool;
     inner.account = &e->account, inner.charged = 0, inner.pins = 0;
     hone_fit_job job = narrowed(s, q);
     hone_run run = *job.run;

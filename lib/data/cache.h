@@ -12,6 +12,9 @@ typedef struct hone_cache hone_cache;
 hone_cache *hone_cache_open(int64_t budget);
 void hone_cache_close(hone_cache *cache);
 void hone_cache_read_stats(hone_cache *cache, hone_cache_stats *stats);
+/* Memory that trials on the dataset pass on, for their accounts: an eighth of the budget at most.
+ */
+hone_pool *hone_cache_pool(hone_cache *cache);
 
 /* Identities, each a hash of content: never an address, never a row count. */
 typedef struct hone_identity {

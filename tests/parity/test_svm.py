@@ -81,13 +81,16 @@ def check(K, y, beta, C, epsilon):
 class Fit:
     """Hone's fit of one problem: coefficients by training row and pair of classes."""
 
-    def __init__(self, x, y, params, task):
+    def __init__(self, x, y, params, task, **more):
         config = {"model": "svm", "svm:tol": TOL, "prep:scale": "none",
                   **{f"svm:{k}": v for k, v in params.items()}}
         if task == "regression":
             config["prep:target"] = "none"
-        self.model = hone.fit(config, {"X": x, "y": y, "task": task}, seed=0, validation="none",
-                              n_threads=2).model
+        given = {"X": x, "y": y, "task": task}
+        if "weight" in more:
+            given["sample_weight"] = more.pop("weight")
+        self.model = hone.fit(config, given, seed=0, validation="none", n_threads=2, **more).model
+        self.iterations = int(self.model.output("iterations")[0, 0])
         self.support = self.model.output("support").ravel().astype(int)
         self.coef = self.model.output("coef")
         self.converged = bool(self.model.output("converged")[0, 0])
@@ -237,6 +240,114 @@ class Truth(unittest.TestCase):
                                      options={"maxiter": 20000, "maxfun": 40000, "ftol": 1e-15, "gtol": 1e-9})
                     with self.subTest(name=name, C=C, machine=c):
                         self.assertLessEqual(cost(ours, x, sign, C)[0], found.fun * (1 + 1e-8))
+
+    def test_weights(self):
+        """Weights of rows and of classes multiply C; rows of weight 0 are as if absent."""
+        x, y = table("pima", 500)
+        sign = np.where(y == 0, 1.0, -1.0)
+        weight = np.random.default_rng(3).choice([0, 0.25, 1, 3.5], len(y))
+        for params, theirs, bound in (
+                ({}, {"sample_weight": weight}, weight),
+                ({"class_weight": "balanced"}, {}, len(y) / 2 / np.bincount(y)[y])):
+            params = {"kernel": "rbf", "gamma": 0.1, "C": 2.0, **params}
+            given = {"weight": weight} if theirs else {}
+            fit = Fit(x, y, params, "classification", **given)
+            beta, K = fit.beta(len(y)), kernel(params, x, x)
+            most = params["C"] * bound * (1 - 1e-12)
+            ours, gap = check(K, sign, beta, most, None)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                peer = SVC(**params, tol=TOL, max_iter=PATIENCE).fit(x, sign, **theirs)
+            other = np.zeros(len(y))
+            other[peer.support_] = peer.dual_coef_[0]
+            self.assertTrue(self.agree(ours, check(K, sign, other, most, None)[0], gap, fit, str(params)))
+            self.assertTrue((np.abs(beta) <= params["C"] * bound * (1 + 1e-12)).all())
+
+    def test_sigmoid(self):
+        """The kernel is not definite and has no one optimum: the certificate alone counts."""
+        x, y = table("spam", 500)
+        for params in ({"kernel": "sigmoid", "gamma": 0.01, "coef0": 0.5, "C": 1.0},
+                       {"kernel": "sigmoid", "gamma": 0.3, "coef0": -1.0, "C": 10.0}):
+            fit = Fit(x, y, {**params, "max_iter": PATIENCE}, "classification")
+            _, gap = check(kernel(params, x, x), np.where(y == 0, 1.0, -1.0), fit.beta(len(y)), params["C"], None)
+            self.assertEqual(fit.converged, gap < TOL * 1.01, f"{params}: gap {gap}, says {fit.gap}")
+            self.assertLess(abs(fit.gap - gap), 1e-6 + 1e-3 * gap)
+
+    def test_sparse_rows(self):
+        """Rows like those of texts: a few words of thousands."""
+        from scipy.sparse import csr_matrix, random as draw
+
+        words = draw(1200, 5000, 0.004, "csr", np.float64, random_state=5)
+        sources = [(words, (words @ np.random.default_rng(6).normal(size=5000) > 0).astype(int))]
+        text = Path(__file__).resolve().parents[2] / "bench" / "data" / "sst_train.svm.gz"
+        if LONG and text.exists():
+            from sklearn.datasets import load_svmlight_file
+
+            x, y = load_svmlight_file(gzip.open(text))
+            x, y = x[::25], (y[::25] > y.min()).astype(int)
+            sources.append((csr_matrix(x[:, x.getnnz(axis=0) > 0]), y))
+        for x, y in sources:
+            dense = x.toarray()
+            for params in ({"kernel": "linear", "C": 1.0}, {"kernel": "rbf", "gamma": 0.5, "C": 10.0},
+                           {"kernel": "poly", "gamma": 0.5, "degree": 2, "coef0": 1.0, "C": 1.0}):
+                K, sign = kernel(params, dense, dense), np.where(y == 0, 1.0, -1.0)
+                fit = Fit(x, y, params, "classification")
+                ours, gap = check(K, sign, fit.beta(len(y)), params["C"], None)
+                peer = libsvm(SVC, x, sign, params)
+                beta = np.zeros(len(y))
+                beta[peer.support_] = peer.dual_coef_.toarray()[0]
+                self.assertTrue(self.agree(ours, check(K, sign, beta, params["C"], None)[0], gap, fit, str(params)))
+
+    def test_votes(self):
+        """26 classes: labels of held-out rows are LIBSVM's, but where a pair lies on its edge."""
+        x, y = table("letter", 6000 if LONG else 2600)
+        known = np.arange(len(y)) % 2 == 0
+        params = {"kernel": "rbf", "gamma": 0.1, "C": 10.0}
+        fit = Fit(x[known], y[known], params, "classification")
+        peer = libsvm(SVC, x[known], y[known], params, decision_function_shape="ovo")
+        edge = np.abs(peer.decision_function(x[~known])).min(axis=1) < 1e-4
+        self.assertLess(edge.mean(), 0.05)
+        ours, theirs = (m.predict(x[~known]) for m in (fit.model, peer))
+        np.testing.assert_array_equal(ours[~edge], theirs[~edge])
+        np.testing.assert_array_equal(ours, fit.model.scores(x[~known]).argmax(axis=1))
+
+    def test_probabilities(self):
+        """Their largest is the label; they tell as much as LIBSVM's."""
+        from sklearn.metrics import log_loss
+
+        for name, nu in (("vehicle", False), ("pima", False), ("pima", True)):
+            x, y = table(name, 800)
+            known = np.arange(len(y)) % 4 > 0
+            params = {"gamma": 0.05, **({"formulation": "nu", "nu": 0.5} if nu else {"C": 5.0})}
+            fit = Fit(x[known], y[known], {**params, "probability": True}, "classification")
+            shares = fit.model.predict_proba(x[~known])
+            np.testing.assert_allclose(shares.sum(axis=1), 1)
+            np.testing.assert_array_equal(fit.model.predict(x[~known]), shares.argmax(axis=1))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                peer = (NuSVC(nu=0.5, gamma=0.05, probability=True, random_state=0) if nu else
+                        SVC(**params, probability=True, random_state=0)).fit(x[known], y[known])
+            self.assertLess(log_loss(y[~known], shares), 1.1 * log_loss(y[~known], peer.predict_proba(x[~known])))
+
+    def test_warm_starts(self):
+        """Along C and on to a smaller tol: the optimum of a cold fit, for fewer pairs."""
+        x, y = table("spam", 1500)
+        sign, steps = np.where(y == 0, 1.0, -1.0), []
+        params = {"kernel": "rbf", "gamma": 0.02}
+        K, last = kernel(params, x, x), None
+        for C in (0.1, 1.0, 3.0, 10.0):
+            cold = Fit(x, y, {**params, "C": C}, "classification")
+            warm = Fit(x, y, {**params, "C": C}, "classification", **({"warm_from": last.model} if last else {}))
+            (right, _), (ours, gap) = (check(K, sign, f.beta(len(y)), C, None) for f in (cold, warm))
+            self.assertTrue(self.agree(ours, right, gap, warm, f"C {C}"))
+            steps.append((warm.iterations, cold.iterations))
+            last = warm
+        self.assertLess(sum(w for w, _ in steps[1:]), sum(c for _, c in steps[1:]))
+        rough = Fit(x, y, {**params, "C": 10.0, "tol": 0.1}, "classification")
+        fine = Fit(x, y, {**params, "C": 10.0}, "classification", warm_from=rough.model)
+        ours, gap = check(K, sign, fine.beta(len(y)), 10.0, None)
+        self.assertTrue(self.agree(ours, right, gap, fine, "on from tol 0.1"))
+        self.assertLess(fine.iterations, steps[-1][1])
 
     def test_one_against_the_rest(self):
         """Decisions of each class are those of LIBSVM's machine for it; probabilities agree with labels."""

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -143,6 +144,58 @@ static void what_a_trial_holds_never_goes(void **state)
     hone_cache_close(cache);
 }
 
+/* ---- memory that is passed on ---- */
+
+static int64_t pooled(hone_cache *cache)
+{
+    return atomic_load(&hone_cache_pool(cache)->bytes);
+}
+
+static void large_memory_goes_from_what_was_evicted_to_what_is_built(void **state)
+{
+    (void)state;
+    enum { SIZE = 5 * UNIT, ROOM = 6 * UNIT, SOME = 12 }; /* in whole huge pages of 2 UNIT */
+    hone_cache *cache = hone_cache_open((int64_t)64 * UNIT);
+    for (int64_t i = 0; i < SOME; i++)
+        assert_true(had_to_build(cache, SIZE, 0, i));
+    assert_int_equal(stats_of(cache).entries, SOME);
+    assert_int_equal(pooled(cache), 0);
+    assert_true(had_to_build(cache, SIZE, 0, SOME)); /* takes fresh memory, and one goes for it */
+    assert_int_equal(pooled(cache), ROOM);
+    assert_true(had_to_build(cache, SIZE, 0, SOME + 1)); /* takes that, and one goes for it */
+    assert_int_equal(pooled(cache), ROOM);
+    assert_true(had_to_build(cache, SIZE * 3 / 2, 0, SOME + 2)); /* does not fit there */
+    assert_true(pooled(cache) <= 8 * UNIT);
+    hone_cache_close(cache);
+}
+
+static void a_pool_keeps_the_newest_chunks_within_its_limit(void **state)
+{
+    (void)state;
+    hone_pool pool = {.limit = 20 * UNIT};
+    hone_account account = {.pool = &pool};
+    const int64_t sizes[] = {4, 4, 8, 13, 21, 3, 17};
+    const int64_t kept[] = {6,  6,  16, 14,
+                            14, 14, 18}; /* with a header, in pages; small ones never */
+    for (int i = 0; i < 7; i++) {
+        hone_arena *arena = hone_arena_open(&account);
+        char *at = HONE_RAW(arena, char, sizes[i] * UNIT, 1);
+        assert_non_null(at);
+        memset(at, i, (size_t)(sizes[i] * UNIT));
+        assert_true(account.used >= sizes[i] * UNIT && account.used < (sizes[i] + 1) * UNIT);
+        hone_arena_close(arena);
+        assert_int_equal(account.used, 0);
+        assert_int_equal(pool.bytes, kept[i] * UNIT);
+    }
+    hone_arena *arena = hone_arena_open(&account);
+    assert_non_null(HONE_RAW(arena, char, 15 * UNIT, 1)); /* a quarter more is not too much */
+    assert_int_equal(pool.bytes, 0);
+    hone_arena_close(arena);
+    assert_int_equal(pool.bytes, 18 * UNIT);
+    hone_pool_close(&pool);
+    assert_int_equal(pool.bytes, 0);
+}
+
 /* ---- a fork while memory is given back ---- */
 
 /* Sanitizers have a free of their own. */
@@ -200,6 +253,8 @@ int main(void)
         cmocka_unit_test(what_nobody_asks_for_goes_in_the_end_however_dear),
         cmocka_unit_test(nothing_goes_for_an_object_that_cannot_stay),
         cmocka_unit_test(what_a_trial_holds_never_goes),
+        cmocka_unit_test(large_memory_goes_from_what_was_evicted_to_what_is_built),
+        cmocka_unit_test(a_pool_keeps_the_newest_chunks_within_its_limit),
         cmocka_unit_test(what_is_being_dropped_is_absent_in_a_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

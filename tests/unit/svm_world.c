@@ -1,0 +1,155 @@
+#include "svm_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/params.h"
+#include "toolbox/random.h"
+
+table new_table(int64_t n, int64_t d, int64_t classes)
+{
+    return (table){.n = n,
+                   .d = d,
+                   .classes = classes,
+                   .x = calloc((size_t)(n * d), sizeof(double)),
+                   .y = calloc((size_t)n, sizeof(double)),
+                   .label = calloc((size_t)n, sizeof(int32_t))};
+}
+
+void free_table(table *t)
+{
+    free(t->x), free(t->y), free(t->w), free(t->label);
+}
+
+static double normal(hone_stream *s)
+{
+    double sum = -6;
+    for (int i = 0; i < 12; i++)
+        sum += hone_uniform(s);
+    return sum;
+}
+
+table clouds(int64_t n, int64_t d, int64_t classes, uint64_t seed)
+{
+    table t = new_table(n, d, classes);
+    hone_stream s = hone_stream_of(seed, (uint64_t)n, (uint64_t)d);
+    for (int64_t i = 0; i < n; i++) {
+        t.label[i] = classes ? (int32_t)hone_below(&s, (uint64_t)classes) : 0;
+        for (int64_t k = 0; k < d; k++)
+            t.x[i * d + k] = normal(&s) + (k % (classes + 1) == t.label[i] ? 1.5 : 0);
+        t.y[i] = sin(t.x[i * d]) + 0.1 * normal(&s);
+    }
+    return t;
+}
+
+svm_params defaults(const table *t)
+{
+    svm_params p;
+    memset(&p, 0, sizeof p);
+    hone_params_default(hone_svm.params, t->classes ? HONE_CLASSIFICATION : HONE_REGRESSION, &p);
+    return p;
+}
+
+hone_amount number(double v)
+{
+    return (hone_amount){.word = -1, .number = v};
+}
+
+hone_matrix matrix_of(const table *t)
+{
+    return (hone_matrix){.values = t->x,
+                         .layout = HONE_DENSE,
+                         .dtype = HONE_F64,
+                         .rows = t->n,
+                         .cols = t->d,
+                         .stored_cols = t->d,
+                         .row_stride = t->d,
+                         .col_stride = 1};
+}
+
+void fit(fitted *out, const table *t, const svm_params *p, how h)
+{
+    const hone_run *run = hone_run_simple(&out->storage, h.threads ? h.threads : 1);
+    if (h.isa)
+        out->storage.run.isa = h.isa;
+    hone_cache *cache = h.cache ? h.cache : hone_cache_open(h.budget);
+    const hone_trial trial = {.warm_params = h.warm ? h.warm->f->params : NULL,
+                              .warm_state = h.warm ? h.warm->f->state : NULL,
+                              .warm_same_rows = h.warm,
+                              .algorithm = &hone_svm,
+                              .params = p,
+                              .shape = {.features = t->d,
+                                        .outputs = t->classes ? t->classes : 1,
+                                        .stored = t->d,
+                                        .task = t->classes ? HONE_CLASSIFICATION : HONE_REGRESSION},
+                              .table = h.x ? *h.x : matrix_of(t),
+                              .table_id = 1,
+                              .rows = h.rows,
+                              .n_rows = h.n_rows,
+                              .label = t->classes ? t->label : NULL,
+                              .target = t->classes ? NULL : t->y,
+                              .weight = t->w,
+                              .labels_id = 1,
+                              .run = run};
+    hone_error error = {0};
+    if (hone_trial_fit(&trial, cache, &out->f, NULL, &error))
+        fail_msg("%s: %s", error.path, error.message);
+    out->s = out->f->state;
+    if (!h.cache)
+        hone_cache_close(cache);
+}
+
+double *scores(fitted *f, const hone_matrix *x)
+{
+    double *out = calloc((size_t)(x->rows * f->f->shape.outputs), sizeof *out);
+    hone_error error = {0};
+    if (hone_fitted_predict(f->f, x, &f->storage.run, NULL, out, &error))
+        fail_msg("%s: %s", error.path, error.message);
+    return out;
+}
+
+int64_t best_class(const double *score, int64_t k)
+{
+    int64_t best = 0;
+    for (int64_t c = 1; c < k; c++)
+        if (score[c] > score[best])
+            best = c;
+    return best;
+}
+void assert_same(const fitted *a, const fitted *b)
+{
+    assert_int_equal(a->s->n_sv, b->s->n_sv);
+    assert_int_equal(a->s->iterations, b->s->iterations);
+    const size_t n = (size_t)(a->s->n_sv * a->s->n_coefs);
+    assert_memory_equal(a->s->coef, b->s->coef, n * sizeof(double));
+    assert_memory_equal(a->s->support, b->s->support, (size_t)a->s->n_sv * sizeof(int64_t));
+    assert_memory_equal(a->s->intercept, b->s->intercept, (size_t)a->s->n_pairs * sizeof(double));
+}
+
+double plain_kernel(const svm_params *p, double gamma, const double *a, const double *b, int64_t d)
+{
+    double inner = 0, square = 0, manhattan = 0;
+    for (int64_t k = 0; k < d; k++) {
+        inner += a[k] * b[k];
+        square += (a[k] - b[k]) * (a[k] - b[k]);
+        manhattan += fabs(a[k] - b[k]);
+    }
+    switch (p->kernel) {
+    case SVM_LINEAR:
+        return inner;
+    case SVM_POLY:
+        return pow(gamma * inner + p->coef0, (double)p->degree);
+    case SVM_SIGMOID:
+        return tanh(gamma * inner + p->coef0);
+    case SVM_RBF:
+        return exp(-gamma * square);
+    default:
+        return exp(-gamma * manhattan);
+    }
+}

@@ -1,0 +1,156 @@
+/* The support vector machine on data that other solvers do not survive, and how its fits end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "svm_world.h"
+
+static void assert_valid(const table *t, const svm_params *p)
+{
+    fitted f;
+    fit(&f, t, p, (how){.threads = 2});
+    const hone_matrix x = matrix_of(t);
+    double *score = scores(&f, &x);
+    for (int64_t i = 0; i < t->n * f.f->shape.outputs; i++)
+        assert_true(isfinite(score[i]));
+    assert_true(isfinite(f.s->gap) && isfinite(f.s->objective));
+    free(score);
+    hone_fitted_free(f.f);
+}
+
+static void degenerate_data_end_with_a_valid_model(void **state)
+{
+    (void)state;
+    for (int type = SVM_LINEAR; type <= SVM_LAPLACIAN; type++)
+        for (int what = 0; what < 9; what++) {
+            table t = clouds(what == 0 ? 1 : 60, 2, what == 6 ? 0 : 3, 13);
+            svm_params p = defaults(&t);
+            p.kernel = type, p.C = what == 5 || what == 8 ? 1e8 : 10, p.max_iter = 20000;
+            for (int64_t i = 0; i < t.n; i++) {
+                if (what == 1)
+                    t.label[i] = 2; /* one class of three */
+                if (what == 2)
+                    t.x[2 * i] = t.x[2 * i + 1] = 1; /* one point, every label */
+                if (what == 3)
+                    t.x[2 * i] *= 1e30;
+                if (what == 4)
+                    t.label[i] = t.label[i] == 1 ? 0 : t.label[i]; /* a class without rows */
+                if (what == 6)
+                    t.y[i] = i % 2 ? 1e30 : -1e30;
+                if (what == 7)
+                    t.x[2 * i] *= 1e300;
+                if (what == 8 && i % 2) { /* its twin, of another class */
+                    t.x[2 * i] = t.x[2 * i - 2], t.x[2 * i + 1] = t.x[2 * i - 1];
+                    t.label[i] = (t.label[i - 1] + 1) % 3;
+                }
+            }
+            assert_valid(&t, &p);
+            free_table(&t);
+        }
+}
+
+static void a_class_without_rows_is_never_predicted(void **state)
+{
+    (void)state;
+    table t = clouds(90, 3, 4, 14);
+    for (int64_t i = 0; i < t.n; i++)
+        t.label[i] = t.label[i] == 0 || t.label[i] == 2 ? 3 : t.label[i];
+    svm_params p = defaults(&t);
+    fitted f;
+    fit(&f, &t, &p, (how){0});
+    const hone_matrix x = matrix_of(&t);
+    double *score = scores(&f, &x);
+    for (int64_t i = 0; i < t.n; i++)
+        assert_true(best_class(score + 4 * i, 4) % 2 == 1);
+    free(score);
+    hone_fitted_free(f.f);
+    free_table(&t);
+}
+
+static void max_iter_ends_the_fit_and_says_so(void **state)
+{
+    (void)state;
+    table t = clouds(300, 3, 2, 15);
+    svm_params p = defaults(&t);
+    p.max_iter = 10;
+    fitted f;
+    fit(&f, &t, &p, (how){0});
+    assert_int_equal(f.s->iterations, 10);
+    assert_int_equal(f.s->converged, 0);
+    assert_true(f.s->gap > p.tol);
+    hone_fitted_free(f.f);
+    free_table(&t);
+}
+
+/* Calibrated: among rows of a fresh sample told p, a share of about p is of the class. */
+static void probabilities_are_consistent_and_calibrated(void **state)
+{
+    (void)state;
+    for (int64_t k = 2; k <= 4; k++) {
+        table t = clouds(k == 2 ? 1600 : 700, 3, k, 16), z = clouds(4000, 3, k, 17);
+        svm_params p = defaults(&t);
+        p.probability = true;
+        fitted f;
+        fit(&f, &t, &p, (how){.threads = 2});
+        const hone_matrix x = matrix_of(&z);
+        double *score = scores(&f, &x), told = 0, loss = 0, chance = 0;
+        int64_t right = 0;
+        for (int64_t i = 0; i < z.n; i++) {
+            double sum = 0;
+            for (int64_t c = 0; c < k; c++) {
+                assert_true(score[i * k + c] > 0 && score[i * k + c] < 1);
+                sum += score[i * k + c];
+            }
+            assert_true(fabs(sum - 1) < 1e-9);
+            const int64_t best = best_class(score + i * k, k);
+            told += score[i * k + best] / (double)z.n;
+            right += best == z.label[i];
+            loss -= log(score[i * k + z.label[i]]) / (double)z.n;
+            chance += log((double)k) / (double)z.n;
+        }
+        assert_true(fabs(told - (double)right / (double)z.n) < 0.03);
+        assert_true(loss < 0.75 * chance);
+        free(score);
+        hone_fitted_free(f.f);
+        free_table(&t), free_table(&z);
+    }
+}
+
+static void probabilities_survive_tiny_classes(void **state)
+{
+    (void)state;
+    table t = clouds(40, 2, 4, 18);
+    for (int64_t i = 0; i < t.n; i++)
+        t.label[i] = i == 0 ? 1 : i < 4 ? 0 : 3; /* one row, three rows, none, the rest */
+    svm_params p = defaults(&t);
+    p.probability = true;
+    fitted f;
+    fit(&f, &t, &p, (how){0});
+    const hone_matrix x = matrix_of(&t);
+    double *score = scores(&f, &x);
+    for (int64_t i = 0; i < t.n; i++) {
+        assert_true(best_class(score + 4 * i, 4) != 2);
+        for (int64_t c = 0; c < 4; c++)
+            assert_true(isfinite(score[4 * i + c]));
+    }
+    free(score);
+    hone_fitted_free(f.f);
+    free_table(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(degenerate_data_end_with_a_valid_model),
+        cmocka_unit_test(a_class_without_rows_is_never_predicted),
+        cmocka_unit_test(max_iter_ends_the_fit_and_says_so),
+        cmocka_unit_test(probabilities_are_consistent_and_calibrated),
+        cmocka_unit_test(probabilities_survive_tiny_classes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
