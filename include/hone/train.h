@@ -140,8 +140,9 @@ HONE_API hone_status hone_train_many(const hone_config *const *configs, const ui
 HONE_API hone_status hone_result_status(const hone_result *result, hone_error *error);
 HONE_API hone_end hone_result_end(const hone_result *result);
 HONE_API double hone_result_loss(const hone_result *result);
-/** A number of the result: a metric by name, "fit_seconds", "predict_seconds", "peak_bytes",
- * "model_bytes", "threads", "converged", a count of the model's state ("iterations"). NaN: none.
+/** A number of the result: a metric by name, "fit_seconds", "predict_seconds", "peak_bytes", "work"
+ * (operations, as work_limit counts them), "model_bytes", "threads", "converged", a count of the
+ * model's state ("iterations"). NaN: none.
  * @param fold  -1: the whole */
 HONE_API double hone_result_number(const hone_result *result, const char *name, int32_t fold);
 /** Everything as JSON (loss, metrics, status, adjusted, inactive, times); owned by the result. */

@@ -14,7 +14,7 @@ static const hone_number_name facts[] = {
     {"judged_rows", HONE_NUMBER_FACT},
     {"partial", HONE_NUMBER_FACT},
     {"constant", HONE_NUMBER_FACT},
-    {"work", HONE_NUMBER_FACT},
+    {"work", HONE_NUMBER_TIMING},
     {"fit_seconds", HONE_NUMBER_TIMING},
     {"predict_seconds", HONE_NUMBER_TIMING},
     {"shared_seconds", HONE_NUMBER_TIMING},

@@ -35,13 +35,14 @@ static bool lost(const hone_training *t, int32_t finished)
         return false;
     double sum = 0;
     for (int32_t f = 0; f < finished; f++)
-        sum += hone_result_number(t->result, "loss", f) / t->folds;
-    const double best = sum + floor_of(t->metric) * (t->folds - finished) / t->folds;
+        sum += hone_result_number(t->result, "loss", f);
+    /* rounded like the mean of all folds: a loss that equals the cutoff is always lost */
+    const double best = (sum + floor_of(t->metric) * (t->folds - finished)) / t->folds;
     if (best >= *t->options.cutoff)
         return true;
     const bool open =
         t->metric->task == HONE_REGRESSION || t->metric->needs == HONE_NEEDS_PROBABILITIES;
-    return open && finished >= 2 && sum * t->folds / finished > *t->options.cutoff;
+    return open && finished >= 2 && sum / finished > *t->options.cutoff;
 }
 
 /* Whether the caller has seen enough. */

@@ -303,6 +303,7 @@ class ManyAndFormats(unittest.TestCase):
         found = json.loads(run("estimate", *flags, "--pilot", "0.01").stdout)
         done = json.loads(run("train", *flags, "--json").stdout)
         self.assertGreaterEqual(found["bytes_bound"], done["run"]["peak_bytes"])
+        self.assertGreater(done["run"]["work"], 0)
         self.assertGreater(found["bytes_bound"], found["bytes_likely"])
         self.assertGreater(found["seconds_likely"], 0)
         self.assertEqual(list(json.loads(run("estimate", *flags).stdout)), ["bytes_bound"])

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@
 
 enum { N = 150, D = 4 };
 
-static hone_dataset *data(void)
+/* Classes whose centres lie so far apart. */
+static hone_dataset *data_of(double apart)
 {
     static double x[N * D];
     static int32_t label[N];
@@ -30,7 +32,7 @@ static hone_dataset *data(void)
     for (int i = 0; i < N; i++) {
         label[i] = i % 3;
         for (int j = 0; j < D; j++)
-            x[i * D + j] = hone_uniform(&s) + (j == i % 3 ? 2 : 0);
+            x[i * D + j] = hone_uniform(&s) + (j == i % 3 ? apart : 0);
     }
     const hone_dataset_options options = {.size = sizeof options, .task = HONE_CLASSIFICATION};
     hone_dataset *d = NULL;
@@ -40,6 +42,11 @@ static hone_dataset *data(void)
                                         &error),
                      HONE_OK);
     return d;
+}
+
+static hone_dataset *data(void)
+{
+    return data_of(2);
 }
 
 static hone_config *config(const char *json)
@@ -138,6 +145,31 @@ static void a_race_ends_hopeless_trials_and_finds_the_same_best(void **state)
     hone_dataset_free(d);
 }
 
+static void a_loss_that_equals_the_cutoff_is_lost_however_it_is_rounded(void **state)
+{
+    (void)state;
+    const hone_config *c = config(CENTROID);
+    hone_dataset *d = data_of(0.3);
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        double loss = INFINITY;
+        for (int pass = 0; pass < 2; pass++) {
+            const hone_options options = {.size = sizeof options,
+                                          .threads = 1,
+                                          .folds = 3 + (int32_t)seed % 7,
+                                          .cutoff = &loss,
+                                          .validation = HONE_VALIDATE_FOLDS};
+            hone_result *r;
+            hone_error error;
+            assert_int_equal(hone_train_full(c, d, seed, &options, &r, &error), HONE_OK);
+            assert_int_equal(hone_result_end(r), pass ? HONE_END_CUTOFF : HONE_END_OK);
+            loss = hone_result_loss(r);
+            hone_result_free(r);
+        }
+    }
+    hone_config_free((hone_config *)(uintptr_t)c);
+    hone_dataset_free(d);
+}
+
 /* Neighbours of a family are searched once, under a deadline too: a list without one finds all that
  * it needs, and gives the same bits. */
 static void a_family_of_neighbours_under_a_far_deadline_shares_one_search(void **state)
@@ -196,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_keeps_the_best_model_all_or_none),
         cmocka_unit_test(a_race_ends_hopeless_trials_and_finds_the_same_best),
+        cmocka_unit_test(a_loss_that_equals_the_cutoff_is_lost_however_it_is_rounded),
         cmocka_unit_test(a_family_of_neighbours_under_a_far_deadline_shares_one_search),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
