@@ -15,14 +15,21 @@ static double panels_bytes(const hone_matrix *x, double rows, double entries)
                   : (rows + 64) * (double)x->cols * 4 + rows * 16 + 0x1p16;
 }
 
+static bool is_small(const hone_fit_job *job, double n)
+{
+    return job->shape.task == HONE_CLASSIFICATION && n < 0x1p30 &&
+           solve_is_small((int64_t)n, (int64_t)n);
+}
+
 /* One solver on n rows; probabilities solve it again on parts of them. */
 static double solver_bytes(const hone_fit_job *job, double n)
 {
     const svm_params *p = job->params;
     const bool regress = job->shape.task == HONE_REGRESSION;
     const double limit = fmin((double)hone_derive_limit(job->shared), (double)SVM_ROW_BYTES);
-    /* kernel rows, and the distances behind them that trials share */
-    const double rows = 2 * fmin(limit, 4 * (n + 64) * (n + 64)) + 0x1p23;
+    const double matrix = 4 * (n + 64) * (n + 64);
+    /* kernel rows, and the distances behind them that trials share, or parts of a whole matrix */
+    const double rows = 2 * (is_small(job, n) ? matrix : fmin(limit, matrix)) + 0x1p23;
     /* points and rows of the kernel in double, for the last steps */
     const double exact = 0x1p25 + n * 128 + fmin(limit, 8 * n * n);
     const double share = n / fmax(1, (double)job->x.rows);
@@ -30,12 +37,6 @@ static double solver_bytes(const hone_fit_job *job, double n)
     return (n * (regress ? 540 : 280) + 2 * own + rows + exact) *
                (p->probability && !regress ? 6 : 1) +
            0x1p20;
-}
-
-static bool is_small(const hone_fit_job *job, double n)
-{
-    return job->shape.task == HONE_CLASSIFICATION && n < 0x1p30 &&
-           solve_is_small((int64_t)n, (int64_t)n);
 }
 
 /* Small pairs are solved in blocks that give their memory back, the others one after the other. */

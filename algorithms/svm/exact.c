@@ -319,6 +319,32 @@ hone_status exact_gradient(problem *p, exact_base *base, hone_arena *scratch, bo
     return HONE_OK;
 }
 
+hone_status exact_drift(const problem *p, const exact_base *base, double *largest,
+                        hone_arena *scratch, hone_error *error)
+{
+    int64_t *id = HONE_RAW(scratch, int64_t, p->n, 1), all = 0;
+    double g[EXACT_LANES], worst = 0;
+    bool done;
+    if (!id)
+        return hone_no_memory(error);
+    *largest = INFINITY;
+    if (list_near(p, base, id))
+        return HONE_OK;
+    for (int64_t r = 0; r < p->n; r++)
+        if (base->known[r])
+            id[all++] = r;
+    const int64_t count = all < EXACT_LANES ? all : EXACT_LANES;
+    for (int64_t l = 0; l < count; l++) {
+        id[l] = id[l * all / count];
+        g[l] = base->g[id[l]];
+    }
+    HONE_TRY(slopes(p, base->alpha, id, count, g, &done, scratch, error));
+    for (int64_t l = 0; l < count; l++)
+        worst = fmax(worst, fabs(g[l] - p->g[id[l]]));
+    *largest = done ? worst : INFINITY;
+    return HONE_OK;
+}
+
 /* Errors of kernel values have random signs; those of an exponent grow with the norms in it. */
 static bool could_matter(const problem *p)
 {

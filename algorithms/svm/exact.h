@@ -28,6 +28,12 @@ typedef struct exact_base {
 hone_status exact_gradient(problem *p, exact_base *base, hone_arena *scratch, bool *done,
                            hone_error *error);
 
+/* How far the float32 changes of g since `base` was made moved slopes of rows that it knows, as
+ * measured on some of them; INFINITY where others have come near. Cost: changed alphas x some rows
+ * x d. */
+hone_status exact_drift(const problem *p, const exact_base *base, double *largest,
+                        hone_arena *scratch, hone_error *error);
+
 /* Goes on from alpha and a g in double, pair by pair with kernel rows in double, until the gap is
  * below `tol`, `max_iter` or a stop. */
 hone_status exact_pairs(problem *p, hone_arena *scratch, hone_error *error);

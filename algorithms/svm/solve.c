@@ -5,14 +5,15 @@
 #include "coordinates.h"
 #include "exact.h"
 #include "gram.h"
+#include "pairs.h"
 #include "subproblem.h"
 #include "working.h"
 
-/* Rows up to which pairs move on the whole problem; larger ones take working sets. */
-enum { NARROW = 1024 };
-
-/* Rows of a problem of classes up to which its kernel matrix is made whole. */
-enum { SMALL = 3072 };
+enum {
+    LAZY = 1024, /* rows of a problem of classes up to which kernel rows are made as they are
+                    needed, */
+    SMALL = 4096 /* and up to which all are: pairs move on the whole problem; else working sets */
+};
 
 /* Share of tol that leaves room for the rounding of float32 kernel values. */
 #define NEAR 0.9375
@@ -107,43 +108,32 @@ static hone_status lacks_row(const solver *s, hone_error *error)
 }
 
 /* K: NULL when its rows are to be made as they are asked for. */
-static hone_status open_narrow(solver *s, const whole *K, hone_arena *scratch, hone_error *error)
+static hone_status open_pairs(solver *s, const whole *K, hone_arena *scratch, hone_error *error)
 {
-    const problem *p = s->p;
-    s->narrow = HONE_NEW(scratch, smo, 1, 1);
-    if (!s->narrow || !subproblem_make(s->narrow, p->n, p->nu > 0, scratch))
+    problem *p = s->p;
+    s->pairs = HONE_NEW(scratch, pairs, 1, 1);
+    if (!s->pairs)
         return hone_no_memory(error);
-    if (K) {
-        s->narrow->K = K->value, s->narrow->stride = K->stride;
+    HONE_TRY(pairs_open(s->pairs, p, K, LAZY + 1, scratch, error));
+    if (K)
         return HONE_OK;
-    }
     s->rows = HONE_NEW(scratch, lazy, 1, 1);
     if (!s->rows)
         return hone_no_memory(error);
     HONE_TRY(lazy_open(s->rows, p, scratch, error));
-    s->narrow->K = s->rows->K, s->narrow->stride = s->rows->stride;
-    s->narrow->there = s->rows->there, s->narrow->source = s->rows, s->narrow->fill = lazy_fill;
+    smo *t = &s->pairs->s;
+    t->K = s->rows->K, t->stride = s->rows->stride;
+    t->there = s->rows->there, t->source = s->rows, t->fill = lazy_fill;
     return HONE_OK;
 }
 
-/* From alpha and the g that belongs to it. */
-static hone_status run_small(solver *s, hone_error *error)
+static hone_status run_small(const solver *s, hone_error *error)
 {
-    problem *p = s->p;
-    smo *pairs = s->narrow;
-    for (int64_t v = 0; v < p->m; v++)
-        subproblem_load(pairs, v, p, v);
-    subproblem_pad(pairs, p->m);
-    pairs->inside = p->inside;
-    p->iterations +=
-        smo_solve(pairs, p->tol, 0, p->max_iter - p->iterations, p->run, p->kernel->isa);
+    HONE_TRY(pairs_run(s->pairs, error));
     /* asked to finish: what the pairs have so far */
-    if (pairs->lacks && !(s->rows->status == HONE_STOPPED && hone_stopping(p->run) == HONE_FINISH))
+    if (s->pairs->s.lacks &&
+        !(s->rows->status == HONE_STOPPED && hone_stopping(s->p->run) == HONE_FINISH))
         return lacks_row(s, error);
-    for (int64_t v = 0; v < p->m; v++) {
-        p->alpha[v] = pairs->alpha[v];
-        p->g[v] = pairs->f[v] - p->sign[v] * p->linear[v];
-    }
     return HONE_OK;
 }
 
@@ -154,9 +144,10 @@ static hone_status start_small(const solver *s, hone_error *error)
     void (*add)(double *, int64_t, const float *const *, const double *, int64_t) =
         HONE_PICK(p->kernel->isa, svm_update);
     for (int64_t v = 0; v < p->m; v++) {
-        const float *row = p->alpha[v] > 0 ? smo_row(s->narrow, v) : NULL;
+        const float *row = p->alpha[v] > 0 ? smo_row(&s->pairs->s, v) : NULL;
         if (row)
-            add(p->g, s->narrow->q, &row, &(double){p->sign[v] * p->alpha[v]}, 1);
+            add(p->g, hone_panel_count(p->n) * HONE_LANES, &row,
+                &(double){p->sign[v] * p->alpha[v]}, 1);
         else if (p->alpha[v] > 0)
             return lacks_row(s, error);
     }
@@ -171,13 +162,14 @@ hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *
     whole own = {0};
     if (p->shared)
         HONE_TRY(gram_shared(p, &K, scratch, error));
-    if (p->m == p->n && p->stands <= NARROW)
-        return open_narrow(s, K, scratch, error);
-    if (!K && p->m == p->n && solve_is_small(p->stands, p->stands)) {
+    const bool small = p->m == p->n && solve_is_small(p->stands, p->stands);
+    if (!K && small && p->stands > LAZY) {
         HONE_TRY(gram_make(p, &own, &s->ready, scratch, error));
         K = &own;
     }
-    return s->ready ? working_open(&s->working, p, K, scratch, error) : HONE_OK;
+    if (small)
+        return s->ready ? open_pairs(s, K, scratch, error) : HONE_OK;
+    return working_open(&s->working, p, K, scratch, error);
 }
 
 static bool goes_on(const problem *p)
@@ -244,6 +236,8 @@ static hone_status refine(solver *s, hone_error *error)
             return end_exactly(s, &base, error);
         last = gap;
         HONE_TRY(attempt(s, 0.5, error));
+        HONE_TRY(exact_drift(p, &base, &moved, s->scratch, error));
+        p->doubtful = !(moved <= p->tol / 16 && gap_of(p) < 0.5 * p->tol);
     }
     return HONE_OK;
 }

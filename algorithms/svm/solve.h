@@ -64,7 +64,7 @@ enum { ROWS_FEW = 512 };
  * whose bound is 0 takes no part, but `g` covers its row too. */
 typedef struct solver {
     problem *p;
-    struct smo *narrow;      /* pairs on all of a small problem, */
+    struct pairs *pairs;     /* pairs on all of a small problem, */
     struct lazy *rows;       /* whose rows may be made as they are asked for, */
     struct working *working; /* or working sets */
     bool ready;              /* either is there: the run was not stopped before */

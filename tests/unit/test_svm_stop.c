@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "algorithms/svm/gram.h"
-#include "algorithms/svm/smo.h"
+#include "algorithms/svm/pairs.h"
 #include "core/params.h"
 #include "core/trial.h"
 #include "toolbox/random.h"
@@ -96,7 +96,7 @@ static bool fill(void *context, int64_t i)
 static hone_status run(world *w)
 {
     hone_error error;
-    w->s.narrow->source = w, w->s.narrow->fill = fill;
+    w->s.pairs->s.source = w, w->s.pairs->s.fill = fill;
     return solver_run(&w->s, &error);
 }
 
