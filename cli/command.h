@@ -27,6 +27,8 @@ bool was_interrupted(void);
 
 /* Says `path: message` on stderr and gives the exit code of the status. */
 int failed(const hone_error *error);
+/* HONE_BAD_ARGUMENT, of which stderr knows already. */
+hone_status told(hone_error *error);
 /* What a number of errno means. */
 const char *reason_of(int number);
 enum { USAGE = 2, FILE_TROUBLE = 5, REPLAY_DIFFERS = 8, INTERRUPTED = 130 };

@@ -278,7 +278,8 @@ bool threads_of(const flags *f, int *threads)
     if (!whole_of("--threads", f->threads, &n))
         return false;
     if (n > HONE_MOST_THREADS) {
-        fprintf(stderr, "hone: --threads: must lie in 1 .. %d; 0 chooses\n", HONE_MOST_THREADS);
+        fprintf(stderr, "hone: --threads: '%s' must lie in 1 .. %d; 0 chooses\n", f->threads,
+                HONE_MOST_THREADS);
         return false;
     }
     *threads = (int)n;

@@ -79,7 +79,7 @@ static hone_status import_file(const flags *f, content *c, hone_model **model, h
     if (!f->data || !f->output)
         return hone_fail(error, HONE_BAD_ARGUMENT, f->data ? "--output" : "--data", "is needed");
     if (!whole_of("--columns", f->columns, &columns))
-        return hone_fail(error, HONE_BAD_ARGUMENT, "--columns", "is not valid");
+        return told(error);
     HONE_TRY(read_file(f->data, c, error));
     HONE_TRY(hone_model_from_libsvm(c->bytes, c->size, columns, model, error));
     content made = {0};

@@ -30,8 +30,14 @@ int failed(const hone_error *error)
         [HONE_IO] = 5,       [HONE_CORRUPT] = 6,      [HONE_STOPPED] = INTERRUPTED,
         [HONE_INTERNAL] = 1,
     };
-    fprintf(stderr, "hone: %s: %s\n", error->path, error->message);
+    if (*error->message)
+        fprintf(stderr, "hone: %s: %s\n", error->path, error->message);
     return codes[error->status];
+}
+
+hone_status told(hone_error *error)
+{
+    return hone_fail(error, HONE_BAD_ARGUMENT, "", "%s", "");
 }
 
 const char *reason_of(int number)
@@ -139,10 +145,10 @@ hone_status read_table(const flags *f, bool target, const hone_model *model, hon
     if (!file)
         return hone_fail(error, HONE_BAD_ARGUMENT, "--data", "is needed");
     if (f->columns && !whole_of("--columns", f->columns, &columns))
-        return hone_fail(error, HONE_BAD_ARGUMENT, "--columns", "is not valid");
+        return told(error);
     int64_t memory = 0;
     if (!bytes_of("--memory", f->memory, &memory))
-        return hone_fail(error, HONE_BAD_ARGUMENT, "--memory", "is not valid");
+        return told(error);
     hone_read_options options = {.size = sizeof options,
                                  .target = f->target,
                                  .labels = f->labels,

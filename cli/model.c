@@ -73,11 +73,9 @@ static hone_status answer_options(const flags *f, hone_predict_options *options,
                                       .cancel = &interrupted,
                                       .log = on_log,
                                       .context = (void *)(uintptr_t)f};
-    if (!threads_of(f, &options->threads))
-        return hone_fail(error, HONE_BAD_ARGUMENT, "--threads", "is not valid");
-    if (!count_of("--trees", f->trees, &options->trees))
-        return hone_fail(error, HONE_BAD_ARGUMENT, "--trees", "is not valid");
-    return HONE_OK;
+    const bool read =
+        threads_of(f, &options->threads) && count_of("--trees", f->trees, &options->trees);
+    return read ? HONE_OK : told(error);
 }
 
 static hone_status predict(const flags *f, const hone_model *model, const hone_dataset *data,

@@ -454,7 +454,7 @@ class BadInput(unittest.TestCase):
             self.refused(2, *train, flag, "0", says=flag)
         for flag in "--trials", "--time", "--eta", "--min-budget":
             self.refused(2, "tune", *train[1:5], flag, "0", says=flag)
-        self.refused(2, *train, "--threads", "513", says="--threads: must lie in 1 .. 512")
+        self.refused(2, *train, "--threads", "513", says="--threads: '513' must lie in 1 .. 512")
         self.refused(2, says="hone --help")
 
     def test_a_budget_scales_rows_or_the_fidelity_of_the_model(self):
@@ -481,6 +481,21 @@ class BadInput(unittest.TestCase):
             adjusted, = json.loads(done.stdout)["adjusted"]
             self.assertTrue(adjusted.endswith(":early_stopping"))
             self.refused(2, *train, *more, "--set", "early_stopping=true", "--strict", says=adjusted)
+
+    def test_a_flag_that_is_no_number_is_told_of_once(self):
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder) / "t.csv"
+            table.write_text("a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(20)))
+            run("train", "--data", table, "--target", "y", *FOREST, "--model-dir", Path(folder) / "m")
+            model = ["--model", next((Path(folder) / "m").iterdir()), "--data", table]
+            for command in (["predict", *model, "--threads", "-1"], ["predict", *model, "--trees", "x"],
+                            ["evaluate", *model, "--target", "y", "--threads", "513"],
+                            ["describe", "--data", table, "--columns", "-1"],
+                            ["train", "--data", table, "--target", "y", *FOREST, "--memory", "x"],
+                            ["import", "--format", "libsvm", "--data", table, "--output", "m.hone", "--columns", "x"]):
+                done = run(*command)
+                self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1), done.stderr)
+                self.assertIn(f"hone: {command[-2]}: '{command[-1]}' ", done.stderr)
 
     def test_odd_configurations_and_folders_are_named(self):
         train = ["train", "--data", ADULT, "--target", "income", *FOREST]
