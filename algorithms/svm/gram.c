@@ -340,12 +340,11 @@ static hone_status go_without(const problem *p, hone_arena *scratch, hone_error 
                : hone_no_memory(error);
 }
 
-hone_status gram_shared(problem *p, const whole **K, hone_arena *scratch, hone_error *error)
+hone_status gram_shared(const problem *p, const whole **K, hone_arena *scratch, hone_error *error)
 {
     *K = NULL;
     if (p->kernel->type == SVM_LINEAR || !fits(p->shared, p->n))
         return HONE_OK;
-    p->spared = true;
     if (!hone_derive_ready(p->shared, &MARK, (const int64_t[HONE_KEY]){0}))
         return go_without(p, scratch, error);
     const kernel_key key = key_of(p->kernel);

@@ -279,7 +279,9 @@ hone_status rows_update(rows *r, double *g, const int64_t *row, const double *we
         }
         find_rows(&u, row + from);
         HONE_TRY(hone_for_blocks(r->p->run, blocks, update_block, &u, error));
-        hone_work(r->p->run, r->width * some + (r->p->spared ? 0 : u.missing * r->entries));
+        hone_work(r->p->run, 0); /* the caller is polled */
     }
+    /* whether rows were there, or all values, must not move a work limit */
+    hone_work(r->p->run, r->width * count);
     return HONE_OK;
 }

@@ -32,7 +32,6 @@ typedef struct problem {
     hone_shared *shared; /* of what trials share; NULL unless these are all training rows */
     const struct whole *distances; /* of all training rows, of which row[] are ours; may be NULL */
     bool inside;                   /* called from a block: start none */
-    bool spared; /* kernel values may come from other trials: making them does not count as work */
 
     double *alpha; /* m */
     double *g;     /* n: sum over v of y_v alpha_v K(row of v, .) */

@@ -12,6 +12,7 @@
 
 #include "call.h"
 #include "example.h"
+#include "toolbox/random.h"
 
 static bool thorough;
 
@@ -153,6 +154,43 @@ static void a_work_limit_does_not_see_what_is_cached_or_who_else_is_there(void *
     }
 }
 
+/* Kernel rows that are kept, made again for want of a cache, or at hand as a matrix. */
+static void a_work_limit_does_not_see_whether_there_is_a_cache(void **state)
+{
+    (void)state;
+    enum { ROWS = 400, COLUMNS = 20 };
+    static double x[ROWS * COLUMNS], target[ROWS];
+    hone_stream s = hone_stream_of(4, 0, 0);
+    for (int i = 0; i < ROWS; i++) {
+        for (int j = 0; j < COLUMNS; j++)
+            x[i * COLUMNS + j] = hone_uniform(&s);
+        target[i] = sin(9 * x[i * COLUMNS]) + hone_uniform(&s);
+    }
+    const char *rough = "{\"model\": \"svm\", \"C\": 1000, \"epsilon\": 0.01}";
+    hone_options o = {.size = sizeof o, .threads = 1};
+    double loss[4];
+    for (int k = 0; k < 4; k++) { /* to the end, without a cache, first, after another */
+        const hone_dataset_options options = {
+            .size = sizeof options, .task = HONE_REGRESSION, .cache_bytes = k == 1 ? -1 : 0};
+        hone_dataset *d;
+        hone_error error;
+        assert_int_equal(hone_dataset_dense(x, HONE_F64, ROWS, COLUMNS, COLUMNS, 1,
+                                            (hone_vector){target, HONE_F64, 1, NULL, 0}, &options,
+                                            &d, &error),
+                         HONE_OK);
+        for (int pass = 0; pass < (k == 3 ? 2 : 0); pass++)
+            hone_result_free(trained(d, rough, o));
+        hone_result *r = trained(d, rough, o);
+        assert_int_equal(hone_result_end(r), k ? HONE_END_WORK_LIMIT : HONE_END_OK);
+        if (!k)
+            o.work_limit = (int64_t)(hone_result_number(r, "work", -1) / 2);
+        loss[k] = hone_result_loss(r);
+        hone_result_free(r);
+        hone_dataset_free(d);
+    }
+    assert_true(loss[1] != loss[0] && loss[2] == loss[1] && loss[3] == loss[1]);
+}
+
 int main(int count, char **words)
 {
     thorough = count > 1 && !strcmp(words[1], "--long");
@@ -161,6 +199,7 @@ int main(int count, char **words)
         cmocka_unit_test(a_larger_budget_goes_on_from_a_smaller_one_to_the_same_model),
         cmocka_unit_test(a_forest_of_the_next_budget_makes_the_missing_trees_alone),
         cmocka_unit_test(a_work_limit_does_not_see_what_is_cached_or_who_else_is_there),
+        cmocka_unit_test(a_work_limit_does_not_see_whether_there_is_a_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
