@@ -15,7 +15,7 @@ enum {
 hone_status pairs_open(pairs *a, problem *p, const whole *all, int64_t least, hone_arena *scratch,
                        hone_error *error)
 {
-    *a = (pairs){.p = p, .least = least, .scratch = scratch};
+    *a = (pairs){.p = p, .least = least, .most = p->n, .scratch = scratch};
     if (!subproblem_make(&a->s, p->m, p->nu > 0, scratch))
         return hone_no_memory(error);
     if (all) {
@@ -65,7 +65,7 @@ static hone_status open_part(pairs *a, hone_error *error)
     const problem *p = a->p;
     problem *q = &a->part;
     hone_arena *scratch = a->scratch;
-    const int64_t n = p->n / PART, stride = subproblem_stride(n);
+    const int64_t n = a->most / PART, stride = subproblem_stride(n);
     *q = (problem){.n = n, .m = n, .nu = p->nu};
     a->less = HONE_NEW(scratch, pairs, 1, 1);
     q->sign = HONE_RAW(scratch, signed char, n, 1);
@@ -74,9 +74,9 @@ static hone_status open_part(pairs *a, hone_error *error)
     q->alpha = HONE_RAW(scratch, double, n, 1);
     q->g = HONE_NEW(scratch, double, hone_panel_count(n), HONE_LANES);
     a->began = HONE_RAW(scratch, double, n, 1);
-    a->row = HONE_RAW(scratch, int64_t, p->n, 1);
-    a->weight = HONE_NEW(scratch, double, p->n, 1);
-    a->changed = HONE_RAW(scratch, int64_t, p->n, 1);
+    a->row = HONE_RAW(scratch, int64_t, a->most, 1);
+    a->weight = HONE_NEW(scratch, double, a->most, 1);
+    a->changed = HONE_RAW(scratch, int64_t, a->most, 1);
     const whole values = {HONE_RAW(scratch, float, n, stride), stride};
     if (!a->less || !q->sign || !q->linear || !q->bound || !q->alpha || !q->g || !a->began ||
         !a->row || !a->weight || !a->changed || !values.value ||

@@ -12,6 +12,7 @@ typedef struct pairs {
     whole all; /* its kernel values; value = NULL: made as they are asked for, on all rows */
     smo s;
     int64_t least; /* rows from which on it is worth while to look for fewer */
+    int64_t most;  /* rows of p that there is room for: a part may grow up to it */
     hone_arena *scratch;
     struct pairs *less; /* NULL until it was needed */
     problem part;       /* what that works on, */
