@@ -178,6 +178,13 @@ hone_status hone_journal_add(const hone_journal *j, const char *line, hone_error
     return status;
 }
 
+bool hone_journal_is(const hone_journal *j, const char *file)
+{
+    struct stat own, other;
+    return !fstat(j->fd, &own) && !stat(file, &other) && own.st_dev == other.st_dev &&
+           own.st_ino == other.st_ino;
+}
+
 void hone_journal_close(hone_journal *j)
 {
     if (j->fd >= 0)

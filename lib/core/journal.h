@@ -25,4 +25,7 @@ hone_status hone_journal_open(const char *file, const char *header, hone_journal
 hone_status hone_journal_add(const hone_journal *journal, const char *line, hone_error *error);
 void hone_journal_close(hone_journal *journal);
 
+/* Whether `file` is another name of the journal. */
+bool hone_journal_is(const hone_journal *journal, const char *file);
+
 #endif

@@ -294,6 +294,9 @@ static hone_status open_journal(search *s, hone_error *error)
                : hone_no_memory(error);
     hone_text_free(header);
     hone_text_free(space);
+    if (!status && s->options.incumbent && hone_journal_is(&s->journal, s->options.incumbent))
+        return hone_fail(error, HONE_BAD_ARGUMENT, "options.incumbent",
+                         "is the journal, which it would replace");
     if (!status && s->best_line) /* a search that was killed may not have come to it */
         status = write_incumbent(s, s->best_line, error);
     return status;

@@ -227,6 +227,23 @@ static void a_killed_search_goes_on_and_ends_like_a_whole_one(void **state)
     }
 }
 
+static void the_incumbent_does_not_replace_the_journal(void **state)
+{
+    (void)state;
+    char directory[32], file[64];
+    new_journal(directory, file, sizeof file);
+    seen s = nothing();
+    hone_dataset *d = data(7);
+    hone_tuned t;
+    hone_result *best;
+    hone_error error;
+    const request q = {.journal = file, .incumbent = file};
+    assert_int_equal(tune(d, &q, &s, &t, &best, &error), HONE_BAD_ARGUMENT);
+    assert_string_equal(error.path, "options.incumbent");
+    hone_dataset_free(d);
+    remove_journal(directory, file);
+}
+
 static void the_incumbent_file_holds_the_best_line(void **state)
 {
     (void)state;
@@ -652,6 +669,7 @@ int main(void)
         cmocka_unit_test(halving_gives_the_best_third_three_times_as_much),
         cmocka_unit_test(a_killed_search_goes_on_and_ends_like_a_whole_one),
         cmocka_unit_test(the_incumbent_file_holds_the_best_line),
+        cmocka_unit_test(the_incumbent_does_not_replace_the_journal),
         cmocka_unit_test(a_journal_is_replayed_bit_for_bit_and_says_when_the_data_are_others),
         cmocka_unit_test(a_model_and_a_line_of_results_are_replayed),
         cmocka_unit_test(files_that_are_no_records_are_refused_by_line),
