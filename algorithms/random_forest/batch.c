@@ -160,6 +160,13 @@ static void run_way(search *s, trial *t, int64_t count, way how)
     }
 }
 
+/* Its values in the node differ less than bins do. */
+static bool is_in_one_bin(const search *s, const trial *t)
+{
+    return t->how >= BINNED && !t->varies && s->p->panel->feature[t->feature].fine >= 0 &&
+           is_constant(s, t->feature);
+}
+
 static void take(const search *s, const trial *t, split *best)
 {
     const feature_codes *f = &s->p->panel->feature[t->feature];
@@ -248,9 +255,9 @@ bool forest_try_features(search *s, const uint32_t *feature, int64_t count, spli
         int64_t of[WAYS] = {0};
         for (int64_t k = 0; k < n; k++) {
             const int32_t j = (int32_t)feature[first + k];
-            way how =
-                is_same(s, feature[first + k]) ? CONSTANT : way_of(s, &s->p->panel->feature[j]);
-            if (how == SORTED && s->p->panel->feature[j].bins <= SPARSE && is_constant(s, j))
+            const feature_codes *f = &s->p->panel->feature[j];
+            way how = is_same(s, feature[first + k]) ? CONSTANT : way_of(s, f);
+            if (how == SORTED && f->fine < 0 && f->bins <= SPARSE && is_constant(s, j))
                 how = CONSTANT;
             t[k] = (trial){.feature = j, .how = how};
             of[how]++;
@@ -263,6 +270,8 @@ bool forest_try_features(search *s, const uint32_t *feature, int64_t count, spli
         for (int64_t k = 0; k < n; k++)
             if (t[k].how == ALONE)
                 varies |= forest_try_feature(s, t[k].feature, best);
+            else if (is_in_one_bin(s, &t[k]))
+                varies |= forest_try_values(s, t[k].feature, best);
             else
                 take(s, &t[k], best);
         for (int64_t k = 0; k < n && !varies && redraws; k++)

@@ -225,6 +225,8 @@ void forest_deviations(search *s, const groups *g);
 
 /* Looks at feature `j`; takes it when it beats `best`. False: constant in the node. */
 bool forest_try_feature(search *s, int32_t j, split *best);
+/* The same at every value, for a number whose bins do not part the node. */
+bool forest_try_values(search *s, int32_t j, split *best);
 /* The same for several, in this order. False: all are constant. */
 bool forest_try_features(search *s, const uint32_t *feature, int64_t count, split *best);
 hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error);

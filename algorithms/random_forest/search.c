@@ -23,7 +23,7 @@ hone_status forest_search_open(search *s, const problem *p, int64_t n, bool vote
     int64_t most = BINS + 1; /* groups */
     for (int64_t j = 0; j < p->panel->features; j++) {
         const feature_codes *f = &p->panel->feature[j];
-        if ((!f->bins || p->kind == MEDIAN) && f->codes > most)
+        if ((f->fine >= 0 || p->kind == MEDIAN) && f->codes > most)
             most = f->codes;
     }
     most = most < n ? most : n;
@@ -548,6 +548,16 @@ void forest_make_cells(search *s)
     s->cell = s->cell ? s->cell : s->spare_cell;
 }
 
+bool forest_try_values(search *s, int32_t j, split *best)
+{
+    forest_make_cells(s);
+    group_sorted(s, &s->p->panel->feature[j], j, false);
+    if (s->by_code.n < 2)
+        return false;
+    scan_numeric(s, j, false, best);
+    return true;
+}
+
 bool forest_try_feature(search *s, int32_t j, split *best)
 {
     const problem *p = s->p;
@@ -565,7 +575,7 @@ bool forest_try_feature(search *s, int32_t j, split *best)
     else
         group_sorted(s, f, j, exact);
     if (s->by_code.n < 2)
-        return false;
+        return bins && !exact && forest_try_values(s, j, best);
     if (random)
         random_categories(s, j, best);
     else if (f->levels)

@@ -279,9 +279,9 @@ static table one_hot(int64_t n, int64_t d, int64_t classes, uint64_t seed)
 /* Rows of number `k`: for each kind of column, and for weights of each kind. */
 static table any_table(int64_t k, int64_t classes)
 {
-    table t = k % 3 == 0   ? rules(1000, 19, classes, 9)
+    table t = k % 3 == 0   ? rules(1000, 11, classes, 9)
               : k % 3 == 1 ? mixed(1000, classes, 300, 9)
-                           : one_hot(1000, 40, classes, 9);
+                           : one_hot(1000, 24, classes, 9);
     for (int64_t i = 0; i < t.n; i++)
         t.y[i] = fabs(t.y[i]);
     if (k / 3 == 0)
@@ -312,6 +312,35 @@ static void neither_threads_nor_instruction_sets_change_a_bit(void **state)
         assert_int_equal(fit_bits(&t, &h), bits);
         while (h.isa++ < best)
             assert_int_equal(fit_bits(&t, &h), bits);
+        free_table(&t);
+    }
+}
+
+/* Bins are where large nodes look first; a node inside one bin looks at its values. */
+static void values_inside_a_bin_are_told_apart(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 36; k++) {
+        const int64_t c = (int64_t[]){0, 2, 3}[k % 3];
+        table t = new_table(3000, 2, c);
+        for (int64_t i = 0; i < t.n; i++) {
+            t.x[2 * i] = (double)(i * 7 % t.n) + (k % 2 ? 0.5 : 0);
+            t.x[2 * i + 1] = k % 4 && i % 9 == 0 ? NAN : 3;
+            const int64_t side = (int64_t)t.x[2 * i] / 20;
+            t.label[i] = c ? (int32_t)(side % c) : 0, t.y[i] = 1 + (double)(side % 3);
+        }
+        how h = {defaults(&t), 11};
+        h.p.n_estimators = 2, h.p.bootstrap = false;
+        h.p.criterion = k / 3 % 3;
+        h.p.max_bins = count_of(k / 9 % 2 ? 2 : 20);
+        h.p.max_features = (hone_amount){k / 18 ? -1 : FEATURES_ALL, true, 1};
+        h.p.constant_features = k / 18 ? CONSTANT_REDRAW : CONSTANT_STOP;
+        hone_fitted *f = fit(&t, &h);
+        if (c)
+            assert_true(accuracy(f, &t) == 1);
+        else
+            assert_true(rmse(f, &t) < 1e-9);
+        hone_fitted_free(f);
         free_table(&t);
     }
 }
@@ -618,6 +647,7 @@ int main(void)
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(branches_of_few_trees_are_those_of_one_thread),
         cmocka_unit_test(neither_threads_nor_instruction_sets_change_a_bit),
+        cmocka_unit_test(values_inside_a_bin_are_told_apart),
         cmocka_unit_test(votes_and_cells_grow_the_same_trees),
         cmocka_unit_test(random_cuts_are_the_same_for_weights_of_any_size),
         cmocka_unit_test(the_order_of_rows_does_not_matter_without_bootstrap),
