@@ -46,4 +46,4 @@ static const hone_algorithm deaf = HONEST("deaf", HONEST_TAKES, fit_deaf, honest
 static const hone_algorithm hollow = HONEST("hollow", HONEST_TAKES, fit_hollow, honest_predict);
 static const hone_algorithm careless = HONEST("careless", HONEST_TAKES, fit_small, honest_predict);
 
-const twin broken_limits[] = {{&deaf, "s more"}, {&hollow, "stopped run"}, {&careless, "cap"}, {0}};
+const twin broken_limits[] = {{&deaf, "s more"}, {&hollow, "not finite"}, {&careless, "cap"}, {0}};
