@@ -33,7 +33,7 @@ static double block_bytes(double n, double d, double classes, double leaves, dou
     const double looking = n * 80 + 2 * codes * (12 + 8 * width) + 0x1p12 * width;
     const double growing =
         leaves * 2 * ((double)sizeof(grown_node) + 40) + fmin(n, leaves * classes) * 64;
-    return n * 100 + (8 + LOOKED_AT / 8) * d + looking + growing + leaves * (4 * words + 100) +
+    return n * 100 + (8 + LOOKED_AT / 8.0) * d + looking + growing + leaves * (4 * words + 100) +
            0x1p21;
 }
 
