@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "core/params.h"
+#include "dense.h"
 
 table new_table(int64_t n, int64_t d, int64_t classes)
 {
@@ -44,15 +45,9 @@ hone_amount count_of(int64_t n)
 
 hone_trial trial_of(const table *t, const how *h, const hone_run *run)
 {
-    hone_matrix x = {.values = t->narrow ? (const void *)t->narrow : t->x,
-                     .layout = HONE_DENSE,
-                     .dtype = t->narrow ? HONE_F32 : HONE_F64,
-                     .rows = t->n,
-                     .cols = t->d,
-                     .stored_cols = t->d,
-                     .row_stride = t->d,
-                     .col_stride = 1,
-                     .levels = t->categories ? t->levels : NULL};
+    hone_matrix x = t->narrow ? dense_of(HONE_F32, t->narrow, t->n, t->d)
+                              : dense_of(HONE_F64, t->x, t->n, t->d);
+    x.levels = t->categories ? t->levels : NULL;
     const hone_shape shape = {t->d, t->classes ? t->classes : 1, t->d, x.levels,
                               t->classes ? HONE_CLASSIFICATION : HONE_REGRESSION};
     return (hone_trial){.algorithm = &hone_random_forest,

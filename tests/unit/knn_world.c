@@ -10,6 +10,7 @@
 #include "knn_world.h"
 
 #include "core/params.h"
+#include "dense.h"
 #include "toolbox/random.h"
 
 /* ---- problems ---- */
@@ -96,15 +97,9 @@ knn_params defaults(const table *t)
 
 hone_matrix matrix_of(const table *t)
 {
-    return (hone_matrix){.values = t->x,
-                         .layout = HONE_DENSE,
-                         .dtype = HONE_F64,
-                         .rows = t->n,
-                         .cols = t->d,
-                         .stored_cols = t->d,
-                         .row_stride = t->d,
-                         .col_stride = 1,
-                         .levels = t->levels};
+    hone_matrix x = dense_of(HONE_F64, t->x, t->n, t->d);
+    x.levels = t->levels;
+    return x;
 }
 
 csr sparse_of(const table *t)

@@ -10,6 +10,7 @@
 #include "linear_world.h"
 
 #include "core/params.h"
+#include "dense.h"
 #include "toolbox/random.h"
 
 extern const hone_algorithm hone_logistic_regression;
@@ -51,14 +52,7 @@ logistic_params world_params(void)
 
 hone_matrix world_dense(const world *w)
 {
-    return (hone_matrix){.values = w->x,
-                         .layout = HONE_DENSE,
-                         .dtype = HONE_F64,
-                         .rows = w->n,
-                         .cols = w->d,
-                         .stored_cols = w->d,
-                         .row_stride = w->d,
-                         .col_stride = 1};
+    return dense_of(HONE_F64, w->x, w->n, w->d);
 }
 
 hone_trial world_trial(const world *w, const hone_matrix *x, const logistic_params *p,

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/params.h"
+#include "dense.h"
 #include "toolbox/random.h"
 
 table new_table(int64_t n, int64_t d, int64_t classes)
@@ -63,14 +64,7 @@ hone_amount number(double v)
 
 hone_matrix matrix_of(const table *t)
 {
-    return (hone_matrix){.values = t->x,
-                         .layout = HONE_DENSE,
-                         .dtype = HONE_F64,
-                         .rows = t->n,
-                         .cols = t->d,
-                         .stored_cols = t->d,
-                         .row_stride = t->d,
-                         .col_stride = 1};
+    return dense_of(HONE_F64, t->x, t->n, t->d);
 }
 
 void fit(fitted *out, const table *t, const svm_params *p, how h)

@@ -13,6 +13,7 @@
 #include "core/catalog.h"
 #include "core/params.h"
 #include "core/trial.h"
+#include "dense.h"
 
 extern const hone_algorithm hone_random_forest;
 
@@ -63,15 +64,9 @@ static void fill(world *v, uint64_t seed, int64_t values)
 
 static hone_matrix matrix_of(const world *v, const double *x, int64_t n)
 {
-    return (hone_matrix){.values = x,
-                         .layout = HONE_DENSE,
-                         .dtype = HONE_F64,
-                         .rows = n,
-                         .cols = COLUMNS,
-                         .stored_cols = COLUMNS,
-                         .row_stride = COLUMNS,
-                         .col_stride = 1,
-                         .levels = v->levels};
+    hone_matrix table = dense_of(HONE_F64, x, n, COLUMNS);
+    table.levels = v->levels;
+    return table;
 }
 
 static hone_trial trial_of(const world *v, const hone_run *run)

@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "core/trial.h"
+#include "dense.h"
 #include "toolbox/linalg.h"
 #include "toolbox/linear/columns.h"
 #include "toolbox/linear/pass.h"
@@ -490,13 +491,7 @@ static void a_sample_is_the_mean_over_its_tiles(void **state)
     }
     job = (hone_fit_job){.run = hone_run_simple(&storage, 2), .keep = hone_arena_open(NULL)};
     job.scratch = job.keep;
-    job.x = (hone_matrix){.values = x,
-                          .dtype = HONE_F64,
-                          .rows = ALL,
-                          .cols = WIDTH,
-                          .stored_cols = WIDTH,
-                          .row_stride = WIDTH,
-                          .col_stride = 1};
+    job.x = dense_of(HONE_F64, x, ALL, WIDTH);
     hone_design design;
     assert_int_equal(hone_design_build(&job, true, &design, NULL), HONE_OK);
     hone_rows_loss rows = {.x = job.x,

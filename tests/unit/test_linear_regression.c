@@ -11,6 +11,7 @@
 #include "algorithms/linear_regression/linear_regression.h"
 #include "core/params.h"
 #include "core/trial.h"
+#include "dense.h"
 #include "toolbox/random.h"
 
 extern const hone_algorithm hone_linear_regression;
@@ -75,14 +76,7 @@ static hone_fitted *fit(const hone_matrix *x, const linear_params *p, int thread
 
 static hone_matrix dense(int64_t d)
 {
-    return (hone_matrix){.values = X,
-                         .layout = HONE_DENSE,
-                         .dtype = HONE_F64,
-                         .rows = N,
-                         .cols = d,
-                         .stored_cols = d,
-                         .row_stride = d,
-                         .col_stride = 1};
+    return dense_of(HONE_F64, X, N, d);
 }
 
 static double values[N * VERY_WIDE];

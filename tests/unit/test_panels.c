@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/trial.h"
+#include "dense.h"
 #include "toolbox/panels.h"
 #include "toolbox/random.h"
 
@@ -29,14 +30,7 @@ static void open_world(world *w, int threads, int64_t n, int64_t d, double offse
     hone_stream s = hone_stream_of(7, (uint64_t)n, (uint64_t)d);
     for (int64_t i = 0; i < n * d; i++)
         w->values[i] = offset + 4 * hone_uniform(&s) - 2;
-    w->x = (hone_matrix){.values = w->values,
-                         .layout = HONE_DENSE,
-                         .dtype = HONE_F64,
-                         .rows = n,
-                         .cols = d,
-                         .stored_cols = d,
-                         .row_stride = d,
-                         .col_stride = 1};
+    w->x = dense_of(HONE_F64, w->values, n, d);
 }
 
 static int best; /* instruction set of this CPU */

@@ -7,6 +7,7 @@
 #include "core/prep/columns.h"
 #include "core/prep/medians.h"
 #include "core/trial.h"
+#include "dense.h"
 #include "near.h"
 #include "toolbox/rows.h"
 
@@ -93,17 +94,6 @@ typedef struct scene {
     hone_arena *arena;
 } scene;
 
-static hone_matrix dense(const void *values, hone_dtype dtype, int64_t rows, int64_t cols)
-{
-    return (hone_matrix){.values = values,
-                         .dtype = dtype,
-                         .rows = rows,
-                         .cols = cols,
-                         .stored_cols = cols,
-                         .row_stride = cols,
-                         .col_stride = 1};
-}
-
 static void open_scene(scene *s, hone_matrix table, bool missing, unsigned takes)
 {
     *s = (scene){0};
@@ -158,7 +148,7 @@ static void scalers_are_those_of_scikit_learn(void **state)
                {HONE_SCALE_QUANTILE, QUANTILE}};
     for (int m = 0; m < 4; m++) {
         scene s;
-        open_scene(&s, dense(X, HONE_F64, ROWS, 2), false, 0);
+        open_scene(&s, dense_of(HONE_F64, X, ROWS, 2), false, 0);
         s.prep.scale = all[m].method;
         assert_int_equal(prepare(&s, NULL), HONE_OK);
         for (int64_t i = 0; i < ROWS; i++)
@@ -175,7 +165,7 @@ static void rows_of_weight_0_teach_nothing(void **state)
     double weight[ROWS] = {0}, target[ROWS];
     for (int i = 0; i < N_TRAIN; i++)
         weight[TRAIN[i]] = 0.5 + i;
-    open_scene(&s, dense(X, HONE_F64, ROWS, 2), false, 0);
+    open_scene(&s, dense_of(HONE_F64, X, ROWS, 2), false, 0);
     s.data.weight = weight;
     s.prep.scale = HONE_SCALE_STANDARD;
     assert_int_equal(
@@ -200,7 +190,7 @@ static void a_chain_that_changes_nothing_leaves_the_table_alone(void **state)
 {
     (void)state;
     scene s;
-    open_scene(&s, dense(X, HONE_F64, ROWS, 2), false, 0);
+    open_scene(&s, dense_of(HONE_F64, X, ROWS, 2), false, 0);
     assert_int_equal(prepare(&s, NULL), HONE_OK);
     assert_ptr_equal(s.prepared.table.values, X);
     assert_true(s.prepared.table_id == s.data.table_id);
@@ -238,14 +228,15 @@ static void medians_of_many_rows_are_those_of_sorting(void **state)
     (void)state;
     enum { N = 8197, D = 37 };
     scene s;
-    open_scene(&s, dense(NULL, HONE_F32, N, D), true, 0);
+    open_scene(&s, dense_of(HONE_F32, NULL, N, D), true, 0);
     float *x = HONE_RAW(s.arena, float, N, D);
     double *column = HONE_RAW(s.arena, double, N, 1);
     assert_true(x && column);
     for (int64_t k = 0; k < (int64_t)N * D; k++)
         x[k] = (float)tall_cell(k / D, k % D);
     const hone_pipeline none = {0};
-    const hone_step_job job = {&none, dense(x, HONE_F32, N, D), s.shared.job.run, s.arena, s.arena};
+    const hone_step_job job = {&none, dense_of(HONE_F32, x, N, D), s.shared.job.run, s.arena,
+                               s.arena};
     double median[D];
     uint8_t holes[D] = {0};
     bool done[D] = {0};
@@ -278,7 +269,7 @@ static void missing_numbers_take_the_median_and_an_indicator(void **state)
     x[2 * 2] = (float)NONE;
     x[3 * 2] = (float)NONE; /* not a training row */
     scene s;
-    open_scene(&s, dense(x, HONE_F32, ROWS, 2), true, 0);
+    open_scene(&s, dense_of(HONE_F32, x, ROWS, 2), true, 0);
     assert_int_equal(prepare(&s, NULL), HONE_OK);
     const hone_matrix *t = &s.prepared.table;
     assert_int_equal(t->stored_cols, 3);
@@ -314,7 +305,7 @@ static void categories_are_cut_and_missing_is_a_level(void **state)
     static const char *const letters[] = {"a", "b", "c", "d", "e"};
     const hone_column_info column[] = {categories(letters, 5), categories(letters, 2)};
     scene s;
-    hone_matrix table = dense(x, HONE_F32, ROWS, 2);
+    hone_matrix table = dense_of(HONE_F32, x, ROWS, 2);
     table.levels = levels;
     open_scene(&s, table, true, 0);
     s.data.column = column;
@@ -329,7 +320,7 @@ static void categories_are_cut_and_missing_is_a_level(void **state)
         assert_near(cell(t, i, 1), isnan(b[i]) ? 2 : b[i], 0);
     }
     const float unknown[] = {5, 2};
-    hone_matrix row = dense(unknown, HONE_F32, 1, 2), out;
+    hone_matrix row = dense_of(HONE_F32, unknown, 1, 2), out;
     double expanded[6];
     assert_int_equal(
         hone_pipeline_apply(&s.prepared.pipeline, &row, &s.storage.run, s.arena, &out, NULL),
@@ -356,7 +347,7 @@ static void levels_of_other_rows_are_unknown_ones(void **state)
     for (int by_number = 0; by_number < 2; by_number++)
         for (unsigned takes = 0; takes <= HONE_TAKES_CATEGORIES; takes += HONE_TAKES_CATEGORIES) {
             scene s;
-            hone_matrix table = dense(x, HONE_F64, ROWS, 1);
+            hone_matrix table = dense_of(HONE_F64, x, ROWS, 1);
             table.levels = levels;
             open_scene(&s, table, true, takes | HONE_TAKES_MISSING);
             column.by_number = by_number;
@@ -381,7 +372,7 @@ static void modules_that_take_them_get_categories_and_holes_raw(void **state)
     const float x[] = {0, 1, 2, (float)NAN, 1, 0, 2, 1, 0, 2};
     const int32_t levels[] = {3};
     scene s;
-    hone_matrix table = dense(x, HONE_F32, ROWS, 1);
+    hone_matrix table = dense_of(HONE_F32, x, ROWS, 1);
     table.levels = levels;
     open_scene(&s, table, true, HONE_TAKES_CATEGORIES | HONE_TAKES_MISSING);
     assert_int_equal(prepare(&s, NULL), HONE_OK);
@@ -465,7 +456,7 @@ static void a_copy_does_the_same_without_the_cache(void **state)
 {
     (void)state;
     scene s;
-    open_scene(&s, dense(X, HONE_F64, ROWS, 2), false, 0);
+    open_scene(&s, dense_of(HONE_F64, X, ROWS, 2), false, 0);
     s.prep.scale = HONE_SCALE_QUANTILE;
     assert_int_equal(prepare(&s, NULL), HONE_OK);
     hone_pipeline copy;
@@ -477,7 +468,7 @@ static void a_copy_does_the_same_without_the_cache(void **state)
     hone_cache_close(s.data.cache);
     s.data.cache = hone_cache_open(0);
     s.shared.cache = s.data.cache;
-    const hone_matrix in = dense(X, HONE_F64, ROWS, 2);
+    const hone_matrix in = dense_of(HONE_F64, X, ROWS, 2);
     hone_matrix out;
     assert_int_equal(hone_pipeline_apply(&copy, &in, &s.storage.run, s.arena, &out, NULL), HONE_OK);
     for (int64_t i = 0; i < 2 * ROWS; i++)
@@ -583,10 +574,10 @@ static void holes_at_predict_are_filled_though_training_had_none(void **state)
 {
     (void)state;
     scene s;
-    open_scene(&s, dense(X, HONE_F64, ROWS, 2), false, 0);
+    open_scene(&s, dense_of(HONE_F64, X, ROWS, 2), false, 0);
     assert_int_equal(prepare(&s, NULL), HONE_OK);
     const double row[] = {NAN, 1};
-    const hone_matrix in = dense(row, HONE_F64, 1, 2);
+    const hone_matrix in = dense_of(HONE_F64, row, 1, 2);
     hone_matrix out;
     assert_int_equal(
         hone_pipeline_apply(&s.prepared.pipeline, &in, &s.storage.run, s.arena, &out, NULL),
@@ -594,7 +585,7 @@ static void holes_at_predict_are_filled_though_training_had_none(void **state)
     assert_true(isfinite(cell(&out, 0, 0)));
     hone_error error;
     const double bad[] = {1, INFINITY};
-    const hone_matrix wrong = dense(bad, HONE_F64, 1, 2);
+    const hone_matrix wrong = dense_of(HONE_F64, bad, 1, 2);
     assert_int_equal(
         hone_pipeline_apply(&s.prepared.pipeline, &wrong, &s.storage.run, s.arena, &out, &error),
         HONE_BAD_DATA);
@@ -613,7 +604,7 @@ static void huge_and_constant_columns_stay_finite(void **state)
     }
     for (int method = HONE_SCALE_STANDARD; method <= HONE_SCALE_QUANTILE; method++) {
         scene s;
-        open_scene(&s, dense(x, HONE_F64, ROWS, 3), false, 0);
+        open_scene(&s, dense_of(HONE_F64, x, ROWS, 3), false, 0);
         s.prep.scale = method;
         assert_int_equal(prepare(&s, NULL), HONE_OK);
         for (int64_t i = 0; i < ROWS; i++)

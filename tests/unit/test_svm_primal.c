@@ -12,6 +12,7 @@
 #include "algorithms/svm/fit.h"
 #include "core/params.h"
 #include "core/trial.h"
+#include "dense.h"
 #include "toolbox/random.h"
 
 extern const hone_algorithm hone_svm;
@@ -45,14 +46,7 @@ static svm_params defaults(void)
 
 static hone_matrix dense(void)
 {
-    return (hone_matrix){.values = X,
-                         .layout = HONE_DENSE,
-                         .dtype = HONE_F64,
-                         .rows = N,
-                         .cols = D,
-                         .stored_cols = D,
-                         .row_stride = D,
-                         .col_stride = 1};
+    return dense_of(HONE_F64, X, N, D);
 }
 
 static hone_fitted *fit(const hone_matrix *x, const svm_params *p, int64_t classes, int threads)

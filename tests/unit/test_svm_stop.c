@@ -11,6 +11,7 @@
 #include "algorithms/svm/pairs.h"
 #include "core/params.h"
 #include "core/trial.h"
+#include "dense.h"
 #include "toolbox/random.h"
 
 extern const hone_algorithm hone_svm;
@@ -41,14 +42,7 @@ static void make_points(world *w)
         for (int64_t k = 0; k < D; k++)
             values[i * D + k] = hone_uniform(&s) * 4 + (k ? 0 : sign[i]);
     }
-    w->x = (hone_matrix){.values = values,
-                         .layout = HONE_DENSE,
-                         .dtype = HONE_F64,
-                         .rows = N,
-                         .cols = D,
-                         .stored_cols = D,
-                         .row_stride = D,
-                         .col_stride = 1};
+    w->x = dense_of(HONE_F64, values, N, D);
     w->p.sign = sign;
 }
 
