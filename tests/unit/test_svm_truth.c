@@ -332,6 +332,32 @@ static void a_warm_start_ends_at_the_same_optimum(void **state)
         }
 }
 
+/* Warm starts along C: what still moves is little at first, and more once the first of it came to
+ * rest. Each fit begins where the one before ended. */
+static void a_path_over_c_ends_at_the_optimum_of_each(void **state)
+{
+    (void)state;
+    table t = clouds(4000, 2, 2, 3);
+    for (int64_t i = 0; i < t.n; i += 12)
+        t.label[i] = 1 - t.label[i];
+    svm_params p = defaults(&t);
+    p.gamma = number(0.144), p.tol = 1e-3;
+    fitted last, warm, cold;
+    fit(&last, &t, &p, (how){0});
+    for (int k = 0; k < 3; k++) {
+        p.C *= 3.6;
+        fit(&cold, &t, &p, (how){0});
+        fit(&warm, &t, &p, (how){.warm = &last});
+        assert_int_equal(cold.s->converged, 1);
+        assert_int_equal(warm.s->converged, 1);
+        assert_true(fabs(warm.s->objective - cold.s->objective) <= 1e-6 * fabs(cold.s->objective));
+        hone_fitted_free(cold.f), hone_fitted_free(last.f);
+        last = warm;
+    }
+    hone_fitted_free(last.f);
+    free_table(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +370,7 @@ int main(void)
         cmocka_unit_test(weights_and_balance_scale_the_bounds),
         cmocka_unit_test(exponentials_in_double_are_those_of_the_c_library),
         cmocka_unit_test(a_warm_start_ends_at_the_same_optimum),
+        cmocka_unit_test(a_path_over_c_ends_at_the_optimum_of_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
