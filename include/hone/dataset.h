@@ -47,7 +47,8 @@ typedef struct hone_dataset_options {
     const bool *categorical;   /**< d: the column's values are levels, not amounts; NULL: none */
     hone_vector weight;        /**< n finite weights >= 0, positive in sum */
     const char *target_name;   /**< NULL: "target" */
-    int64_t cache_bytes;       /**< budget of derived data; 0: 1 GiB; -1: keep nothing */
+    int64_t cache_bytes;       /**< budget of derived data, and an eighth of it for memory that
+                                    trials pass on; 0: 1 GiB; -1: keep nothing */
     const hone_dataset *valid; /**< validation rows with the same columns; retained */
     int threads;
     void (*log)(void *context, int level, const char *line); /**< hone_level of algorithm.h */
