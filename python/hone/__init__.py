@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import _hone
 from ._config import reference, resolve
-from ._dataset import Dataset, clear_cache
+from ._dataset import Dataset
 from ._errors import (ArgumentError, ConfigError, CorruptError, DataError, Error, FileError, InternalError,
                       MissingFileError, OutOfMemoryError, StoppedError, UnsupportedError)
+from ._mappings import clear_cache, dataset_of
 from ._model import Model, export_libsvm, export_onnx, import_libsvm, inspect, load
 from ._space import space, space_dict
 from ._target import Target
@@ -33,8 +34,6 @@ __all__ = ["ArgumentError", "ConfigError", "CorruptError", "DataError", "Dataset
 
 def describe(dataset: Any) -> dict[str, Any]:
     """Rows, columns with types, levels and missing counts, target, classes, of anything that `train` takes."""
-    from ._dataset import dataset_of
-
     data, alive = dataset_of(dataset)
     found = data.describe()
     del alive

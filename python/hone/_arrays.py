@@ -6,7 +6,7 @@ A table becomes one of three forms, each with all that is needed to make the dat
 - `Sparse`: the three arrays of CSR;
 - `Columns`: a list of columns of different types, copied by the library.
 
-Arrow tables go to the library as they are (`_dataset.py`).
+Arrow tables go to the library as they are (`_parts.py`).
 """
 
 from __future__ import annotations

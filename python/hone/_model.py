@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from . import _arrays, _dataset, _hone
+from . import _arrays, _hone
 from ._arrays import Dense
 from ._check import check_flag, check_integer, check_path, check_text, check_threads
 from ._config import TASK_NAMES
+from ._dataset import Dataset, make
 from ._errors import ArgumentError, file_errors
 from ._log import level_of, log_line
+from ._mappings import dataset_of
+from ._parts import prepare
 
 Array = np.ndarray[Any, Any]
 LABELS, PROBABILITIES, SCORES = 0, 1, 2
@@ -81,17 +84,17 @@ class Model:
 
     def _predict(self, x: Any, what: int, n_threads: int | None, n_trees: int | None) -> Array:
         threads, trees = check_threads(n_threads), _check_trees(n_trees)
-        if isinstance(x, _dataset.Dataset):
+        if isinstance(x, Dataset):
             return self._predict_dataset(x._handle, x.n_rows, what, threads, trees)
         if type(x) is np.ndarray and x.ndim == 2 and x.dtype.kind == "f" and not self._categorical:
             a = _arrays.number_array(x, "X")  # the short way, for a row at a time
             out = np.empty(len(a) * (self._outputs if what else 1))
             _hone.model_predict_dense(self._handle, a, what, threads, trees, out)
             return out
-        parts = _dataset.prepare(x)
+        parts = prepare(x)
         if isinstance(parts.table, Dense) and self._categorical:
             parts.categorical = self._categorical
-        handle = _dataset.make(parts, hold=True, threads=threads)
+        handle = make(parts, hold=True, threads=threads)
         return self._predict_dataset(handle, _hone.dataset_facts(handle)[0], what, threads, trees)
 
     def _predict_dataset(self, handle: Any, rows: int, what: int, threads: int, trees: int) -> Array:
@@ -122,7 +125,7 @@ class Model:
 
         A label that the model does not know counts as wrong; the logger `hone.model` warns of them.
         """
-        data, alive = _dataset.dataset_of(dataset, self.task, any_words=True)
+        data, alive = dataset_of(dataset, self.task, any_words=True)
         name = metric or ("accuracy" if self.task == "classification" else "rmse")
         log = logging.getLogger("hone.model")
         value: float = _hone.model_evaluate(self._handle, data._handle, check_text(name, "metric"),
@@ -139,13 +142,13 @@ class Model:
         alive = None
         if X is None:
             handle = None
-        elif isinstance(X, _dataset.Dataset):
+        elif isinstance(X, Dataset):
             handle = X._handle
         else:
-            alive = _dataset.prepare(X)
+            alive = prepare(X)
             if isinstance(alive.table, Dense) and self._categorical:
                 alive.categorical = self._categorical
-            handle = _dataset.make(alive, hold=True)
+            handle = make(alive, hold=True)
         values, rows, cols = _hone.model_output(self._handle, check_text(name, "name"), handle, check_threads(n_threads))
         return np.frombuffer(values, dtype=np.float64).reshape(rows, cols)
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from . import _dataset
+from . import _mappings
 from ._arrays import AUTO, CATEGORICAL, Column, Columns, Dense, Sparse, Table, Vector
-from ._dataset import Arrow, Dataset, Parts
 from ._check import check_path
+from ._dataset import Dataset
 from ._errors import CorruptError, DataError, file_errors
+from ._parts import Arrow, Parts
 
 INDEX = "dataset.json"
 MOST_ATTACHED = 4
@@ -122,7 +123,7 @@ _attached: OrderedDict[Any, Dataset] = OrderedDict()
 
 def _kept(key: Any, make: Callable[[], Dataset]) -> Dataset:
     """A process keeps the last few datasets, with what trials left in their memory; each is read once, by one thread."""
-    with _dataset._lock:
+    with _mappings.lock:
         found = _attached.get(key)
         if found is None:
             found = _attached[key] = make()

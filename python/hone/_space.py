@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import _dataset, _hone
+from . import _hone
 from ._check import check_flag, check_texts
 from ._config import check_task
+from ._dataset import Dataset
 from ._errors import ArgumentError
+from ._mappings import dataset_of
 
 
 def space_dict(dataset_or_task: Any, models: str | Sequence[str] | None = None, *,
@@ -19,8 +21,8 @@ def space_dict(dataset_or_task: Any, models: str | Sequence[str] | None = None, 
     bare = not check_flag(preprocessing, "preprocessing")
     if isinstance(dataset_or_task, str):
         text = _hone.space(check_task(dataset_or_task), None, listed, bare)
-    elif isinstance(dataset_or_task, (Mapping, _dataset.Dataset)):
-        data, alive = _dataset.dataset_of(dataset_or_task)
+    elif isinstance(dataset_or_task, (Mapping, Dataset)):
+        data, alive = dataset_of(dataset_or_task)
         text = _hone.space(check_task(data.task), data._handle, listed, bare)
         del alive
     else:

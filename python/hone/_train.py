@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from . import _dataset, _hone
+from . import _hone
 from ._check import check_flag, check_function, check_integer, check_list, check_path, check_text, check_threads
 from ._config import check_seed, config_dict
 from ._errors import BY_STATUS, ArgumentError, Error
 from ._log import listeners
+from ._mappings import dataset_of
 from ._model import Model
 
 ENDS = ("ok", "deadline", "cutoff", "work_limit", "cancelled", "memory")
@@ -267,7 +268,7 @@ def cross_validate(cfg: Any, dataset: Any, seed: int = 0, *, folds: int = 5, ver
     """
     check_names("cross_validate", options, more=("model_dir",), less=("validation", "refit"))
     parts = check_integer(folds, "folds", 2, 2**31)
-    data, alive = _dataset.dataset_of(dataset, _task_of(config_dict(cfg), options.get("metric")))
+    data, alive = dataset_of(dataset, _task_of(config_dict(cfg), options.get("metric")))
     scores = np.full((data.n_rows, max(len(data.classes), 1)), np.nan)
     built = build_options(**options, validation=f"cv:{parts}", refit=False)
     built["out_of_fold"] = scores
@@ -304,7 +305,7 @@ def train_many(cfgs: Iterable[Any], dataset: Any, seeds: Any = 0, model_dir: Any
     if len(listed) != len(plain):
         raise ArgumentError(f"{len(listed)} seeds for {len(plain)} configurations", "seeds")
     tasks = {_task_of(c, options.get("metric")) for c in plain}
-    data, alive = _dataset.dataset_of(dataset, tasks.pop() if len(tasks) == 1 else None)
+    data, alive = dataset_of(dataset, tasks.pop() if len(tasks) == 1 else None)
     built = build_options(**options, model_dir=model_dir)
     found = _hone.train_many(plain, [check_seed(s, "seeds") for s in listed], data._handle, built,
                              *listeners(verbose, progress))
@@ -323,7 +324,7 @@ def estimate(cfg: Any, dataset: Any, seed: int = 0, *, pilot: float | None = Non
     check_names("estimate", options, more=("model_dir",))
     plain = config_dict(cfg)
     share = 0.0 if pilot is None else _number("pilot", pilot, 0, 1)
-    data, alive = _dataset.dataset_of(dataset, _task_of(plain, options.get("metric")))
+    data, alive = dataset_of(dataset, _task_of(plain, options.get("metric")))
     most, bytes_likely, seconds = _hone.estimate(plain, data._handle, check_seed(seed),
                                                  build_options(**options), share)
     del alive
@@ -338,7 +339,7 @@ def _run(cfg: Any, dataset: Any, seed: Any, verbose: int, progress: Any, judged:
     built = build_options(**options)
     if instance is not None:
         built["split_seed"] = _instance(instance)
-    data, alive = _dataset.dataset_of(dataset, _task_of(plain, options.get("metric")))
+    data, alive = dataset_of(dataset, _task_of(plain, options.get("metric")))
     found: tuple[Any, ...] = _hone.train(plain, data._handle, number, built, *listeners(verbose, progress),
                                          check_function(judged, "judged"))
     del alive

@@ -83,10 +83,10 @@ def test_a_borrowed_array_lives_as_long_as_its_dataset(rows):
 def test_a_mapping_that_comes_again_finds_its_dataset(rows):
     X, y = rows
     data = {"X": X, "y": y}
-    one, two = hone._dataset.dataset_of(data)[0], hone._dataset.dataset_of({"X": X, "y": y.copy()})[0]
+    one, two = hone._mappings.dataset_of(data)[0], hone._mappings.dataset_of({"X": X, "y": y.copy()})[0]
     assert one is two
     listed = {"X": X.tolist(), "y": y.tolist()}
-    assert hone._dataset.dataset_of(listed)[0] is hone._dataset.dataset_of(listed)[0]
+    assert hone._mappings.dataset_of(listed)[0] is hone._mappings.dataset_of(listed)[0]
 
 
 def test_an_array_that_was_edited_in_place_is_new_data(rows):
@@ -173,7 +173,7 @@ def test_a_thousand_datasets_leave_memory_flat():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(1000):
         one()
-    assert len(hone._dataset._entries) <= hone._dataset.MOST_DATASETS
+    assert len(hone._mappings._entries) <= hone._mappings.MOST_DATASETS
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
 
 
@@ -191,7 +191,7 @@ def test_an_array_may_die_while_datasets_are_counted(rows, monkeypatch):
 
     monkeypatch.setattr(hone.Dataset, "cache_stats", stats)
     hone.train(KNN, {"X": X, "y": y}, 0)
-    assert len(hone._dataset._entries) == 1
+    assert len(hone._mappings._entries) == 1
 
 
 def test_threads_that_open_a_shared_dataset_share_one(rows, tmp_path):

@@ -314,7 +314,7 @@ def test_a_limit_of_address_space_is_a_memory_error(model, rows):
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         resource.setrlimit(resource.RLIMIT_AS, (pages * 4096 + (24 << 20), hard))
         try:
-            hone.train({"model": sys.argv[1], **({"n_estimators": 3000} if sys.argv[1] == "random_forest" else {})},
+            hone.train({"model": sys.argv[1], **({"n_estimators": 30000} if sys.argv[1] == "random_forest" else {})},
                        large, 0)
         except MemoryError as error:
             print(type(error).__name__)
