@@ -126,12 +126,12 @@ hone_status coordinates_run(problem *p, hone_arena *scratch, hone_error *error)
     }
     c.penalty = fmax(c.penalty, 1e-12);
     for (int64_t k = 0; k < PASSES && p->iterations < p->max_iter; k++) {
-        if (hone_stopping(p->run) != HONE_GO)
+        if (effort_stopping(p->effort) != HONE_GO)
             break;
         const bool all = c.active == p->n;
         const double width = pass(&c, k), off = c.penalty * fabs(c.sum);
         c.level -= c.penalty * c.sum;
-        hone_work(p->run, entries);
+        effort_add(p->effort, entries);
         if (fmax(width, 2 * off) < p->tol) {
             if (all)
                 break;

@@ -158,7 +158,8 @@ static void pass_block(const pass *a, int64_t block, desk *d)
         put_lane(a->p, a->id[first + l], l, false, d);
         norm[l] = d->at.norm;
     }
-    for (int64_t i = 0; i < b->count && (i % POLL || hone_stopping(a->p->run) == HONE_GO); i++) {
+    for (int64_t i = 0; i < b->count && (i % POLL || effort_stopping(a->p->effort) == HONE_GO);
+         i++) {
         double sum[EXACT_LANES] = {0};
         if (manhattan)
             memcpy(sum, norm, sizeof sum);
@@ -187,11 +188,8 @@ static hone_status pass_run(pass *a, hone_arena *scratch, hone_error *error)
 {
     const problem *p = a->p;
     const int64_t blocks = (a->count + EXACT_LANES - 1) / EXACT_LANES;
-    if (!p->inside && blocks > 1) {
-        HONE_TRY(hone_for_blocks(p->run, blocks, pass_apart, a, error));
-        hone_work(p->run, a->b->entries * a->count);
-        return HONE_OK;
-    }
+    if (!p->effort->inside && blocks > 1)
+        return hone_for_blocks(p->effort->run, blocks, pass_apart, a, error);
     desk d;
     if (!desk_new(p, scratch, &d))
         return hone_no_memory(error);
@@ -212,11 +210,12 @@ static hone_status slopes(const problem *p, const double *since, const int64_t *
     for (int64_t v = 0; v < p->m; v++)
         weight[row_of(p, v)] += p->sign[v] * (p->alpha[v] - (since ? since[v] : 0));
     pass a = {p, &b, id, count, g};
-    for (int64_t i = 0; i < p->n && hone_stopping(p->run) == HONE_GO;) {
+    for (int64_t i = 0; i < p->n && effort_stopping(p->effort) == HONE_GO;) {
         i = fill_bundle(p, weight, i, &b);
         HONE_TRY(pass_run(&a, scratch, error));
+        effort_add(p->effort, b.entries * count);
     }
-    *done = hone_stopping(p->run) == HONE_GO;
+    *done = effort_stopping(p->effort) == HONE_GO;
     return HONE_OK;
 }
 
@@ -522,7 +521,8 @@ hone_status exact_pairs(problem *p, hone_arena *scratch, hone_error *error)
             e = other;
             sign = -1;
         }
-        if (!(e.most - e.least >= p->tol) || (step % POLL == 0 && hone_stopping(p->run) != HONE_GO))
+        if (!(e.most - e.least >= p->tol) ||
+            (step % POLL == 0 && effort_stopping(p->effort) != HONE_GO))
             return HONE_OK;
         const double *ki = kernel_row(&s, row_of(p, e.i), -1);
         const int64_t j = ki ? find_partner(&s, sign, &e, ki) : -1;
@@ -532,8 +532,7 @@ hone_status exact_pairs(problem *p, hone_arena *scratch, hone_error *error)
         if (j < 0 || !move(&s, e.i, j, ki, kj))
             return HONE_OK;
         p->iterations++;
-        if (!p->inside)
-            hone_work(p->run, 4 * p->m);
+        effort_add(p->effort, 4 * p->m);
     }
     return HONE_OK;
 }

@@ -9,6 +9,9 @@
 #include "parts.h"
 #include "primal.h"
 
+/* Parts side by side between two looks at a work limit. */
+enum { PORTION = 8 };
+
 /* ---- the data ---- */
 
 static int64_t count_weightless(const hone_fit_job *job)
@@ -220,8 +223,7 @@ static hone_status make_arrays(const fit *f, const part *p, int64_t m, problem *
                    .row = p->whole ? NULL : p->row,
                    .nu = f->nu,
                    .tol = f->params->tol,
-                   .max_iter = f->params->max_iter,
-                   .run = f->job->run};
+                   .max_iter = f->params->max_iter};
     q->sign = HONE_RAW(scratch, signed char, m, 1);
     q->linear = HONE_RAW(scratch, double, m, 1);
     q->bound = HONE_RAW(scratch, double, m, 1);
@@ -290,6 +292,7 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
                               hone_error *error)
 {
     const bool regress = f->job->shape.task == HONE_REGRESSION;
+    effort own = {.run = f->job->run, .inside = inside, .most = f->left};
     problem q;
     HONE_TRY(make_arrays(f, p, regress ? 2 * p->n : p->n, &q, scratch, error));
     if (regress)
@@ -298,7 +301,7 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
         set_classes(f, p, &q);
     const int64_t limit = hone_derive_limit(f->job->shared);
     q.row_bytes = limit < SVM_ROW_BYTES ? limit : SVM_ROW_BYTES;
-    q.inside = inside;
+    q.effort = &own;
     q.shared = p->whole && !inside ? f->shared : NULL;
     q.distances = f->distances;
     if (p->begun)
@@ -313,16 +316,32 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
         p->coef[row_of(&q, v)] += q.sign[v] * q.alpha[v] / level;
     p->rho = q.rho / level, p->gap = q.gap, p->objective = q.objective / (level * level);
     p->iterations = q.iterations, p->converged = q.converged;
-    if (!f->params->probability || regress)
-        return HONE_OK;
-    return calibrate(f, p, &work, scratch, error);
+    if (f->params->probability && !regress)
+        HONE_TRY(calibrate(f, p, &work, scratch, error));
+    p->work = own.done;
+    return HONE_OK;
 }
 
 static hone_status solve_small_part(void *context, int64_t block, hone_arena *scratch,
                                     hone_error *error)
 {
     const fit *f = context;
-    return solve_part(f, &f->parts[f->small[block]], true, scratch, error);
+    return solve_part(f, &f->parts[f->small[f->first + block]], true, scratch, error);
+}
+
+static hone_status solve_small_parts(fit *f, int64_t count, hone_error *error)
+{
+    const hone_run *run = f->job->run;
+    f->left = hone_work_left(run);
+    const int64_t most = f->left == INT64_MAX ? count : PORTION;
+    for (f->first = 0; f->first < count; f->first += most) {
+        const int64_t left = count - f->first, some = left < most ? left : most;
+        f->left = hone_work_left(run);
+        HONE_TRY(hone_for_blocks(run, some, solve_small_part, f, error));
+        for (int64_t i = 0; i < some; i++)
+            hone_work(run, f->parts[f->small[f->first + i]].work);
+    }
+    return HONE_OK;
 }
 
 static hone_status solve_parts(fit *f, hone_error *error)
@@ -340,9 +359,7 @@ static hone_status solve_parts(fit *f, hone_error *error)
     }
     if (count && f->shared)
         HONE_TRY(gram_distances(job, &f->kernel, f->panels, &f->distances, error));
-    HONE_TRY(hone_for_blocks(job->run, count, solve_small_part, f, error));
-    for (int64_t i = 0; i < count; i++)
-        hone_work(job->run, f->parts[f->small[i]].iterations * f->parts[f->small[i]].n);
+    HONE_TRY(solve_small_parts(f, count, error));
     for (int64_t i = 0, next = 0; i < f->n_parts; i++) {
         if (next < count && f->small[next] == i)
             next++;

@@ -140,7 +140,7 @@ static hone_status apply_block(void *context, int64_t block, hone_arena *scratch
     const apply *a = context;
     const int64_t first = block * QUERIES, left = a->p->n - first;
     const int64_t end = first + (left < QUERIES ? left : QUERIES);
-    const bool goes = hone_stopping(a->p->run) == HONE_GO;
+    const bool goes = effort_stopping(a->p->effort) == HONE_GO;
     for (int64_t i = first; goes && i < end; i++)
         apply_row(a, i);
     return HONE_OK;
@@ -149,11 +149,11 @@ static hone_status apply_block(void *context, int64_t block, hone_arena *scratch
 static hone_status apply_all(apply *a, bool *ready, hone_error *error)
 {
     const int64_t blocks = (a->p->n + QUERIES - 1) / QUERIES;
-    if (!a->p->inside)
-        HONE_TRY(hone_for_blocks(a->p->run, blocks, apply_block, a, error));
-    for (int64_t b = 0; a->p->inside && b < blocks; b++)
+    if (!a->p->effort->inside)
+        HONE_TRY(hone_for_blocks(a->p->effort->run, blocks, apply_block, a, error));
+    for (int64_t b = 0; a->p->effort->inside && b < blocks; b++)
         HONE_TRY(apply_block(a, b, NULL, error));
-    *ready = hone_stopping(a->p->run) == HONE_GO;
+    *ready = effort_stopping(a->p->effort) == HONE_GO;
     return HONE_OK;
 }
 
@@ -162,8 +162,8 @@ static hone_status make(const problem *p, float *to, int64_t stride, bool *ready
 {
     if (p->distances)
         return apply_all(&(apply){p, p->distances, to, stride, p->row != NULL}, ready, error);
-    gram g = gram_of(p->panels, p->kernel, false, p->run, to, stride);
-    return fill(&g, p->inside, scratch, ready, error);
+    gram g = gram_of(p->panels, p->kernel, false, p->effort->run, to, stride);
+    return fill(&g, p->effort->inside, scratch, ready, error);
 }
 
 hone_status gram_make(const problem *p, whole *K, bool *ready, hone_arena *scratch,
@@ -194,7 +194,7 @@ bool lazy_fill(void *source, int64_t i)
     const problem *p = l->p;
     bool ready = false;
     hone_error why;
-    if (hone_stopping(p->run) != HONE_GO)
+    if (effort_stopping(p->effort) != HONE_GO)
         l->status = HONE_STOPPED;
     else if (++l->count > p->n / MANY)
         l->status = make(p, l->K, l->stride, &ready, l->scratch, &why);
@@ -297,7 +297,8 @@ static hone_status build_kernel(const hone_fit_job *job, const int64_t key[HONE_
                       .gamma = own.of.gamma,
                       .coef0 = own.of.coef0,
                       .less = own.of.less};
-    const problem p = {.n = job->x.rows, .kernel = &k, .run = job->run};
+    effort spent = {.run = job->run};
+    const problem p = {.n = job->x.rows, .kernel = &k, .effort = &spent};
     const void *distances;
     float *value;
     bool ready;
@@ -348,7 +349,7 @@ hone_status gram_shared(const problem *p, const whole **K, hone_arena *scratch, 
     if (!hone_derive_ready(p->shared, &MARK, (const int64_t[HONE_KEY]){0}))
         return go_without(p, scratch, error);
     const kernel_key key = key_of(p->kernel);
-    return derive(p->shared, &KERNEL, key.key, p->run, K, error);
+    return derive(p->shared, &KERNEL, key.key, p->effort->run, K, error);
 }
 
 bool gram_is_long(const hone_panels *panels)

@@ -127,8 +127,8 @@ static hone_status gather_block(void *context, int64_t block, hone_arena *scratc
 static hone_status gather_values(pairs *a, hone_error *error)
 {
     const int64_t blocks = (a->part.n + ROWS - 1) / ROWS;
-    if (!a->p->inside)
-        return hone_for_blocks(a->p->run, blocks, gather_block, a, error);
+    if (!a->p->effort->inside)
+        return hone_for_blocks(a->p->effort->run, blocks, gather_block, a, error);
     for (int64_t b = 0; b < blocks; b++)
         HONE_TRY(gather_block(a, b, NULL, error));
     return HONE_OK;
@@ -190,25 +190,16 @@ static bool move_pairs(pairs *a, int64_t most)
 {
     problem *p = a->p;
     a->s.q = hone_panel_count(p->m) * HONE_LANES;
-    a->s.inside = p->inside;
     for (int64_t v = 0; v < p->m; v++)
         subproblem_load(&a->s, v, p, v);
     subproblem_pad(&a->s, p->m);
-    const int64_t moved = smo_solve(&a->s, p->tol, 0, most, p->run, p->kernel->isa);
+    const int64_t moved = smo_solve(&a->s, p->tol, 0, most, p->effort, p->kernel->isa);
     p->iterations += moved;
     for (int64_t v = 0; v < p->m; v++) {
         p->alpha[v] = a->s.alpha[v];
         p->g[v] = a->s.f[v] - p->sign[v] * p->linear[v];
     }
     return moved == most;
-}
-
-/* Some pairs are too few for the solver itself to count and to look at the clock. */
-static bool stops(const problem *p, int64_t moved)
-{
-    if (!p->inside)
-        hone_work(p->run, moved * p->n);
-    return hone_stopping(p->run) != HONE_GO;
 }
 
 hone_status pairs_run(pairs *a, hone_error *error)
@@ -222,7 +213,8 @@ hone_status pairs_run(pairs *a, hone_error *error)
         const int64_t left = p->max_iter - p->iterations, most = LOOK < left ? LOOK : left;
         bool ran;
         HONE_TRY(run_part(a, &ran, error));
-        more = (ran || move_pairs(a, most)) && !stops(p, ran ? 0 : most);
+        /* so few pairs that the solver itself does not look at the clock */
+        more = (ran || move_pairs(a, most)) && effort_stopping(p->effort) == HONE_GO;
     }
     return HONE_OK;
 }

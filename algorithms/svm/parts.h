@@ -15,7 +15,7 @@ typedef struct part {
     double *coef; /* n: y alpha in units of the kernel; before the fit where it begins */
     bool begun;   /* at a solution of other parameters, not at 0 */
     double rho, gap, objective;
-    int64_t iterations;
+    int64_t iterations, work; /* work: of parts side by side, to be counted */
     bool converged;
     sigmoid sigmoid; /* when probabilities are asked for */
 } part;
@@ -34,7 +34,9 @@ typedef struct fit {
     double *cost;     /* n: C of each row, in units of the kernel */
     part *parts;
     int64_t n_parts;
-    int64_t *small; /* numbers of the parts that run side by side */
+    int64_t *small; /* numbers of the parts that run side by side, */
+    int64_t first;  /* from this one on at the moment, */
+    int64_t left;   /* each of which may do so much work */
 } fit;
 
 /* The column of a row's coefficients that is about part `p`. */

@@ -102,8 +102,9 @@ static hone_status update_linear(rows *r, const int64_t *row, const double *weig
     const int64_t panels = hone_panel_count(r->p->n);
     for (int64_t i = 0; i < count; i++)
         add_row(r, row[i], weight[i]);
-    HONE_TRY(hone_for_blocks(r->p->run, (panels + PRODUCT - 1) / PRODUCT, product_block, r, error));
-    hone_work(r->p->run, r->entries);
+    HONE_TRY(hone_for_blocks(r->p->effort->run, (panels + PRODUCT - 1) / PRODUCT, product_block, r,
+                             error));
+    effort_add(r->p->effort, r->entries);
     return HONE_OK;
 }
 
@@ -244,13 +245,11 @@ static hone_status sum_rows(const rows *r, double *g, const int64_t *row, const 
 {
     sum s = {r, g, row, weight, count};
     const int64_t blocks = (r->width + COLUMNS - 1) / COLUMNS;
-    if (!r->p->inside) {
-        HONE_TRY(hone_for_blocks(r->p->run, blocks, sum_block, &s, error));
-        hone_work(r->p->run, r->width * count);
-        return HONE_OK;
-    }
-    for (int64_t b = 0; b < blocks; b++)
+    if (!r->p->effort->inside)
+        HONE_TRY(hone_for_blocks(r->p->effort->run, blocks, sum_block, &s, error));
+    for (int64_t b = 0; r->p->effort->inside && b < blocks; b++)
         sum_columns(&s, b);
+    effort_add(r->p->effort, r->width * count);
     return HONE_OK;
 }
 
@@ -273,15 +272,15 @@ hone_status rows_update(rows *r, double *g, const int64_t *row, const double *we
     for (int64_t from = 0; from < count; from += most) {
         const int64_t some = count - from < most ? count - from : most;
         update u = {.r = r, .g = g, .count = some, .weight = weight + from};
-        if (from && hone_stopping(r->p->run) != HONE_GO) {
+        if (from && effort_stopping(r->p->effort) != HONE_GO) {
             *done = from;
             return HONE_OK;
         }
         find_rows(&u, row + from);
-        HONE_TRY(hone_for_blocks(r->p->run, blocks, update_block, &u, error));
-        hone_work(r->p->run, 0); /* the caller is polled */
+        HONE_TRY(hone_for_blocks(r->p->effort->run, blocks, update_block, &u, error));
+        effort_add(r->p->effort, 0); /* the caller is polled */
     }
     /* whether rows were there, or all values, must not move a work limit */
-    hone_work(r->p->run, r->width * count);
+    effort_add(r->p->effort, r->width * count);
     return HONE_OK;
 }

@@ -70,15 +70,13 @@ static smo_ends move_slopes(const smo *s, double delta, const float *ki, const f
 }
 
 /* After every POLL pairs. */
-static bool stops(const smo *s, const hone_run *run)
+static bool stops(const smo *s, effort *spent)
 {
-    if (!s->inside)
-        hone_work(run, POLL * s->q);
-    return hone_stopping(run) != HONE_GO;
+    effort_add(spent, POLL * s->q);
+    return effort_stopping(spent) != HONE_GO;
 }
 
-int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_run *run,
-                  hone_isa isa)
+int64_t smo_solve(smo *s, double least, double share, int64_t most, effort *spent, hone_isa isa)
 {
     int64_t (*partner)(const smo *, double, const float *, float) = HONE_PICK(isa, svm_partner);
     smo part;
@@ -89,7 +87,7 @@ int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_r
     while (ends.most - ends.least >= enough && pairs < most) {
         const float *ki = smo_row(s, ends.i);
         const int64_t j = ki ? partner(&part, ends.least, ki, s->diagonal[ends.i]) : -1;
-        if ((ki && j < 0) || (pairs % POLL == POLL - 1 && stops(s, run)))
+        if ((ki && j < 0) || (pairs % POLL == POLL - 1 && stops(s, spent)))
             break;
         const float *kj = j < 0 ? NULL : smo_row(s, j);
         s->lacks = !kj;
@@ -99,6 +97,7 @@ int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_r
         ends = move_slopes(s, delta, ki, kj, isa, &part);
         pairs++;
     }
+    effort_add(spent, pairs % POLL * s->q);
     s->gap = ends.most - ends.least;
     return pairs;
 }

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "effort.h"
 #include "toolbox/isa.h"
 
 /* Arrays of q numbers, q a multiple of 16, `stride` floats between rows of K; what lies
@@ -31,7 +32,6 @@ typedef struct smo {
     bool (*fill)(void *source, int64_t row);
     void *source;
     const bool *there; /* NULL: all rows are */
-    bool inside;       /* of a block, where work is not counted */
 } smo;
 
 /* Row `i` of K; NULL: it could not be made. */
@@ -42,8 +42,7 @@ static inline const float *smo_row(const smo *s, int64_t i)
 
 /* Pairs until the gap is below max(least, share * first gap), `most` pairs, a stop of the run or a
  * row that could not be made; gives the number of pairs. */
-int64_t smo_solve(smo *s, double least, double share, int64_t most, const hone_run *run,
-                  hone_isa isa);
+int64_t smo_solve(smo *s, double least, double share, int64_t most, effort *spent, hone_isa isa);
 
 /* Fills up and low (or their others) of one variable. */
 void smo_set_ends(smo *s, int64_t v);

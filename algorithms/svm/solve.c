@@ -132,7 +132,7 @@ static hone_status run_small(const solver *s, hone_error *error)
     HONE_TRY(pairs_run(s->pairs, error));
     /* asked to finish: what the pairs have so far */
     if (s->pairs->s.lacks &&
-        !(s->rows->status == HONE_STOPPED && hone_stopping(s->p->run) == HONE_FINISH))
+        !(s->rows->status == HONE_STOPPED && effort_stopping(s->p->effort) == HONE_FINISH))
         return lacks_row(s, error);
     return HONE_OK;
 }
@@ -157,7 +157,9 @@ static hone_status start_small(const solver *s, hone_error *error)
 /* Where values come from decides time only: their bits are the same. */
 hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *error)
 {
-    *s = (solver){.p = p, .scratch = scratch, .ready = true};
+    *s = (solver){.p = p, .scratch = scratch, .ready = effort_stopping(p->effort) == HONE_GO};
+    if (!s->ready)
+        return HONE_OK;
     const whole *K = NULL;
     whole own = {0};
     if (p->shared)
@@ -174,7 +176,7 @@ hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *
 
 static bool goes_on(const problem *p)
 {
-    return p->iterations < p->max_iter && hone_stopping(p->run) == HONE_GO;
+    return p->iterations < p->max_iter && effort_stopping(p->effort) == HONE_GO;
 }
 
 /* Until the gap, as float32 kernel values have it, is below `share` of tol. */
@@ -275,7 +277,7 @@ static hone_status run(solver *s, bool begun, hone_error *error)
         HONE_TRY(attempt(s, NEAR, error));
         HONE_TRY(refine(s, error));
     }
-    if (hone_stopping(p->run) == HONE_CANCEL)
+    if (effort_stopping(p->effort) == HONE_CANCEL)
         return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");
     finish(p);
     return HONE_OK;

@@ -11,6 +11,7 @@
 #ifndef HONE_SVM_SOLVE_H
 #define HONE_SVM_SOLVE_H
 
+#include "effort.h"
 #include "kernel.h"
 
 /* Variables v in [0, m): m = n, or 2 n where v and v + n belong to row v (regression). */
@@ -28,10 +29,9 @@ typedef struct problem {
     double tol;
     int64_t max_iter;  /* pairs */
     int64_t row_bytes; /* that kept kernel rows may take */
-    const hone_run *run;
+    effort *effort;
     hone_shared *shared; /* of what trials share; NULL unless these are all training rows */
     const struct whole *distances; /* of all training rows, of which row[] are ours; may be NULL */
-    bool inside;                   /* called from a block: start none */
 
     double *alpha; /* m */
     double *g;     /* n: sum over v of y_v alpha_v K(row of v, .) */

@@ -187,7 +187,8 @@ static hone_status compute(working *w, const int64_t *id, hone_error *error)
 {
     hone_panels_pick(w->p->panels, id, w->held, &w->room, &w->panels);
     hone_queries_pick(w->p->panels, id + w->kept, w->held - w->kept, w->p->kernel->isa, &w->fresh);
-    return hone_for_blocks(w->p->run, (w->fresh.m + QUERIES - 1) / QUERIES, fresh_block, w, error);
+    return hone_for_blocks(w->p->effort->run, (w->fresh.m + QUERIES - 1) / QUERIES, fresh_block, w,
+                           error);
 }
 
 /* `before`: the size of the last set, whose last `kept` variables are now the first. */
@@ -216,7 +217,6 @@ static void load_set(working *w)
 {
     w->s.q = hone_panel_count(w->held) * HONE_LANES;
     w->s.K = w->K, w->s.stride = w->stride;
-    w->s.inside = w->p->inside;
     for (int64_t i = 0; i < w->held; i++) {
         subproblem_load(&w->s, i, w->p, w->variable[i]);
         w->old[i] = w->s.alpha[i];
@@ -296,7 +296,8 @@ hone_status working_open(working **w, problem *p, const whole *all, hone_arena *
     if (!all && p->panels->x) {
         (*w)->points = *p->panels;
         p->panels = &(*w)->points;
-        HONE_TRY(hone_panels_lay_out(&(*w)->points, p->run, p->inside, scratch, error));
+        HONE_TRY(
+            hone_panels_lay_out(&(*w)->points, p->effort->run, p->effort->inside, scratch, error));
     }
     return make_arrays(*w, p, all, scratch) ? HONE_OK : hone_no_memory(error);
 }
@@ -324,7 +325,7 @@ hone_status working_run(working *w, hone_error *error)
     w->held = w->steps = 0;
     rows_begin(&w->rows);
     memset(w->chosen, 0, (size_t)p->m * sizeof *w->chosen);
-    while (p->iterations < p->max_iter && hone_stopping(p->run) == HONE_GO) {
+    while (p->iterations < p->max_iter && effort_stopping(p->effort) == HONE_GO) {
         const int64_t before = w->held;
         choose(w);
         if (!(w->gap >= p->tol))
@@ -332,7 +333,7 @@ hone_status working_run(working *w, hone_error *error)
         HONE_TRY(fill_matrix(w, before, error));
         load_set(w);
         const int64_t left = p->max_iter - p->iterations, most = INNER * w->held;
-        p->iterations += smo_solve(&w->s, 0.9 * p->tol, SHARE, left < most ? left : most, p->run,
+        p->iterations += smo_solve(&w->s, 0.9 * p->tol, SHARE, left < most ? left : most, p->effort,
                                    p->kernel->isa);
         const int64_t count = collect(w);
         if (count == 0 && rebuilt)
@@ -343,8 +344,8 @@ hone_status working_run(working *w, hone_error *error)
             HONE_TRY(carry(w, count, error));
         rebuilt = rebuilt && count == 0;
         first = fmax(first, w->gap);
-        if (!p->inside)
-            hone_progress(p->run, fmin(1, log(first / w->gap) / log(first / p->tol)));
+        if (!p->effort->inside)
+            hone_progress(p->effort->run, fmin(1, log(first / w->gap) / log(first / p->tol)));
     }
     return HONE_OK;
 }

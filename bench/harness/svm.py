@@ -5,10 +5,12 @@ prediction and single rows. Each side gets the dtype that is faster for it. Prin
 (a peer's time over Hone's: above 1, Hone is faster), and the held-out score of both.
 Two questions more: `text`, a linear kernel on sparse rows against LIBLINEAR, by the objective that each
 reaches; `grid`, a search over C and gamma with 5 folds on 5,000 rows of adult through one dataset, as
-asked for by default and with `warm_start`. `--list` names the cases.
+asked for by default and with `warm_start`; peers run cell by cell and go on where an earlier run ended, so
+that --seconds 0 compares with what they have. `--list` names the cases.
 """
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -166,42 +168,75 @@ def folds_of(y, seed):
     return [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(5)]
 
 
-def grid(threads, step, clock, peers):
-    """A 10 x 10 grid, 5 folds; peers see every `step`-th value of both axes, on the same folds."""
-    from sklearn.model_selection import GridSearchCV
+AXES = {"C": np.logspace(-2, 3, 10), "gamma": np.logspace(-4, 0, 10)}
 
+
+def grid_data():
+    X, y, _, _ = arrays("adult", np.float64)
+    return X[:5000], y[:5000]
+
+
+def hone_grid(X, y, threads, warm, clock):
+    """The whole grid in one call through one dataset: seconds and scores by (C, gamma)."""
     import hone
 
-    now = {"wall": time.perf_counter, "cpu": time.process_time}[clock]
-    X, y, _, _ = arrays("adult", np.float64)
-    X, y = X[:5000], y[:5000]
-    axes = {"C": np.logspace(-2, 3, 10), "gamma": np.logspace(-4, 0, 10)}
     cells = [{"model": "svm", "svm:C": c, "svm:gamma": g, "prep:scale": "none"}
-             for g in axes["gamma"] for c in axes["C"]]
+             for g in AXES["gamma"] for c in AXES["C"]]
+    start = clock()
+    found = hone.train_many(cells, hone.Dataset({"X": X, "y": y}), 0, validation="cv:5", n_threads=threads,
+                            warm_start=warm)
+    took = clock() - start
+    return took, {(c["svm:C"], c["svm:gamma"]): -r.loss for c, r in zip(cells, found)}
+
+
+def peer_grid(peer, X, y, seconds):
+    """Of each cell: CPU seconds of GridSearchCV with that cell alone, on one processor, and its score. What has
+    ended stands in bench/out/svm-grid.jsonl and is not run again; no cell begins after so many CPU seconds."""
+    from sklearn.model_selection import GridSearchCV
+    from threadpoolctl import threadpool_limits
+
+    kept = ROOT / "bench/out/svm-grid.jsonl"
+    lines = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    found = {(line["C"], line["gamma"]): line for line in lines if line["peer"] == peer}
+    if peer == "sklearnex":  # spinning threads would count as its seconds
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    X, folds = X.astype(np.float32) if peer == "sklearnex" else X, folds_of(y, 0)
+    began = time.process_time()
+    for cell in ((c, g) for g in AXES["gamma"] for c in AXES["C"]):
+        if cell in found or time.process_time() - began > seconds:
+            continue
+        search = GridSearchCV(estimator(peer, "SVC", {}, 1), {"C": [cell[0]], "gamma": [cell[1]]}, cv=folds,
+                              refit=False)
+        start = time.process_time()
+        with threadpool_limits(1):
+            search.fit(X, y)
+        found[cell] = {"peer": peer, "C": cell[0], "gamma": cell[1], "cpu": time.process_time() - start,
+                       "score": search.best_score_}
+        with open(kept, "a") as file:
+            file.write(json.dumps(found[cell]) + "\n")
+    return found
+
+
+def grid(threads, clock, peers, seconds):
+    """The 10 x 10 grid with 5 folds. Peers' seconds are of CPU time; with --clock cpu Hone's are too."""
+    now = {"wall": time.perf_counter, "cpu": time.process_time}[clock]
+    X, y = grid_data()
     took, score = {}, {}
     for side in ("default", "warm_start"):
-        start = now()
-        found = hone.train_many(cells, hone.Dataset({"X": X, "y": y}), 0, validation="cv:5", n_threads=threads,
-                                warm_start=side == "warm_start")
-        took[side] = now() - start
-        score[side] = {(c["svm:C"], c["svm:gamma"]): -r.loss for c, r in zip(cells, found)}
-        print(f"grid, {len(cells)} cells, {threads} threads, {clock} time: {side}: best "
-              f"{max(score[side].values()):.4f} in {took[side]:.2f} s", flush=True)
-    some = {name: list(values[::step]) for name, values in axes.items()}
-    share = len(cells) / len(some["C"]) / len(some["gamma"])
+        took[side], score[side] = hone_grid(X, y, threads, side == "warm_start", now)
+        best = max(score[side].values())
+        print(f"grid, {len(score[side])} cells, {threads} threads, {clock} time: {side}: best {best:.4f} in "
+              f"{took[side]:.2f} s", flush=True)
     for peer in peers or ("libsvm", "sklearnex"):
-        machine = estimator(peer, "SVC", {}, threads)
-        # one process where seconds of others are not ours to count, and where it has threads of its own
-        jobs = threads if clock == "wall" and peer == "libsvm" else 1
-        search = GridSearchCV(machine, some, cv=folds_of(y, 0), n_jobs=jobs, refit=False)
-        start = now()
-        search.fit(X.astype(np.float32) if peer == "sklearnex" else X, y)
-        theirs = (now() - start) * share
-        apart = max(abs(s - score["default"][p["C"], p["gamma"]])
-                    for p, s in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"]))
-        print(f"    {peer}: every {step}. value of both axes, times {share:g}: {theirs:.1f} s with {jobs} jobs, "
-              f"{theirs / took['default']:.1f}x, with warm_start {theirs / took['warm_start']:.1f}x; scores of one "
-              f"cell at most {apart:.4f} apart", flush=True)
+        found = peer_grid(peer, X, y, seconds)
+        if not found:
+            continue
+        theirs = sum(cell["cpu"] for cell in found.values())
+        apart = max(abs(cell["score"] - score["default"][at]) for at, cell in found.items())
+        print(f"    {peer}: {len(found)} cells, best {max(cell['score'] for cell in found.values()):.4f} in "
+              f"{theirs:.1f} CPU s; scores of one cell at most {apart:.4f} apart", flush=True)
+        if len(found) == len(score["default"]):
+            print(f"    {theirs / took['default']:.1f}x, with warm_start {theirs / took['warm_start']:.1f}x", flush=True)
 
 
 def main():
@@ -215,14 +250,14 @@ def main():
     reader.add_argument("--clock", choices=("wall", "cpu"), default="wall",
                         help="cpu: seconds of all threads, for machines that others use too")
     reader.add_argument("--peer", action="append")
-    reader.add_argument("--step", type=int, default=3, help="of the grid's axes that peers see")
+    reader.add_argument("--seconds", type=float, default=math.inf, help="of CPU time that a peer may take for the grid")
     reader.add_argument("--list", action="store_true")
     given = reader.parse_args()
     if given.list or set(given.case) - set(CASES) - {"text", "grid"}:
         raise SystemExit("cases: " + " ".join(CASES) + " text grid")
     for case in given.case or CASES:
         if case in ("text", "grid"):
-            text(given.threads) if case == "text" else grid(given.threads, given.step, given.clock, given.peer)
+            text(given.threads) if case == "text" else grid(given.threads, given.clock, given.peer, given.seconds)
             continue
         compare(case, given.pairs, given.threads, given.clock, given.peer or CASES[case][3])
 

@@ -183,6 +183,9 @@ HONE_API hone_stop hone_stopping(const hone_run *run);
  * sequential code at points that do not depend on the number of threads, so that the same limit
  * stops the same fit at the same place everywhere. */
 HONE_API void hone_work(const hone_run *run, int64_t operations);
+/** Operations that the work limit leaves, at least 0; INT64_MAX: there is no limit. For blocks,
+ * which count only when all have ended: each may do so many. */
+HONE_API int64_t hone_work_left(const hone_run *run);
 
 /** Threads of the run: to size work, never to decide results. */
 HONE_API int hone_threads(const hone_run *run);

@@ -76,6 +76,12 @@ void hone_work(const hone_run *run, int64_t operations)
     poll_caller(run);
 }
 
+int64_t hone_work_left(const hone_run *run)
+{
+    const int64_t left = run->work_limit - atomic_load_explicit(run->work, memory_order_relaxed);
+    return !run->work_limit ? INT64_MAX : left > 0 ? left : 0;
+}
+
 int hone_threads(const hone_run *run)
 {
     return run->threads;

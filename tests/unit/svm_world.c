@@ -72,6 +72,7 @@ void fit(fitted *out, const table *t, const svm_params *p, how h)
     const hone_run *run = hone_run_simple(&out->storage, h.threads ? h.threads : 1);
     if (h.isa)
         out->storage.run.isa = h.isa;
+    out->storage.run.work_limit = h.work_limit;
     hone_cache *cache = h.cache ? h.cache : hone_cache_open(h.budget);
     const hone_trial trial = {.warm_params = h.warm ? h.warm->f->params : NULL,
                               .warm_state = h.warm ? h.warm->f->state : NULL,

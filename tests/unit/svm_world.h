@@ -33,6 +33,7 @@ typedef struct how {
     const hone_matrix *x; /* instead of the table's */
     hone_cache *cache;    /* instead of one of its own */
     const struct fitted *warm;
+    int64_t work_limit; /* 0: none */
 } how;
 
 typedef struct fitted {

@@ -88,6 +88,32 @@ static void max_iter_ends_the_fit_and_says_so(void **state)
 }
 
 /* Calibrated: among rows of a fresh sample told p, a share of about p is of the class. */
+/* 45 pairs of classes, each small enough to be solved beside others. */
+static void a_work_limit_ends_pairs_of_classes_early_and_alike_on_any_threads(void **state)
+{
+    (void)state;
+    table t = clouds(1000, 6, 10, 8);
+    for (int probability = 0; probability < 2; probability++) {
+        svm_params p = defaults(&t);
+        p.C = 1000, p.probability = probability;
+        fitted whole, one, two, least;
+        fit(&whole, &t, &p, (how){.threads = 2});
+        const int64_t all = atomic_load(&whole.storage.work);
+        fit(&one, &t, &p, (how){.threads = 1, .work_limit = all / 2});
+        fit(&two, &t, &p, (how){.threads = 3, .work_limit = all / 2});
+        fit(&least, &t, &p, (how){.threads = 2, .work_limit = 1});
+        assert_same(&one, &two);
+        assert_int_equal(atomic_load(&one.storage.work), atomic_load(&two.storage.work));
+        assert_true(whole.s->converged && !one.s->converged);
+        assert_true(atomic_load(&one.storage.work) < all * 3 / 4);
+        assert_true(one.s->iterations > whole.s->iterations / 4);
+        assert_true(atomic_load(&least.storage.work) < all / 4);
+        hone_fitted_free(whole.f), hone_fitted_free(one.f);
+        hone_fitted_free(two.f), hone_fitted_free(least.f);
+    }
+    free_table(&t);
+}
+
 static void probabilities_are_consistent_and_calibrated(void **state)
 {
     (void)state;
@@ -149,6 +175,7 @@ int main(void)
         cmocka_unit_test(degenerate_data_end_with_a_valid_model),
         cmocka_unit_test(a_class_without_rows_is_never_predicted),
         cmocka_unit_test(max_iter_ends_the_fit_and_says_so),
+        cmocka_unit_test(a_work_limit_ends_pairs_of_classes_early_and_alike_on_any_threads),
         cmocka_unit_test(probabilities_are_consistent_and_calibrated),
         cmocka_unit_test(probabilities_survive_tiny_classes),
     };

@@ -24,6 +24,7 @@ typedef struct world {
     hone_matrix x;
     hone_panels panels;
     kernel kernel;
+    effort effort;
     problem p;
     solver s;
     hone_stop stop; /* what the run is told after ENOUGH rows */
@@ -55,6 +56,7 @@ static void open_world(world *w, hone_stop stop)
     w->arena = hone_arena_open(&w->storage.account);
     assert_non_null(w->arena);
     w->p = (problem){0};
+    w->effort = (effort){.run = run};
     make_points(w);
     assert_int_equal(hone_panels_make(&w->x, true, run, w->arena, w->arena, &w->panels, NULL),
                      HONE_OK);
@@ -62,7 +64,7 @@ static void open_world(world *w, hone_stop stop)
     hone_params_default(hone_svm.params, HONE_CLASSIFICATION, &params);
     w->kernel = kernel_of(&params, 0.2, &w->panels, hone_run_isa(run));
     problem *p = &w->p;
-    p->panels = &w->panels, p->x = &w->x, p->kernel = &w->kernel, p->run = run;
+    p->panels = &w->panels, p->x = &w->x, p->kernel = &w->kernel, p->effort = &w->effort;
     p->n = p->m = N, p->tol = 1e-3, p->max_iter = 1 << 20;
     p->linear = HONE_NEW(w->arena, double, N, 1);
     p->bound = HONE_NEW(w->arena, double, N, 1);
