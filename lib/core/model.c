@@ -7,6 +7,7 @@
 #include "core/record.h"
 #include "core/schema.h"
 #include "core/state.h"
+#include "data/vector.h"
 #include "toolbox/rows.h"
 
 /* ---- life ---- */

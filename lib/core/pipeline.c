@@ -15,6 +15,7 @@
 #include "core/prep/dense.h"
 #include "core/prep/known.h"
 #include "core/state.h"
+#include "data/vector.h"
 #include "toolbox/rows.h"
 
 const hone_transform *const hone_transforms[] = {&hone_impute, &hone_encode, &hone_scale, NULL};

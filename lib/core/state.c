@@ -9,35 +9,12 @@
 
 #include <string.h>
 
+#include "data/vector.h"
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "states are stored as they lie");
 
 /* No count of anything reaches this: products of two counts are checked apart. */
 static const int64_t MOST = INT64_C(1) << 48;
-
-size_t hone_dtype_size(hone_dtype dtype)
-{
-    switch (dtype) {
-    case HONE_U8:
-    case HONE_I8:
-    case HONE_BOOLEAN:
-        return 1;
-    case HONE_U16:
-    case HONE_I16:
-    case HONE_F16:
-        return 2;
-    case HONE_F32:
-    case HONE_U32:
-    case HONE_I32:
-        return 4;
-    case HONE_F64:
-    case HONE_I64:
-    case HONE_U64:
-        return 8;
-    case HONE_TEXT:
-        return sizeof(char *);
-    }
-    return 0;
-}
 
 int64_t hone_extent_length(hone_extent e, const hone_shape *shape, const void *state)
 {

@@ -4,8 +4,6 @@
 
 #include "hone/algorithm.h"
 
-size_t hone_dtype_size(hone_dtype dtype);
-
 /* What an extent means for this state. */
 int64_t hone_extent_length(hone_extent extent, const hone_shape *shape, const void *state);
 

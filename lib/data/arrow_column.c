@@ -49,7 +49,7 @@ static hone_status poll_row(const hone_arrow *t, int64_t j, int64_t row, hone_er
 static bool in_place(const hone_arrow *t, int64_t j, const hone_arrow_type *type, hone_vector *out)
 {
     const part p = part_of(t, 0, j);
-    const size_t size = hone_element_size(type->dtype);
+    const size_t size = hone_dtype_size(type->dtype);
     if (t->chunks != 1 || (uintptr_t)p.a->buffers[1] % size)
         return false;
     *out = (hone_vector){.values = (const char *)p.a->buffers[1] + (size_t)p.first * size,
@@ -62,7 +62,7 @@ static bool in_place(const hone_arrow *t, int64_t j, const hone_arrow_type *type
 static void copy_part(const part *p, const hone_arrow_type *type, int64_t begin, int64_t end,
                       int64_t row, char *to, uint8_t *valid)
 {
-    const size_t size = hone_element_size(type->dtype);
+    const size_t size = hone_dtype_size(type->dtype);
     const char *from = p->a->buffers[1];
     if (type->layout == HONE_ARROW_NUMBERS)
         memcpy(to + (size_t)row * size, from + (size_t)(p->first + begin) * size,
@@ -79,7 +79,7 @@ static void copy_part(const part *p, const hone_arrow_type *type, int64_t begin,
 static hone_status copy_numbers(const hone_arrow *t, int64_t j, const hone_arrow_type *type,
                                 hone_vector *out, hone_error *error)
 {
-    char *to = hone_arena_alloc_raw(t->r->memory, t->rows, 1, hone_element_size(type->dtype));
+    char *to = hone_arena_alloc_raw(t->r->memory, t->rows, 1, hone_dtype_size(type->dtype));
     uint8_t *valid = HONE_NEW(t->r->memory, uint8_t, t->rows / 8 + 1, 1);
     if (!to || !valid)
         return hone_no_memory(error);

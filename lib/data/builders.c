@@ -9,7 +9,7 @@
 static hone_status check_array(const void *x, hone_dtype dtype, int64_t rows, int64_t cols,
                                int64_t row_stride, int64_t col_stride, hone_error *error)
 {
-    const int64_t size = (int64_t)hone_element_size(dtype);
+    const int64_t size = (int64_t)hone_dtype_size(dtype);
     if (!x || !size || dtype == HONE_TEXT)
         return hone_fail(error, HONE_BAD_ARGUMENT, "data.x",
                          x ? "the element type is no number; text comes in columns"
@@ -138,7 +138,7 @@ static hone_status check_sparse(const sparse *s, const hone_matrix *x, hone_erro
             whole[k] != HONE_U64)
             return hone_fail(error, HONE_BAD_ARGUMENT, path[k],
                              "element type %d; 32 or 64-bit integers are needed", (int)whole[k]);
-        if ((uintptr_t)memory[k] % hone_element_size(whole[k]))
+        if ((uintptr_t)memory[k] % hone_dtype_size(whole[k]))
             return hone_fail(error, HONE_BAD_ARGUMENT, path[k], "the memory is not aligned");
     }
     if (!s->row_start)

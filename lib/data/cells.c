@@ -18,7 +18,7 @@ static hone_column column_at(const hone_cells *cells, int64_t j)
 {
     if (cells->column)
         return cells->column[j];
-    const int64_t bytes = j * cells->col_stride * (int64_t)hone_element_size(cells->dtype);
+    const int64_t bytes = j * cells->col_stride * (int64_t)hone_dtype_size(cells->dtype);
     const bool levels = cells->categorical && cells->categorical[j];
     return (hone_column){
         .type = levels ? HONE_CATEGORICAL : HONE_NUMERIC,

@@ -162,7 +162,7 @@ static hone_status charge(hone_reading *r, int64_t cells, size_t size, hone_erro
 static hone_status gather(hone_reading *r, const hone_array *x, const layout *l, hone_arena *memory,
                           hone_array *out, hone_error *error)
 {
-    const size_t size = hone_element_size(x->dtype);
+    const size_t size = hone_dtype_size(x->dtype);
     HONE_TRY(charge(r, x->rows * l->kept, size, error));
     char *to = hone_arena_alloc_raw(memory, x->rows, l->kept, size);
     if (!to)
@@ -185,7 +185,7 @@ static hone_status gather(hone_reading *r, const hone_array *x, const layout *l,
 
 static hone_vector column_vector(const hone_array *x, int64_t j)
 {
-    const size_t size = hone_element_size(x->dtype);
+    const size_t size = hone_dtype_size(x->dtype);
     return (hone_vector){.values = (const char *)x->values + (size_t)(j * x->col_stride) * size,
                          .dtype = x->dtype,
                          .stride = x->row_stride};
@@ -219,7 +219,7 @@ static hone_status narrow(const hone_array *x, const layout *l, hone_reading *r,
         return gather(r, x, l, copy, out, error);
     *out = *x;
     out->values =
-        (char *)x->values + (size_t)(l->first * x->col_stride) * hone_element_size(x->dtype);
+        (char *)x->values + (size_t)(l->first * x->col_stride) * hone_dtype_size(x->dtype);
     out->cols = l->kept;
     return HONE_OK;
 }
@@ -255,7 +255,7 @@ bool hone_array_give(const hone_array *x, hone_dataset *dataset, void (*release)
                      void *owner)
 {
     const uintptr_t first = (uintptr_t)x->values, at = (uintptr_t)dataset->table.values;
-    const uintptr_t size = (uintptr_t)(x->rows * x->cols) * hone_element_size(x->dtype);
+    const uintptr_t size = (uintptr_t)(x->rows * x->cols) * hone_dtype_size(x->dtype);
     if (dataset->owner || at < first || at >= first + size)
         return false;
     dataset->owner = owner;

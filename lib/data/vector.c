@@ -8,7 +8,7 @@ static int64_t stride_of(const hone_vector *v)
     return v->stride ? v->stride : 1;
 }
 
-size_t hone_element_size(hone_dtype dtype)
+size_t hone_dtype_size(hone_dtype dtype)
 {
     switch (dtype) {
     case HONE_U8:
@@ -45,13 +45,13 @@ bool hone_dtype_whole(hone_dtype dtype)
 
 bool hone_dtype_fits_f32(hone_dtype dtype)
 {
-    return dtype == HONE_F32 || (dtype != HONE_TEXT && hone_element_size(dtype) <= 2);
+    return dtype == HONE_F32 || (dtype != HONE_TEXT && hone_dtype_size(dtype) <= 2);
 }
 
 hone_status hone_vector_check(const hone_vector *v, int64_t rows, const char *path,
                               hone_error *error)
 {
-    const size_t size = hone_element_size(v->dtype);
+    const size_t size = hone_dtype_size(v->dtype);
     if (!size)
         return hone_fail(error, HONE_BAD_ARGUMENT, path, "element type %d is unknown",
                          (int)v->dtype);

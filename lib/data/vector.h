@@ -8,7 +8,7 @@
 #include "hone/dataset.h"
 
 /* Bytes of one element; 0: no such type. */
-size_t hone_element_size(hone_dtype dtype);
+size_t hone_dtype_size(hone_dtype dtype);
 /* Floating point of any width. */
 bool hone_dtype_real(hone_dtype dtype);
 /* Whole numbers: every integer type and booleans. */

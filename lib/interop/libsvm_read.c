@@ -13,6 +13,7 @@
 #include "core/record.h"
 #include "core/schema.h"
 #include "core/state.h"
+#include "data/vector.h"
 #include "hone/interop.h"
 #include "interop/libsvm.h"
 #include "interop/state.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/state.h"
+#include "data/vector.h"
 
 hone_member hone_member_of(const hone_field *fields, const hone_shape *shape, const void *state,
                            const char *name)

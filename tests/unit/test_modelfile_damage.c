@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "core/container.h"
 #include "core/state.h"
+#include "data/vector.h"
 #include "modelfile_world.h"
 #include "toolbox/random.h"
 

@@ -1,7 +1,7 @@
 #include "core/prep/dense.h"
 
 #include "core/params.h"
-#include "core/state.h"
+#include "data/vector.h"
 #include "toolbox/rows.h"
 
 bool hone_dense_needed(const hone_dataset *d, unsigned takes)
