@@ -54,11 +54,14 @@ static hone_status solve(const hone_fit_job *job, hone_linear *problem, int64_t 
                          int32_t positive, logistic_state *s, hone_error *error)
 {
     const logistic_params *p = job->params;
-    const logistic_state *warm = job->warm_state;
     const int64_t d = job->x.cols, rows = problem->outputs;
-    double *start = warm ? HONE_NEW(job->scratch, double, rows, d + 1) : NULL;
     early watch;
     const bool watched = p->early_stopping && job->valid_x.rows > 0;
+    /* Where a watched fit ends depends on where it begins, and so does one without a penalty, which
+     * has no optimum when the classes are apart: at what the caller names, or cold. */
+    const bool strays = watched || p->penalty == PENALTY_NONE;
+    const logistic_state *warm = strays && job->warm_same_rows ? NULL : job->warm_state;
+    double *start = warm ? HONE_NEW(job->scratch, double, rows, d + 1) : NULL;
     if ((warm && !start) || (watched && !early_open(&watch, job, rows, positive)))
         return hone_no_memory(error);
     for (int64_t k = 0; k < rows && warm; k++) {

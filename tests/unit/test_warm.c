@@ -221,6 +221,66 @@ static void warm_results_agree_with_cold_ones_and_cold_ones_have_the_same_bits(v
     }
 }
 
+/* ---- starts that are worse than none ---- */
+
+/* Four classes that lie apart, on columns far from 0. Intercepts of a softmax make up for that
+ * together; of models that stand alone each has to. */
+static hone_dataset *apart(void)
+{
+    enum { ROWS = 56, COLS = 18 };
+    static double x[ROWS * COLS], y[ROWS];
+    hone_stream s = hone_stream_of(4, 0, 0);
+    for (int i = 0; i < ROWS; i++) {
+        y[i] = i % 4;
+        for (int j = 0; j < COLS; j++)
+            x[i * COLS + j] = 1000 + hone_uniform(&s) + (j % 4 == i % 4 ? 0.5 : 0);
+    }
+    const hone_dataset_options options = {.size = sizeof options, .task = HONE_CLASSIFICATION};
+    hone_dataset *d = NULL;
+    hone_error error;
+    assert_int_equal(hone_dataset_dense(x, HONE_F64, ROWS, COLS, COLS, 1,
+                                        (hone_vector){y, HONE_F64, 1, NULL, 0}, &options, &d,
+                                        &error),
+                     HONE_OK);
+    return d;
+}
+
+#define FAR(more) "{\"model\": \"logistic_regression\", \"prep:scale\": \"none\", " more "}"
+
+static const char *const far[] = {
+    FAR("\"C\": 4e3, \"penalty\": \"l1\""),
+    FAR("\"C\": 0.3, \"penalty\": \"l1\", \"multi_class\": \"ovr\""),
+    FAR("\"penalty\": \"none\""),
+    FAR("\"penalty\": \"none\", \"multi_class\": \"ovr\""),
+    FAR("\"C\": 1.5, \"multi_class\": \"ovr\""),
+    FAR("\"C\": 1e4"),
+    FAR("\"C\": 0.01, \"early_stopping\": true"),
+    FAR("\"C\": 1e-4, \"penalty\": \"l1\", \"multi_class\": \"ovr\""),
+    FAR("\"C\": 100, \"multi_class\": \"ovr\", \"class_weight\": \"balanced\""),
+};
+
+static void a_start_that_is_worse_than_none_is_left(void **state)
+{
+    (void)state;
+    hone_dataset *d = apart(), *fresh = apart();
+    for (int k = 0; k < (int)(sizeof far / sizeof *far); k++) {
+        hone_result *warm = trained(d, far[k], WARM(.metric = "log_loss"));
+        hone_result *cold = trained(fresh, far[k], (hone_options){.metric = "log_loss"});
+        const double loss = hone_result_loss(cold), now = hone_result_loss(warm);
+        const double aim = hone_result_number(cold, "objective", -1);
+        if (fabs(hone_result_number(warm, "objective", -1) - aim) > 1e-4 * aim ||
+            fabs(now - loss) > 0.01 * fmax(1, loss))
+            fail_msg("%s: objective %.17g, cold %.17g; loss %.17g, cold %.17g", far[k],
+                     hone_result_number(warm, "objective", -1), aim, now, loss);
+        assert_true(hone_result_number(warm, "converged", -1) ==
+                    hone_result_number(cold, "converged", -1));
+        hone_result_free(warm);
+        hone_result_free(cold);
+    }
+    hone_dataset_free(d);
+    hone_dataset_free(fresh);
+}
+
 /* The same penalty again is where it already is. */
 static void a_warm_start_spares_iterations(void **state)
 {
@@ -317,6 +377,7 @@ int main(void)
         cmocka_unit_test(nothing_is_left_by_who_did_not_ask_or_did_not_end),
         cmocka_unit_test(folds_begin_from_their_own),
         cmocka_unit_test(warm_results_agree_with_cold_ones_and_cold_ones_have_the_same_bits),
+        cmocka_unit_test(a_start_that_is_worse_than_none_is_left),
         cmocka_unit_test(a_warm_start_spares_iterations),
         cmocka_unit_test(a_memory_cap_does_not_count_solutions),
         cmocka_unit_test(one_beginning_is_enough),

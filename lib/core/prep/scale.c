@@ -69,8 +69,11 @@ static hone_status fit_column(void *context, int64_t j, double *values, int64_t 
     const fit_context *c = context;
     scale_state *s = c->state;
     s->scale[j] = 1;
-    if (!numeric(c->in, j) || !n)
+    if (!numeric(c->in, j) || !n) {
+        for (int64_t q = 0; q < s->n_quantiles; q++)
+            s->quantile[j * s->n_quantiles + q] = 0;
         return HONE_OK;
+    }
     if (c->method == HONE_SCALE_QUANTILE) {
         fit_quantiles(values, n, s->n_quantiles, s->quantile + j * s->n_quantiles);
     } else if (c->method == HONE_SCALE_ROBUST) {
@@ -155,7 +158,8 @@ static hone_status fit(const hone_step_job *job, const hone_prep_params *params,
         s->n_quantiles = n < MOST_QUANTILES ? n : MOST_QUANTILES;
     s->center = HONE_NEW(job->keep, double, in->stored, 1);
     s->scale = HONE_NEW(job->keep, double, in->stored, 1);
-    s->quantile = HONE_NEW(job->keep, double, in->stored, s->n_quantiles);
+    /* may be large: its pages are touched column by column, between looks at the clock */
+    s->quantile = HONE_RAW(job->keep, double, in->stored, s->n_quantiles);
     if (!s->center || !s->scale || !s->quantile)
         return hone_no_memory(error);
     if (job->before->sparse)

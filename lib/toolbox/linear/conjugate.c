@@ -253,6 +253,8 @@ hone_status hone_conjugate(hone_solver *s, hone_error *error)
     if (!prepare(&t, s->problem->job->scratch))
         return hone_no_memory(error);
     HONE_TRY(evaluate(&t, s->v, HONE_WITHIN_OUTPUTS, &t.F, error));
+    if (hone_solver_begins_anew(s, t.F, false))
+        HONE_TRY(evaluate(&t, s->v, HONE_WITHIN_OUTPUTS, &t.F, error));
     while (s->fit->iterations < s->problem->max_iter) {
         double foreseen;
         HONE_TRY(find_step(&t, &foreseen, error));
@@ -270,6 +272,11 @@ hone_status hone_conjugate(hone_solver *s, hone_error *error)
         before = foreseen;
         bool moved;
         HONE_TRY(advance(&t, foreseen, serve ? HONE_SLOPE : HONE_WITHIN_OUTPUTS, &moved, error));
+        if (!moved && t.exact && !last && hone_solver_begins_anew(s, t.F, true)) {
+            HONE_TRY(evaluate(&t, s->v, HONE_WITHIN_OUTPUTS, &t.F, error));
+            before = INFINITY;
+            continue;
+        }
         if (last || (!moved && t.exact)) {
             s->fit->converged = last;
             hone_solver_ends(s);

@@ -291,13 +291,20 @@ static bool advance(descent *t, int64_t k, double loss, double decrease)
     return false;
 }
 
-/* One step of output k; adds what it foresaw. */
-static hone_status visit(descent *t, int64_t k, double *decrease, bool *moved, hone_error *error)
+/* Makes an output ready; gives the loss of m. */
+static double turn_to(descent *t, int64_t k)
 {
     face(t, k);
     const double loss = evaluate(t, t->m);
     if (k == 0)
         t->F = loss + t->rest + hone_solver_penalty(t->s, t->s->v);
+    return loss;
+}
+
+/* One step of output k; adds what it foresaw. */
+static hone_status visit(descent *t, int64_t k, double *decrease, bool *moved, hone_error *error)
+{
+    const double loss = turn_to(t, k);
     HONE_TRY(look(t, error));
     straighten(t);
     const double singly = choose(t);
@@ -332,11 +339,18 @@ static bool prepare(descent *t, hone_arena *scratch)
     memcpy(t->weight, rows->weight, (size_t)t->n * sizeof *t->weight);
     if (rows->y)
         memcpy(t->y, rows->y, (size_t)t->n * sizeof *t->y);
+    return true;
+}
+
+/* z of v. */
+static void stand(descent *t)
+{
+    const int64_t outputs = t->s->rows.outputs;
+    memset(t->z, 0, (size_t)(outputs * t->n) * sizeof *t->z);
     for (int64_t k = 0; k < outputs; k++)
         for (int64_t j = 0; j < t->size; j++)
             if (t->s->v[k * t->size + j] != 0)
                 add_column(t, j, t->s->v[k * t->size + j], t->z + k * t->n);
-    return true;
 }
 
 /* Objective and gradient of the answer. */
@@ -345,14 +359,12 @@ static hone_status certify(descent *t, hone_error *error)
     hone_linear_fit *fit = t->s->fit;
     fit->gradient = 0;
     for (int64_t k = 0; k < t->s->rows.outputs; k++) {
-        face(t, k);
-        const double loss = evaluate(t, t->m);
-        if (k == 0)
-            fit->objective = loss + t->rest + hone_solver_penalty(t->s, t->s->v);
+        turn_to(t, k);
         HONE_TRY(look(t, error));
         for (int64_t j = 0; j < t->size; j++)
             fit->gradient = fmax(fit->gradient, t->violation[j]);
     }
+    fit->objective = t->F;
     return HONE_OK;
 }
 
@@ -364,6 +376,10 @@ hone_status hone_descent(hone_solver *s, hone_error *error)
     t.blocks = t.blocks > MOST_BLOCKS ? MOST_BLOCKS : t.blocks;
     if (!prepare(&t, s->problem->job->scratch))
         return hone_no_memory(error);
+    stand(&t);
+    turn_to(&t, 0);
+    if (hone_solver_begins_anew(s, t.F, false))
+        stand(&t);
     while (s->fit->iterations < s->problem->max_iter) {
         double decrease = 0;
         bool moved = false;
@@ -371,8 +387,12 @@ hone_status hone_descent(hone_solver *s, hone_error *error)
             HONE_TRY(visit(&t, k, &decrease, &moved, error));
         s->fit->gap = decrease;
         s->fit->converged = decrease <= 0.1 * s->problem->tol * t.F || t.F <= DBL_MIN;
-        if (hone_solver_ends(s) || s->fit->converged || !moved)
+        if (hone_solver_ends(s) || s->fit->converged)
             break;
+        if (!moved && !hone_solver_begins_anew(s, t.F, true))
+            break;
+        if (!moved)
+            stand(&t);
     }
     return certify(&t, error);
 }

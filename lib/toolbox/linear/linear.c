@@ -76,6 +76,36 @@ static void leave(const hone_solver *s)
         s->w[k * (cols + 1) + cols] -= mean;
 }
 
+double hone_solver_loss_at_zero(const hone_solver *s)
+{
+    return s->rows.loss == HONE_SOFTMAX    ? log((double)s->rows.outputs)
+           : s->rows.loss == HONE_LOGISTIC ? log(2)
+                                           : 1;
+}
+
+/* Least squares begin with the mean of the target. */
+static void begin_at_mean(hone_solver *s)
+{
+    const hone_design *d = s->rows.design;
+    if (s->rows.loss != HONE_SQUARED || !d->intercept)
+        return;
+    if (s->gram)
+        s->v[d->numeric] = s->gram->origin[d->numeric];
+    for (int64_t i = 0; i < s->rows.x.rows && !s->gram; i++)
+        s->v[d->numeric] += s->rows.weight[i] * s->rows.y[i];
+}
+
+bool hone_solver_begins_anew(hone_solver *s, double F, bool stuck)
+{
+    const bool far = s->rows.loss != HONE_SQUARED && !(F <= hone_solver_loss_at_zero(s));
+    if (!s->begun || !(far || stuck) || hone_stopping(s->rows.run) != HONE_GO)
+        return false;
+    s->begun = false;
+    memset(s->v, 0, (size_t)s->all * sizeof *s->v);
+    begin_at_mean(s);
+    return true;
+}
+
 bool hone_solver_ends(hone_solver *s)
 {
     const hone_linear *p = s->problem;
@@ -232,18 +262,6 @@ static hone_status open_lead(hone_solver *s, const hone_fit_job *job, bool all, 
     return HONE_OK;
 }
 
-/* Least squares begin with the mean of the target. */
-static void begin_at_mean(hone_solver *s)
-{
-    const hone_design *d = s->rows.design;
-    if (s->rows.loss != HONE_SQUARED || !d->intercept)
-        return;
-    if (s->gram)
-        s->v[d->numeric] = s->gram->origin[d->numeric];
-    for (int64_t i = 0; i < s->rows.x.rows && !s->gram; i++)
-        s->v[d->numeric] += s->rows.weight[i] * s->rows.y[i];
-}
-
 static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error *error)
 {
     hone_fit_job job = *p->job;
@@ -273,7 +291,8 @@ static hone_status open_solver(const hone_linear *p, hone_solver *s, hone_error 
         return hone_no_memory(error);
     set_penalties(s);
     begin_at_mean(s);
-    for (int64_t k = 0; k < p->outputs && p->start; k++)
+    s->begun = p->start != NULL;
+    for (int64_t k = 0; k < p->outputs && s->begun; k++)
         hone_design_enter(s->rows.design, job.x.cols, p->start + k * (job.x.cols + 1),
                           s->v + k * s->size);
     return HONE_OK;

@@ -405,21 +405,13 @@ static hone_status descend_sample(newton *t, int64_t rows, hone_error *error)
 
 /* ---- the lead ---- */
 
-/* The mean loss where all coordinates are 0. */
-static double loss_at_zero(const hone_rows_loss *rows)
-{
-    return rows->loss == HONE_SOFTMAX    ? log((double)rows->outputs)
-           : rows->loss == HONE_LOGISTIC ? log(2)
-                                         : 1;
-}
-
 /* Begins where the lead ends. False: the penalty is so large there that 0 is nearer. */
 static bool follow(newton *t)
 {
     hone_solver *s = t->s;
     const hone_gram *lead = s->lead;
     t->F = lead->loss + hone_solver_penalty(s, lead->origin);
-    if (!(t->F <= loss_at_zero(&s->rows)))
+    if (!(t->F <= hone_solver_loss_at_zero(s)))
         return false;
     for (int64_t i = 0; i < s->all; i++) {
         s->v[i] = lead->origin[i];
@@ -457,6 +449,8 @@ static hone_status begin(newton *t, hone_error *error)
         memcpy(s->v, t->start, (size_t)s->all * sizeof *t->start);
     }
     HONE_TRY(evaluate_here(t, HONE_FULL, error));
+    if (hone_solver_begins_anew(s, t->F, false))
+        HONE_TRY(evaluate_here(t, HONE_FULL, error));
     t->last = t->F;
     return HONE_OK;
 }
@@ -514,7 +508,7 @@ hone_status hone_newton(hone_solver *s, hone_error *error)
         bool moved;
         const bool old = t.model == OLD || t.rough;
         HONE_TRY(advance(&t, foreseen, next_curvature(&t), &moved, error));
-        if (!moved && t.exact && !old)
+        if (!moved && t.exact && !old && !hone_solver_begins_anew(s, t.F, true))
             break; /* at the last digit of the objective */
         if (!moved) {
             t.exact = t.exact || !old, t.last = INFINITY;

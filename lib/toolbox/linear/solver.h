@@ -13,6 +13,7 @@ typedef struct hone_solver {
     const hone_gram *gram;       /* squared loss; NULL: not needed */
     const hone_gram *lead;       /* NULL: begins from v */
     int64_t size, all;           /* coordinates of one output, of all */
+    bool begun;                  /* v was given to begin from, and not left yet */
     double *ridge, *lasso;       /* size: penalties of a coordinate */
     double *v;                   /* all: where it stands; the answer */
     double *w;                   /* outputs x (cols + 1): room for `enough` */
@@ -23,6 +24,12 @@ typedef struct hone_solver {
 double hone_solver_penalty(const hone_solver *s, const double *v);
 /* Largest entry of the subgradient of least size, given the gradient of the smooth part. */
 double hone_solver_gradient(const hone_solver *s, const double *v, const double *g);
+/* The mean loss where all coordinates are 0: of the squared loss, of targets of variance 1. */
+double hone_solver_loss_at_zero(const hone_solver *s);
+/* True when the fit has to begin anew: v is where one begins that is given nothing. So it is, once,
+ * when the solver cannot move from where it was given to begin (`stuck`), or when the objective F
+ * there is above that at 0: on the far side of many rows a loss has a slope and no curvature. */
+bool hone_solver_begins_anew(hone_solver *s, double F, bool stuck);
 /* Counts an iteration. True when the fit has to end: told to finish, or enough. */
 bool hone_solver_ends(hone_solver *s);
 
