@@ -6,7 +6,6 @@
 #include "core/catalog.h"
 #include "core/record.h"
 #include "core/schema.h"
-#include "core/state.h"
 #include "data/vector.h"
 #include "toolbox/rows.h"
 
