@@ -11,9 +11,9 @@ enum {
 enum { CHUNK = 32, PATIENCE = 8 /* cells of a histogram that are worth sorting a row */ };
 
 /* NARROW: like BINNED, apart from features with more bins. */
-typedef enum way { CONSTANT, ALONE, SORTED, BINNED, NARROW, COUNTED, WAYS } way;
+typedef enum way { CONSTANT, ALONE, CUT, SORTED, BINNED, NARROW, COUNTED, WAYS } way;
 
-hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error)
+hone_status forest_lanes_open(search *s, int64_t n, hone_arena *scratch, hone_error *error)
 {
     const problem *p = s->p;
     const int64_t steps = SORT_MOST, bins = BINS + 1;
@@ -22,6 +22,8 @@ hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error)
     s->sorted = HONE_PICK(isa, forest_lanes_sorted);
     s->binned = HONE_PICK(isa, forest_lanes_binned);
     s->counted = HONE_PICK(isa, forest_lanes_counted);
+    s->cuts_span = HONE_PICK(isa, forest_cuts_span);
+    s->cuts_sums = HONE_PICK(isa, forest_cuts_sums);
     s->votes_sorted = HONE_PICK(isa, forest_votes_sorted);
     s->votes_binned = HONE_PICK(isa, forest_votes_binned);
     *v = (lanes){.classes = p->classes,
@@ -43,8 +45,9 @@ hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error)
     v->in = HONE_RAW(scratch, int32_t, bins, 1);
     v->tally = HONE_RAW(scratch, uint32_t, bins, LANES);
     v->guess = HONE_RAW(scratch, float, bins, LANES);
+    v->code = HONE_NEW(scratch, uint16_t, p->params->splitter == SPLIT_RANDOM ? n : 1, LANES);
     return v->key && v->a && v->b && v->c && v->barred && v->pairs && v->packed && v->count &&
-                   v->total && v->by_class && v->left && v->in && v->tally && v->guess
+                   v->total && v->by_class && v->left && v->in && v->tally && v->guess && v->code
                ? HONE_OK
                : hone_no_memory(error);
 }
@@ -76,11 +79,13 @@ static way way_of(const search *s, const feature_codes *f)
 {
     const problem *p = s->p;
     const bool exact = f->bins == f->codes, small = s->m <= SORT_MOST;
-    if (f->levels || f->missing || p->params->splitter == SPLIT_RANDOM)
+    const bool squares = p->kind == COUNTS && s->total[0] < EXACT_SQUARES;
+    if (f->levels || f->missing)
         return ALONE;
+    if (p->params->splitter == SPLIT_RANDOM)
+        return squares || p->kind == MOMENT ? CUT : ALONE;
     if (p->kind == MOMENT && f->bins && (!small || (exact && 2 * f->bins <= s->m)))
         return f->bins > FEW_BINS ? BINNED : NARROW;
-    const bool squares = p->kind == COUNTS && s->total[0] < EXACT_SQUARES;
     if (squares && f->bins && (!small || (exact && f->bins * p->classes <= PATIENCE * s->m)))
         return COUNTED;
     return small && (squares || p->kind == MOMENT) ? SORTED : ALONE;
@@ -104,7 +109,7 @@ typedef struct trial {
     int32_t feature;
     way how;
     bool found, varies;
-    double score;
+    double score, threshold;
     uint32_t cut, above;
 } trial;
 
@@ -146,6 +151,54 @@ static void run_lanes(search *s, trial *const in[], int n, way how)
     }
 }
 
+/* One random cut of each feature; those that are constant in the node have none. */
+static void run_cuts(search *s, trial *const in[], int n)
+{
+    const panel *x = s->p->panel;
+    lanes *v = &s->lanes;
+    if (!s->vote || s->total[0] >= 0x1p32) {
+        forest_make_cells(s);
+        v->cell = s->cell, v->vote = NULL;
+    }
+    v->used = n;
+    for (int l = 0; l < n; l++) {
+        const int32_t j = in[l]->feature;
+        const feature_codes *f = &x->feature[j];
+        const bool marked = s->knows_same && x->binary[j / 64] >> (j % 64) & 1;
+        v->mark[l] = marked ? s->mark + j / 64 * LOOKED_AT : NULL, v->bit[l] = j % 64;
+        v->coarse[l] = f->fine >= 0 ? NULL : x->coarse + j;
+        v->fine[l] = f->fine >= 0 ? x->fine + f->fine : NULL;
+    }
+    s->cuts_span(v);
+    double u[LANES];
+    for (int l = 0; l < n; l++) { /* values are far apart: asked for before they are read */
+        const feature_codes *f = &x->feature[in[l]->feature];
+        hone_stream r = hone_stream_of(s->path, 1, (uint64_t)in[l]->feature);
+        u[l] = hone_uniform(&r);
+        __builtin_prefetch(f->low + v->low[l]);
+        __builtin_prefetch(f->high + v->high[l]);
+        __builtin_prefetch(f->low + forest_guess_cut(u[l], v->low[l], v->high[l]));
+    }
+    for (int l = 0; l < n; l++) {
+        trial *t = in[l];
+        t->varies = v->low[l] < v->high[l];
+        t->cut = t->varies ? forest_cut_at(&x->feature[t->feature], u[l], v->low[l], v->high[l],
+                                           &t->threshold)
+                           : 0;
+        v->cut[l] = t->cut, t->above = t->cut + 1;
+    }
+    s->cuts_sums(v);
+    for (int l = 0; l < n; l++) {
+        trial *t = in[l];
+        const double weight = v->left_weight[l], moment = v->left_moment[l];
+        t->found = t->varies && forest_may_be_side(s, (int64_t)v->left_rows[l], weight);
+        if (t->found)
+            t->score = v->label
+                           ? forest_counts_score(s, v->moment, weight, moment, v->left_share[l])
+                           : forest_moment_score(s, weight, moment);
+    }
+}
+
 static void run_way(search *s, trial *t, int64_t count, way how)
 {
     trial *in[LANES];
@@ -154,7 +207,10 @@ static void run_way(search *s, trial *t, int64_t count, way how)
         if (t[k].how == how)
             in[n++] = &t[k];
         if (n == (how == COUNTED ? 1 : LANES) || (n && k + 1 == count)) {
-            run_lanes(s, in, n, how);
+            if (how == CUT)
+                run_cuts(s, in, n);
+            else
+                run_lanes(s, in, n, how);
             n = 0;
         }
     }
@@ -175,9 +231,12 @@ static void take(const search *s, const trial *t, split *best)
     *best = (split){.found = true,
                     .score = t->score,
                     .feature = t->feature,
-                    .coarse = t->how != SORTED && f->bins != f->codes,
+                    .coarse = t->how > SORTED && f->bins != f->codes,
                     .cut = t->cut,
-                    .above = t->above};
+                    .above = t->above,
+                    .random = t->how == CUT};
+    if (best->random)
+        best->threshold = forest_between(s->p, t->threshold, f->high[t->cut], f->low[t->above]);
 }
 
 /* ---- two rows ---- */
@@ -185,8 +244,7 @@ static void take(const search *s, const trial *t, split *best)
 bool forest_parts_pairs(const search *s)
 {
     const problem *p = s->p;
-    return s->m == 2 && p->params->splitter == SPLIT_BEST &&
-           (p->kind == MOMENT || p->kind == COUNTS || p->kind == LOGS);
+    return s->m == 2 && (p->kind == MOMENT || p->kind == COUNTS || p->kind == LOGS);
 }
 
 static uint32_t code_of(const panel *x, const feature_codes *f, int32_t j, int64_t row)
@@ -205,7 +263,7 @@ static bool try_pair(search *s, const uint32_t *feature, int64_t count, split *b
         const uint32_t a = code_of(x, f, j, s->row[0]), b = code_of(x, f, j, s->row[1]);
         if (a == b)
             continue;
-        if (f->levels || f->missing)
+        if (f->levels || f->missing || s->p->params->splitter == SPLIT_RANDOM)
             return forest_try_feature(s, j, best);
         forest_make_cells(s);
         const bool heavy = s->cell[0] >= s->min_leaf_weight && s->cell[2] >= s->min_leaf_weight;
@@ -264,7 +322,7 @@ bool forest_try_features(search *s, const uint32_t *feature, int64_t count, spli
         }
         if (of[CONSTANT] + of[ALONE] < n)
             load_lanes(s);
-        for (way how = SORTED; how < WAYS; how++)
+        for (way how = CUT; how < WAYS; how++)
             if (of[how])
                 run_way(s, t, n, how);
         for (int64_t k = 0; k < n; k++)

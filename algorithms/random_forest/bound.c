@@ -30,7 +30,7 @@ static double codes_bytes(double all, double n, double d, double threads)
 static double block_bytes(double n, double d, double classes, double leaves, double words)
 {
     const double codes = fmin(n, 65536) + 257, width = classes + 1;
-    const double looking = n * 80 + 2 * codes * (12 + 8 * width) + 0x1p12 * width;
+    const double looking = n * 96 + 2 * codes * (12 + 8 * width) + 0x1p12 * width;
     const double growing =
         leaves * 2 * ((double)sizeof(grown_node) + 40) + fmin(n, leaves * classes) * 64;
     return n * 100 + (8 + LOOKED_AT / 8.0) * d + looking + growing + leaves * (4 * words + 100) +

@@ -191,6 +191,7 @@ typedef struct search {
     lanes lanes;
     void (*sorted)(lanes *), (*binned)(lanes *), (*counted)(lanes *);
     void (*votes_sorted)(lanes *), (*votes_binned)(lanes *);
+    void (*cuts_span)(lanes *), (*cuts_sums)(lanes *);
     uint64_t
         *same; /* words of a row of panel.bits: binary features that are constant in the node */
     uint64_t *mark; /* words x LOOKED_AT: of panel.bits, by row of the node; with random cuts */
@@ -223,12 +224,46 @@ double forest_rank_targets(search *s, const uint64_t *order);
 /* MEDIAN: s->deviation[i] = that of both sides when groups [0, i] go left. */
 void forest_deviations(search *s, const groups *g);
 
+/* A random cut, a share `u` of the way between the values of codes `low` < `high`: the last code on
+ * the left, and its value. */
+uint32_t forest_cut_at(const feature_codes *f, double u, uint32_t low, uint32_t high,
+                       double *value);
+
+/* Where that code is if values are spread evenly. */
+static inline uint32_t forest_guess_cut(double u, uint32_t low, uint32_t high)
+{
+    return low + (uint32_t)(u * (high - low));
+}
+
+/* MOMENT, between two sides: weight and moment of one of them. */
+static inline double forest_moment_score(const search *s, double weight, double moment)
+{
+    const double *t = s->total, a = moment * t[0] - t[1] * weight;
+    return a * a / (weight * (t[0] - weight));
+}
+
+/* Gini between two sides: weight, sum of squares and of weight x class total of one of them. */
+static inline double forest_counts_score(const search *s, double all, double weight, double squares,
+                                         double shared)
+{
+    const double rest = s->total[0] - weight;
+    return (squares * rest + (all - 2 * shared + squares) * weight) / (weight * rest);
+}
+
+/* Rows and weight that may be a side of a split. */
+static inline bool forest_may_be_side(const search *s, int64_t rows, double weight)
+{
+    return rows >= s->p->min_leaf && s->m - rows >= s->p->min_leaf &&
+           weight >= s->min_leaf_weight && s->total[0] - weight >= s->min_leaf_weight;
+}
+
 /* Looks at feature `j`; takes it when it beats `best`. False: constant in the node. */
 bool forest_try_feature(search *s, int32_t j, split *best);
 /* The same at every value, for a number whose bins do not part the node. */
 bool forest_try_values(search *s, int32_t j, split *best);
 /* The same for several, in this order. False: all are constant. */
 bool forest_try_features(search *s, const uint32_t *feature, int64_t count, split *best);
-hone_status forest_lanes_open(search *s, hone_arena *scratch, hone_error *error);
+/* For nodes of up to `n` rows. */
+hone_status forest_lanes_open(search *s, int64_t n, hone_arena *scratch, hone_error *error);
 
 #endif

@@ -7,6 +7,8 @@
 #include "forest.h"
 #include "toolbox/isa.h"
 
+#define ALWAYS static inline __attribute__((always_inline))
+
 enum { LANES = 8, SORT_MOST = 128, CODE_MIDDLE = 32768 };
 
 /* Of a node in `votes`: in keys, in the words of a histogram. */
@@ -31,6 +33,9 @@ typedef struct lanes {
     /* the features */
     const uint8_t *coarse[LANES]; /* codes of row 0; NULL: `fine` */
     const uint16_t *fine[LANES];
+    const uint64_t
+        *mark[LANES]; /* random cuts: by row of the node, bit `bit` is the code; or NULL */
+    int bit[LANES];
     int64_t coarse_stride, fine_stride;
     int64_t bins;
     /* scratch, by step: a sorted row or a bin */
@@ -45,11 +50,17 @@ typedef struct lanes {
     int32_t *left, *in; /* stride; bins: rows */
     uint32_t *tally;    /* votes: by bin, then so far */
     float *guess;
+    uint16_t *code; /* rows x LANES, whatever `width`: random cuts */
+    uint32_t low[LANES], high[LANES];
     /* the answer: the best boundary is after step `at`, a row or a bin; -1: there is none */
     double score[LANES];
     int64_t at[LANES];
     uint32_t cut[LANES], above[LANES]; /* the codes next to it */
     bool varies[LANES];                /* more than one code; bins: some boundary is allowed */
+    /* random cuts: what is on the left of each */
+    double left_rows[LANES], left_weight[LANES];
+    double left_moment[LANES]; /* counting classes: sum of squares */
+    double left_share[LANES];  /* counting classes: sum of weight x total of its class */
 } lanes;
 
 /* Nodes of up to SORT_MOST rows. */
@@ -62,6 +73,11 @@ HONE_DECLARE(void, forest_lanes_counted, (lanes * s));
  * best is not the best of all lanes may have no answer. */
 HONE_DECLARE(void, forest_votes_sorted, (lanes * s));
 HONE_DECLARE(void, forest_votes_binned, (lanes * s));
+
+/* Random cuts, nodes of any size: codes, the lowest and the highest; then what codes up to `cut`
+ * have on the left. Of the lanes in use. */
+HONE_DECLARE(void, forest_cuts_span, (lanes * s));
+HONE_DECLARE(void, forest_cuts_sums, (lanes * s));
 
 /* Rows of a node on their way to two sides. */
 typedef struct parting {

@@ -6,8 +6,6 @@
 
 #include <stdint.h>
 
-#define ALWAYS static inline __attribute__((always_inline))
-
 ALWAYS void exchange_rows(int32_t *restrict a, int32_t *restrict b, int64_t n, const int width)
 {
     for (int64_t i = 0; i < n * width; i += width)

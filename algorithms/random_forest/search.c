@@ -64,7 +64,7 @@ hone_status forest_search_open(search *s, const problem *p, int64_t n, bool vote
     if (!ok)
         return hone_no_memory(error);
     s->left = s->total + q, s->right = s->total + 2 * q;
-    return forest_lanes_open(s, scratch, error);
+    return forest_lanes_open(s, n, scratch, error);
 }
 
 /* ---- scores ---- */
@@ -215,13 +215,12 @@ static void add_group(search *s, const groups *g, int64_t i)
 /* Of the boundary between s->left and s->right; like the kernels, with one division. */
 static double boundary_score(const search *s)
 {
-    const double *l = s->left, *r = s->right, *t = s->total;
+    const double *l = s->left, *r = s->right;
     const int64_t classes = s->p->classes;
     double a = 0, b = 0;
     switch (s->p->kind) {
     case MOMENT:
-        a = l[1] * t[0] - t[1] * l[0];
-        return a * a / (l[0] * r[0]);
+        return forest_moment_score(s, l[0], l[1]);
     case COUNTS:
         for (int64_t k = 1; k <= classes; k++)
             a += l[k] * l[k], b += r[k] * r[k];
@@ -385,20 +384,9 @@ typedef struct span {
     bool missing;
 } span;
 
-/* Of a feature of two values that is not constant in the node. */
-static span span_of_marks(search *s, int32_t j)
-{
-    const uint64_t *mark = s->mark + j / 64 * LOOKED_AT;
-    for (int64_t i = 0; i < s->m; i++)
-        s->code[i] = (uint32_t)(mark[i] >> (j % 64) & 1);
-    return (span){0, 1, false};
-}
-
 static span span_of(search *s, const feature_codes *f, int32_t j)
 {
     const panel *x = s->p->panel;
-    if (s->knows_same && x->binary[j / 64] >> (j % 64) & 1)
-        return span_of_marks(s, j);
     const bool exact = f->bins == f->codes;
     uint32_t low = CODE_MISSING, high = 0, most = 0;
     for (int64_t i = 0; i < s->m; i++) {
@@ -464,13 +452,11 @@ static double score_counts(search *s, uint32_t at, uint32_t also)
         weight += w;
         rows += left;
     }
-    const double rest = s->total[0] - weight;
-    if (rows < p->min_leaf || s->m - rows < p->min_leaf || weight < s->min_leaf_weight ||
-        rest < s->min_leaf_weight)
+    if (!forest_may_be_side(s, rows, weight))
         return -INFINITY;
     for (int64_t k = 1; k <= p->classes; k++)
         all += s->total[k] * s->total[k];
-    return (squares * rest + (all - 2 * shared + squares) * weight) / (weight * rest);
+    return forest_counts_score(s, all, weight, squares, shared);
 }
 
 static double score_sides(search *s, uint32_t at, bool missing_left)
@@ -483,6 +469,27 @@ static double score_sides(search *s, uint32_t at, bool missing_left)
     return scan(s, &s->by_code, 0, 1).score;
 }
 
+uint32_t forest_cut_at(const feature_codes *f, double u, uint32_t low, uint32_t high, double *value)
+{
+    const double cut = f->low[low] * (1 - u) + f->high[high] * u;
+    const uint32_t guess = forest_guess_cut(u, low, high);
+    const bool up = f->low[guess] <= cut;
+    *(up ? &low : &high) = guess;
+    for (uint32_t step = 1; step < high - low; step *= 2) { /* from the guess, in growing steps */
+        const uint32_t next = up ? low + step : high - step;
+        const bool left = f->low[next] <= cut;
+        *(left ? &low : &high) = next;
+        if (left != up)
+            break;
+    }
+    while (low + 1 < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        *(f->low[middle] <= cut ? &low : &high) = middle;
+    }
+    *value = cut;
+    return low;
+}
+
 /* False: constant. */
 static bool random_numeric(search *s, int32_t j, split *best)
 {
@@ -493,15 +500,9 @@ static bool random_numeric(search *s, int32_t j, split *best)
         return false;
     hone_stream r = hone_stream_of(s->path, 1, (uint64_t)j);
     const bool missing_left = of.missing && (hone_next(&r) >> 63) && values;
-    const double u = hone_uniform(&r), cut = f->low[of.low] * (1 - u) + f->high[of.high] * u;
-    uint32_t at = of.low;
-    for (uint32_t end = of.high; at + 1 < end;) {
-        const uint32_t middle = at + (end - at) / 2;
-        if (f->low[middle] <= cut)
-            at = middle;
-        else
-            end = middle;
-    }
+    double value = 0;
+    const uint32_t at =
+        values ? forest_cut_at(f, hone_uniform(&r), of.low, of.high, &value) : of.low;
     const double score = score_sides(s, at, missing_left);
     if (better(best, score))
         *best = (split){.found = true,
@@ -510,7 +511,7 @@ static bool random_numeric(search *s, int32_t j, split *best)
                         .cut = at,
                         .above = values ? at + 1 : CODE_MISSING,
                         .threshold =
-                            values ? forest_between(s->p, cut, f->high[at], f->low[at + 1]) : 0,
+                            values ? forest_between(s->p, value, f->high[at], f->low[at + 1]) : 0,
                         .random = true,
                         .missing_left = missing_left,
                         .saw_missing = of.missing};

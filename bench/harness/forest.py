@@ -3,7 +3,7 @@
     fit         seconds of fit and predict, pairs in turn, medians (--case, --peer, --threads, --pairs)
     row         microseconds of one row from C, megabytes of the model's file
     grid        5 depths x 4 min_samples_split x 4 n_estimators on adult, through one dataset
-    accuracy    held-out score less that of scikit-learn over seeds, mean depth and leaves of both
+    accuracy    held-out score less that of scikit-learn (or --peer) over seeds, mean depth and leaves
 
 Peers get the float32 matrix of the harness (categories one-hot); Hone gets the same, and the table
 as it is where the column says `native`. Hone's cache is emptied before each timed fit, and it
@@ -110,7 +110,7 @@ def fit(options):
         if name not in REGRESSION:
             y = np.unique(y, return_inverse=True)[1]
         sides = makers(name, options.trees, threads, options.extra)
-        ways = ["hone", *options.peer]
+        ways = ["hone", *(options.peer or ["sklearnex"])]
         if name in NATIVE:
             ways.insert(1, "hone native")
             frame, target = frame_of(name)
@@ -225,41 +225,62 @@ def loss_of(model, X, y, name):
 
 
 def shape_of(model):
-    """(mean depth, mean leaves) of the trees."""
+    """(mean depth, mean leaves) of the trees, where the model tells them."""
     if hasattr(model, "output"):
         return [float(np.mean(model.output(f"tree_{what}"))) for what in ("depth", "leaves")]
+    if not hasattr(model, "estimators_"):
+        return [np.nan, np.nan]
     trees = [e.tree_ for e in model.estimators_]
     return [float(np.mean([t.max_depth for t in trees])), float(np.mean([t.n_leaves for t in trees]))]
 
 
+def rival(side, name, options, seed):
+    """An unfitted peer of `accuracy`."""
+    threads = options.threads[0]
+    params = {"n_estimators": options.trees, "max_features": "sqrt"}
+    if side == "ranger":
+        from .ranger import Ranger
+
+        return Ranger(params, threads, seed)
+    if side == "lightgbm":
+        from .peers import lightgbm_forest
+
+        return lightgbm_forest(params, threads, seed)
+    features = options.features or ("none" if name in REGRESSION else "sqrt")
+    peer = makers(name, options.trees, threads, options.extra)[side](seed)
+    return peer.set_params(max_features=None if features == "none" else features)
+
+
 def accuracy(options):
-    """Means over seeds, each with a split of its own; missing numbers at the median for scikit-learn."""
+    """Means over seeds, each with a split of its own; missing numbers at the median for peers."""
     import hone
 
-    for name in options.case:
+    for name, side in itertools.product(options.case, options.peer or ["scikit-learn"]):
         frame, target = frame_of(name)
         if name in REGRESSION:
             target = target.astype(float)
+        else:
+            target = np.unique(target, return_inverse=True)[1]
         task = "regression" if name in REGRESSION else "classification"
-        rows = {"hone": [], "scikit-learn": []}
+        rows = {"hone": [], side: []}
         for seed in range(options.pairs):
-            X, y, X_test, y_test, train, test = parts(name, seed)
-            features = options.features or ("none" if name in REGRESSION else "sqrt")
-            config = {"model": "random_forest", "n_estimators": options.trees, **dict(
-                pair.split("=") for pair in options.set)}
+            X, y, X_test, _, train, test = parts(name, seed)
+            config = {"model": "random_forest", "n_estimators": options.trees,
+                      "splitter": "random" if options.extra else "best",
+                      "bootstrap": "false" if options.extra else "true",
+                      **dict(pair.split("=") for pair in options.set)}
             table = (frame.iloc[train], frame.iloc[test]) if options.native else (X, X_test)
             ours = hone.fit(config, hone.Dataset(table[0], target[train], task=task), seed, validation="none",
                             unjudged=True, n_threads=options.threads[0]).model
             rows["hone"].append([loss_of(ours, table[1], target[test], name), *shape_of(ours)])
-            peer = makers(name, options.trees, options.threads[0])["scikit-learn"](seed)
-            peer.set_params(max_features=None if features == "none" else features)
-            peer.fit(X, y)
-            rows["scikit-learn"].append([loss_of(peer, X_test, y_test, name), *shape_of(peer)])
-        ours, peer = (np.array(rows[side]) for side in rows)
+            peer = rival(side, name, options, seed)
+            peer.fit(X, target[train])
+            rows[side].append([loss_of(peer, X_test, target[test], name), *shape_of(peer)])
+        ours, peer = (np.array(rows[which]) for which in rows)
         apart = ours[:, 0] - peer[:, 0]
         error = apart.std(ddof=1) / np.sqrt(len(apart))
-        print(f"{name}, {len(apart)} seeds: {ours[:, 0].mean():.5f} against {peer[:, 0].mean():.5f}, difference "
-              f"{apart.mean():+.5f} (standard error {error:.5f}); mean depth {ours[:, 1].mean():.1f} and "
+        print(f"{name}, {len(apart)} seeds: {ours[:, 0].mean():.5f} against {peer[:, 0].mean():.5f} of {side}, "
+              f"difference {apart.mean():+.5f} (standard error {error:.5f}); mean depth {ours[:, 1].mean():.1f} and "
               f"{peer[:, 1].mean():.1f}, leaves {ours[:, 2].mean():.0f} and {peer[:, 2].mean():.0f}", flush=True)
 
 
@@ -268,7 +289,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("question", choices=("fit", "row", "grid", "accuracy"))
     parser.add_argument("--case", nargs="*", default=["letter", "adult", "diamonds", "tall"])
-    parser.add_argument("--peer", nargs="*", default=["sklearnex"])
+    parser.add_argument("--peer", nargs="*",
+                        help="fit: sklearnex; accuracy: scikit-learn, or ranger and lightgbm on classes")
     parser.add_argument("--threads", nargs="*", type=int, default=[2])
     parser.add_argument("--pairs", type=int, default=3, help="of runs; accuracy: seeds; grid: runs of Hone")
     parser.add_argument("--loop", nargs="*", type=int, default=[25, 50, 100, 200],

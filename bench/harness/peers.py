@@ -234,7 +234,7 @@ class _Share:
         return self.estimator.predict(X)
 
 
-def _lightgbm_forest(params, threads, seed):
+def lightgbm_forest(params, threads, seed):
     import lightgbm
 
     return _Share(lightgbm.LGBMClassifier(
@@ -300,6 +300,6 @@ PEERS = {
     "ranger": Peer(ranger.version, {("random_forest", CLASSIFY): ranger.Ranger,
                                     ("random_forest", REGRESS): ranger.Ranger},
                    metrics=("fit", "predict")),
-    "lightgbm": Peer("lightgbm", {("random_forest", CLASSIFY): _lightgbm_forest}),
+    "lightgbm": Peer("lightgbm", {("random_forest", CLASSIFY): lightgbm_forest}),
     "xgboost": Peer("xgboost", {("random_forest", CLASSIFY): _xgboost_forest}),
 }

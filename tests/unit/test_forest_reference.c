@@ -552,44 +552,6 @@ static void permuting_noise_costs_next_to_nothing(void **state)
     close_world(&v);
 }
 
-/* ---- counts above what there is ---- */
-
-typedef struct heard {
-    int times;
-    double features, samples;
-    bool strict;
-} heard;
-
-static hone_status hear(void *context, const char *name, double used, hone_error *error)
-{
-    heard *h = context;
-    h->times++;
-    *(strcmp(name, "max_features") ? &h->samples : &h->features) = used;
-    return h->strict ? hone_fail(error, HONE_BAD_CONFIG, name, "strict") : HONE_OK;
-}
-
-static void counts_above_the_data_are_adjusted_and_named(void **state)
-{
-    (void)state;
-    world v = open_world(50, 2);
-    fill(&v, 1, 9);
-    heard h = {0};
-    const hone_listener listener = {.context = &h, .adjust = hear};
-    hone_simple_run storage;
-    const hone_run *run = hone_run_simple(&storage, 1);
-    storage.run.listener = &listener;
-    hone_fitted_free(fit_on(&v, run, HONE_OK));
-    assert_int_equal(h.times, 0);
-    v.p.max_features = (hone_amount){-1, true, COLUMNS + 1};
-    v.p.max_samples = (hone_amount){-1, true, 51};
-    hone_fitted_free(fit_on(&v, run, HONE_OK));
-    assert_int_equal(h.times, 2);
-    assert_true(h.features == COLUMNS && h.samples == 50);
-    h.strict = true;
-    fit_on(&v, run, HONE_BAD_CONFIG);
-    close_world(&v);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -601,7 +563,6 @@ int main(void)
         cmocka_unit_test(values_next_to_thresholds_go_to_their_side),
         cmocka_unit_test(permuting_what_decides_costs_what_chance_says),
         cmocka_unit_test(permuting_noise_costs_next_to_nothing),
-        cmocka_unit_test(counts_above_the_data_are_adjusted_and_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
