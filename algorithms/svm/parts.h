@@ -49,6 +49,9 @@ static inline int64_t part_column(const fit *f, const part *p, int64_t row)
  * it is one of the same problems under a kernel close by. */
 hone_status svm_begin(fit *f, hone_arena *scratch, hone_error *error);
 
+/* Where nothing can begin at the model that the caller gave. */
+void svm_tell_cold(const hone_fit_job *job);
+
 hone_status svm_make_state(const fit *f, svm_state *s, hone_error *error);
 
 /* Of `balanced`: by class, all weights / (classes with weight * weights of the class); in scratch.

@@ -245,6 +245,7 @@ hone_status svm_primal(const hone_fit_job *job, svm_state *s, hone_error *error)
     p.y = HONE_RAW(job->scratch, double, n, 1);
     if (!present || (balanced && !p.share) || !p.weight || !p.y)
         return hone_no_memory(error);
+    svm_tell_cold(job);
     HONE_TRY(list_machines(&p, present, error));
     s->converged = 1;
     for (int64_t v = 0; v < p.count; v++)

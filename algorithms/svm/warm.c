@@ -28,26 +28,50 @@ static bool helps(const fit *f, const svm_params *was, const svm_state *s)
     return p->degree == was->degree && p->coef0 == was->coef0 && is_close(f->gamma, s->gamma);
 }
 
-/* Number among the support vectors by row of the job, or -1. */
-static int64_t *number_vectors(const fit *f, const svm_state *s, hone_arena *scratch)
+/* Of a solution that the caller named: those of a cache are not asked for one by one. */
+void svm_tell_cold(const hone_fit_job *job)
 {
-    int64_t *all = HONE_RAW(scratch, int64_t, f->all_rows, 1);
-    for (int64_t i = 0; all && i < f->all_rows; i++)
-        all[i] = -1;
-    for (int64_t i = 0; all && i < s->n_sv; i++)
-        all[s->support[i]] = i;
-    for (int64_t i = 0; all && f->row_of && i < f->job->x.rows; i++)
-        all[i] = all[f->row_of[i]]; /* row_of[i] >= i */
-    return all;
+    if (job->warm_state && !job->warm_same_rows)
+        hone_log(job->run, HONE_INFO,
+                 "cold start: svm begins only at a model of all rows of this table, of the hinge, "
+                 "formulation c, the same kernel and a gamma within a factor of 4");
+}
+
+/* Number among the support vectors by row of that fit, or -1. */
+static int64_t *number_vectors(const svm_state *s, hone_arena *scratch)
+{
+    int64_t *number = HONE_RAW(scratch, int64_t, s->n_rows, 1);
+    for (int64_t i = 0; number && i < s->n_rows; i++)
+        number[i] = -1;
+    for (int64_t i = 0; number && i < s->n_sv; i++)
+        number[s->support[i]] = i;
+    return number;
+}
+
+/* What that fit called row i of the job. */
+static int64_t old_row(const fit *f, int64_t i)
+{
+    if (!f->job->warm_same_rows)
+        return hone_row_id(&f->job->x, i);
+    return f->row_of ? f->row_of[i] : i;
+}
+
+static bool knows_rows(const fit *f, const svm_state *s)
+{
+    return f->job->warm_same_rows ? s->n_rows == f->all_rows : f->job->warm_same_table;
 }
 
 hone_status svm_begin(fit *f, hone_arena *scratch, hone_error *error)
 {
     const svm_state *s = f->job->warm_state;
     const svm_params *was = f->job->warm_params;
-    if (!s || !f->job->warm_same_rows || s->n_rows != f->all_rows || !helps(f, was, s))
+    if (!s)
         return HONE_OK;
-    const int64_t *number = number_vectors(f, s, scratch);
+    if (!knows_rows(f, s) || !helps(f, was, s)) {
+        svm_tell_cold(f->job);
+        return HONE_OK;
+    }
+    const int64_t *number = number_vectors(s, scratch);
     if (!number)
         return hone_no_memory(error);
     const double ratio = f->params->C / was->C * f->kernel.scale;
@@ -55,7 +79,7 @@ hone_status svm_begin(fit *f, hone_arena *scratch, hone_error *error)
         part *p = &f->parts[k];
         p->begun = true;
         for (int64_t i = 0; i < p->n; i++) {
-            const int64_t at = number[p->row[i]];
+            const int64_t old = old_row(f, p->row[i]), at = old < s->n_rows ? number[old] : -1;
             if (at < 0)
                 continue;
             const double bound = f->cost[p->row[i]];

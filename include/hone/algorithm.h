@@ -244,7 +244,8 @@ typedef struct hone_fit_job {
     const double *valid_target, *valid_weight;
     /** State of an earlier fit of the same module and shape to start from; NULL: cold. */
     const void *warm_params, *warm_state;
-    bool warm_same_rows; /**< that fit had these rows, labels and weights, in this order */
+    bool warm_same_rows;  /**< that fit had these rows, labels and weights, in this order */
+    bool warm_same_table; /**< or all rows of the table that `x` shows, by their hone_row_id */
     /** Nobody keeps the model: all it is for is one prediction of the validation rows. Until then
      * it may point into x, label, target and weight instead of copying them. */
     bool passing;

@@ -134,6 +134,8 @@ static hone_status lend_warm(const hone_fitting *f, hone_trial *trial, hone_erro
                          (long long)has, (long long)needs);
     trial->warm_params = warm->fitted->params;
     trial->warm_state = warm->fitted->state;
+    trial->warm_same_table = warm->fingerprint == f->t->dataset->fingerprint &&
+                             warm->trained_rows == f->t->dataset->table.rows;
     return HONE_OK;
 }
 

@@ -201,7 +201,7 @@ static hone_status fit(const hone_trial *t, hone_fitted *f, hone_shared *s, hone
     job.passing = t->passing, job.times = t->times;
     job.valid_x = (hone_matrix){0};
     job.warm_params = t->warm_params, job.warm_state = t->warm_state;
-    job.warm_same_rows = t->warm_same_rows;
+    job.warm_same_rows = t->warm_same_rows, job.warm_same_table = t->warm_same_table;
     if (t->valid) {
         answers valid;
         if (!gather(t, t->valid, t->n_valid, scratch, &valid))

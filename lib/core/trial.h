@@ -30,8 +30,8 @@ typedef struct hone_trial {
     uint64_t seed;
     const hone_run *run; /* its account pays */
     const void *warm_params, *warm_state;
-    bool warm_start;     /* or begin from, and leave, solutions in the cache */
-    bool warm_same_rows; /* of warm_state */
+    bool warm_start;                      /* or begin from, and leave, solutions in the cache */
+    bool warm_same_rows, warm_same_table; /* of warm_state */
 } hone_trial;
 
 /* A fitted algorithm: params, state, and the memory they live in. */

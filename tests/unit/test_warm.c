@@ -331,6 +331,45 @@ static void one_beginning_is_enough(void **state)
     hone_dataset_free(d);
 }
 
+#define MACHINE(tol) "{\"model\": \"svm\", \"C\": 100, \"tol\": " #tol "}"
+
+static double pairs_moved(hone_dataset *d, const char *json, hone_options o)
+{
+    hone_result *r = trained(d, json, o);
+    assert_true(hone_result_number(r, "converged", -1) == 1);
+    const double moved = hone_result_number(r, "iterations", -1);
+    hone_result_free(r);
+    return moved;
+}
+
+/* All rows begin at all of its vectors, those of a holdout at some. */
+static void a_vector_machine_goes_on_where_a_rougher_one_of_the_table_ended(void **state)
+{
+    (void)state;
+    for (int task = 0; task < 2; task++) {
+        const hone_task kind = task ? HONE_REGRESSION : HONE_CLASSIFICATION;
+        hone_dataset *d = data(kind, -1);
+        hone_result *first = trained(d, MACHINE(0.002), (hone_options){.keep_model = true});
+        const hone_model *rough = hone_result_model(first);
+        const hone_options all = {.validation = HONE_VALIDATE_NONE};
+        hone_options from_all = all;
+        from_all.warm_from = rough;
+        const double cold = pairs_moved(d, MACHINE(0.0001), all);
+        assert_true(pairs_moved(d, MACHINE(0.0001), from_all) < 0.9 * cold);
+        const double held = pairs_moved(d, MACHINE(0.0001), (hone_options){0});
+        assert_true(pairs_moved(d, MACHINE(0.0001), (hone_options){.warm_from = rough}) <
+                    0.9 * held);
+        hone_result_free(first);
+        /* a model of some of the rows is no beginning */
+        first = trained(d, MACHINE(0.002), (hone_options){.keep_model = true, .no_refit = true});
+        assert_true(pairs_moved(d, MACHINE(0.0001),
+                                (hone_options){.validation = HONE_VALIDATE_NONE,
+                                               .warm_from = hone_result_model(first)}) == cold);
+        hone_result_free(first);
+        hone_dataset_free(d);
+    }
+}
+
 /* ---- records ---- */
 
 static hone_replayed replayed(const char *file, hone_dataset *d)
@@ -381,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_warm_start_spares_iterations),
         cmocka_unit_test(a_memory_cap_does_not_count_solutions),
         cmocka_unit_test(one_beginning_is_enough),
+        cmocka_unit_test(a_vector_machine_goes_on_where_a_rougher_one_of_the_table_ended),
         cmocka_unit_test(a_search_that_began_warm_is_replayed_cold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
