@@ -20,7 +20,7 @@ enum { UNPACKED = 1 << 20 };
 
 /* ---- points ---- */
 
-/* A point as its entries, less the centre of the panels. */
+/* A point as its entries that are not 0, less what is taken off its columns. */
 typedef struct point {
     int32_t *column;
     double *value;
@@ -35,20 +35,66 @@ static bool point_new(const problem *p, hone_arena *scratch, point *to)
     return to->column && to->value;
 }
 
-/* The columns of dense points are all there: their centre is seldom 0. */
+static int64_t stored_row(const problem *p, int64_t i)
+{
+    return p->row ? p->row[i] : i;
+}
+
+/* Of each column the value that more than half of the rows might have (Boyer and Moore). */
+static void find_candidates(const problem *p, double *value, int64_t *lead, double *buffer)
+{
+    for (int64_t i = 0; i < p->n; i++) {
+        const double *row = hone_row_f64(p->x, stored_row(p, i), buffer);
+        for (int64_t k = 0; k < p->x->cols; k++) {
+            if (lead[k] == 0)
+                value[k] = row[k];
+            lead[k] += row[k] == value[k] ? 1 : -1;
+        }
+    }
+}
+
+/* Distances stay where points are moved: dense ones by the centre, but columns in which most rows
+ * have one value, such as one-hot ones, by that value. Points are short then, and hardly longer
+ * than around the centre. */
+static bool find_shift(problem *p, hone_arena *scratch)
+{
+    const int64_t d = p->x->cols;
+    if (p->shift || p->x->layout == HONE_CSR)
+        return true;
+    if (!kernel_is_exponential(p->kernel)) {
+        p->shift = p->panels->centre;
+        return true;
+    }
+    double *value = HONE_NEW(scratch, double, d, 1), *buffer = HONE_RAW(scratch, double, d, 1);
+    int64_t *count = HONE_NEW(scratch, int64_t, d, 1);
+    if (!value || !buffer || !count)
+        return false;
+    find_candidates(p, value, count, buffer);
+    memset(count, 0, (size_t)d * sizeof *count);
+    for (int64_t i = 0; i < p->n; i++) {
+        const double *row = hone_row_f64(p->x, stored_row(p, i), buffer);
+        for (int64_t k = 0; k < d; k++)
+            count[k] += row[k] == value[k];
+    }
+    for (int64_t k = 0; k < d; k++)
+        value[k] = 2 * count[k] > p->n ? value[k] : p->panels->centre[k];
+    p->shift = value;
+    return true;
+}
+
 static void read_point(const problem *p, int64_t i, point *to)
 {
-    const double *centre = p->panels->centre;
-    const int64_t r = p->row ? p->row[i] : i, d = p->x->cols;
+    const int64_t r = stored_row(p, i), d = p->x->cols;
     if (p->x->layout == HONE_CSR) {
         to->count = hone_row_entries(p->x, r, to->column, to->value);
     } else {
         const double *row = hone_row_f64(p->x, r, to->value);
-        for (int64_t k = 0; k < d; k++) {
-            to->column[k] = (int32_t)k;
-            to->value[k] = row[k] - centre[k];
+        to->count = 0;
+        for (int64_t k = 0; k < d; k++) { /* the row may lie where the entries go */
+            const double v = row[k] - p->shift[k];
+            to->column[to->count] = (int32_t)k, to->value[to->count] = v;
+            to->count += v != 0;
         }
-        to->count = d;
     }
     to->norm = 0;
     for (int64_t t = 0; t < to->count; t++) {
@@ -295,7 +341,7 @@ hone_status exact_gradient(problem *p, exact_base *base, hone_arena *scratch, bo
                            hone_error *error)
 {
     int64_t *id = HONE_RAW(scratch, int64_t, p->n, 1), count = 0;
-    if (!id || !base_open(p, base, scratch))
+    if (!id || !base_open(p, base, scratch) || !find_shift(p, scratch))
         return hone_no_memory(error);
     for (int64_t r = 0; r < p->n; r++)
         if (base->known[r])
@@ -356,11 +402,13 @@ static bool could_matter(const problem *p)
     return (1 + exponent) * (double)FLT_EPSILON * sqrt(square) > EXACT_DOUBT * p->tol;
 }
 
-hone_status exact_error(const problem *p, double *largest, hone_arena *scratch, hone_error *error)
+hone_status exact_error(problem *p, double *largest, hone_arena *scratch, hone_error *error)
 {
     *largest = 0;
     if (p->panels->unit != 1 || !could_matter(p))
         return HONE_OK;
+    if (!find_shift(p, scratch))
+        return hone_no_memory(error);
     double g[EXACT_LANES] = {0}, worst = 0;
     int64_t id[EXACT_LANES] = {0};
     const int64_t count = p->n < EXACT_LANES ? p->n : EXACT_LANES;
@@ -511,7 +559,7 @@ static bool move(const store *s, int64_t i, int64_t j, const double *ki, const d
 hone_status exact_pairs(problem *p, hone_arena *scratch, hone_error *error)
 {
     store s;
-    if (!store_open(&s, p, scratch))
+    if (!find_shift(p, scratch) || !store_open(&s, p, scratch))
         return hone_no_memory(error);
     for (int64_t step = 0; p->iterations < p->max_iter; step++) {
         int sign = p->nu > 0 ? 1 : 0;

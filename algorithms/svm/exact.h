@@ -12,7 +12,7 @@
 /* How far float32 kernel values moved slopes: 0 where a bound says that it is less than the share
  * above, else the largest on a few rows. 0 also when data were divided to keep squares finite:
  * there are no values in double then. */
-hone_status exact_error(const problem *p, double *largest, hone_arena *scratch, hone_error *error);
+hone_status exact_error(problem *p, double *largest, hone_arena *scratch, hone_error *error);
 
 /* An alpha and what is known of its g in double: nothing, where the pointers are NULL. */
 typedef struct exact_base {

@@ -139,6 +139,8 @@ void kernel_distances(const kernel *k, const hone_queries *q, const hone_panels 
                                  : k->type == SVM_LAPLACIAN ? HONE_MANHATTAN
                                                             : HONE_INNER;
     hone_measure_block(measure, q, panels, first, count, k->isa, map, out, stride);
+    if (measure == HONE_SQUARE && panels->x)
+        HONE_PICK(k->isa, svm_near)(q, panels, first, count, out, stride);
 }
 
 void kernel_values(const kernel *k, const float *distance, int64_t n, float *out)

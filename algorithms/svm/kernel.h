@@ -44,6 +44,12 @@ void kernel_values(const kernel *kernel, const float *distance, int64_t n, float
  * distance of the given data. */
 double kernel_exact(const kernel *kernel, double product, double norms);
 
+/* Squared distances of dense points, as hone_measure_block gives them, anew where both points lie
+ * far closer together than to the centre; symmetric like all others. */
+HONE_DECLARE(void, svm_near,
+             (const hone_queries *queries, const hone_panels *panels, int64_t first, int64_t count,
+              float *out, int64_t stride));
+
 /* K / scale of point i with itself. */
 float kernel_self(const kernel *kernel, const hone_panels *panels, int64_t i);
 

@@ -33,8 +33,9 @@ typedef struct problem {
     hone_shared *shared; /* of what trials share; NULL unless these are all training rows */
     const struct whole *distances; /* of all training rows, of which row[] are ours; may be NULL */
 
-    double *alpha; /* m */
-    double *g;     /* n: sum over v of y_v alpha_v K(row of v, .) */
+    const double *shift; /* of the columns in double (exact.c); NULL until they are needed */
+    double *alpha;       /* m */
+    double *g;           /* n: sum over v of y_v alpha_v K(row of v, .) */
     double rho, gap, objective;
     double level; /* nu: half the distance between the slopes of both signs */
     int64_t iterations;

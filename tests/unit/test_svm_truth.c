@@ -358,6 +358,45 @@ static void a_path_over_c_ends_at_the_optimum_of_each(void **state)
     free_table(&t);
 }
 
+/* |a|^2 + |b|^2 - 2 ab in float32 would be wrong by some hundredths. */
+static void kernel_values_of_close_points_far_from_the_centre_are_true(void **state)
+{
+    (void)state;
+    enum { ROWS = 50, COLS = 7 };
+    table t = new_table(ROWS, COLS, 2);
+    hone_stream s = hone_stream_of(9, ROWS, COLS);
+    for (int64_t i = 0; i < ROWS * COLS; i++)
+        t.x[i] = (i / COLS % 2 ? 250 : -250) + 0.3 * hone_uniform(&s);
+    const hone_isa isas[] = {HONE_ISA_PORTABLE, HONE_ISA_AUTO};
+    svm_params p = defaults(&t);
+    for (size_t k = 0; k < 2; k++) {
+        hone_simple_run storage;
+        const hone_run *run = hone_run_simple(&storage, 1);
+        const hone_isa isa = isas[k] == HONE_ISA_AUTO ? hone_run_isa(run) : isas[k];
+        hone_arena *arena = hone_arena_open(&storage.account);
+        const hone_matrix x = matrix_of(&t);
+        hone_panels panels;
+        hone_queries q;
+        int64_t id[ROWS];
+        float value[ROWS][64];
+        for (int64_t i = 0; i < ROWS; i++)
+            id[i] = i;
+        assert_int_equal(hone_panels_make(&x, true, run, arena, arena, &panels, NULL), HONE_OK);
+        assert_true(hone_queries_new(&panels, NULL, 0, ROWS, arena, &q));
+        hone_queries_pick(&panels, id, ROWS, isa, &q);
+        const kernel rbf = kernel_of(&p, 2, &panels, isa);
+        kernel_block(&rbf, &q, &panels, 0, hone_panel_count(ROWS), NULL, value[0], 64);
+        for (int64_t i = 0; i < ROWS; i++)
+            for (int64_t j = 0; j < ROWS; j++) {
+                const double k_ij = plain_kernel(&p, 2, t.x + i * COLS, t.x + j * COLS, COLS);
+                assert_true(fabs((double)value[i][j] + (double)rbf.less - k_ij) < 2e-4);
+                assert_true(value[i][j] == value[j][i]);
+            }
+        hone_arena_close(arena);
+    }
+    free_table(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +410,7 @@ int main(void)
         cmocka_unit_test(exponentials_in_double_are_those_of_the_c_library),
         cmocka_unit_test(a_warm_start_ends_at_the_same_optimum),
         cmocka_unit_test(a_path_over_c_ends_at_the_optimum_of_each),
+        cmocka_unit_test(kernel_values_of_close_points_far_from_the_centre_are_true),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -349,7 +349,7 @@ static void a_vector_machine_goes_on_where_a_rougher_one_of_the_table_ended(void
     for (int task = 0; task < 2; task++) {
         const hone_task kind = task ? HONE_REGRESSION : HONE_CLASSIFICATION;
         hone_dataset *d = data(kind, -1);
-        hone_result *first = trained(d, MACHINE(0.002), (hone_options){.keep_model = true});
+        hone_result *first = trained(d, MACHINE(0.02), (hone_options){.keep_model = true});
         const hone_model *rough = hone_result_model(first);
         const hone_options all = {.validation = HONE_VALIDATE_NONE};
         hone_options from_all = all;
@@ -361,7 +361,7 @@ static void a_vector_machine_goes_on_where_a_rougher_one_of_the_table_ended(void
                     0.9 * held);
         hone_result_free(first);
         /* a model of some of the rows is no beginning */
-        first = trained(d, MACHINE(0.002), (hone_options){.keep_model = true, .no_refit = true});
+        first = trained(d, MACHINE(0.02), (hone_options){.keep_model = true, .no_refit = true});
         assert_true(pairs_moved(d, MACHINE(0.0001),
                                 (hone_options){.validation = HONE_VALIDATE_NONE,
                                                .warm_from = hone_result_model(first)}) == cold);
