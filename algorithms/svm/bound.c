@@ -129,6 +129,17 @@ double svm_growth(const hone_fit_job *job, const void *state, double times)
     return fmax(likely_bytes(&all, times) - likely_bytes(&pilot, 1), 0);
 }
 
+/* Each of its problems has max_iter of them. */
+double svm_steps(const hone_fit_job *job)
+{
+    const svm_params *p = job->params;
+    const double k = job->shape.task == HONE_REGRESSION ? 2 : (double)job->shape.outputs;
+    const double problems = k <= 2                                    ? 1
+                            : svm_against_rest(p, job->shape.outputs) ? k
+                                                                      : k * (k - 1) / 2;
+    return problems * (double)p->max_iter;
+}
+
 int64_t svm_bound(const hone_fit_job *job)
 {
     const svm_params *p = job->params;

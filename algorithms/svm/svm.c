@@ -144,4 +144,5 @@ const hone_algorithm hone_svm = {
     .scores = scores,
     .bound = svm_bound,
     .growth = svm_growth,
+    .steps = svm_steps,
 };

@@ -308,7 +308,7 @@ enum {
 
 /** Changes whenever a struct that both sides lay out changes its size: it cannot be forgotten. */
 #define HONE_ABI                                                                                   \
-    ((uint64_t)2 << 56 | (uint64_t)sizeof(hone_param) << 40 | (uint64_t)sizeof(hone_field) << 28 | \
+    ((uint64_t)3 << 56 | (uint64_t)sizeof(hone_param) << 40 | (uint64_t)sizeof(hone_field) << 28 | \
      (uint64_t)sizeof(hone_fit_job) << 14 | (uint64_t)sizeof(hone_predict_job))
 
 /** A module: one `const` object, `hone_<name>`, per algorithm. */
@@ -343,6 +343,9 @@ typedef struct hone_algorithm {
      * own with `times` as many rows of the same kind; reads what `bound` reads. NULL: memory grows
      * in proportion to rows. */
     double (*growth)(const hone_fit_job *job, const void *state, double times);
+    /** Optional. Steps that a fit of this job, of however many rows, takes at most, counted like
+     * `iterations` of the state. NULL: nothing but convergence ends it. */
+    double (*steps)(const hone_fit_job *job);
     /** Optional. How many members an ensemble has, when predict can answer with the first of them
      * as if the fit had made no others. */
     hone_extent members;

@@ -123,7 +123,7 @@ enum { LEAST_ROWS = 1000, FLIGHTS = 4, FIRST = 1, LAST = FLIGHTS - 1, DOUBLINGS 
 
 typedef struct flight {
     hone_pilot pilot;
-    double fit, predict, rest, bytes, work; /* fit: without preparing the table */
+    double fit, predict, rest, bytes, work, steps; /* fit: without preparing the table */
 } flight;
 
 static bool one_fold_is_enough(void *context, int32_t done, int32_t folds, double loss)
@@ -142,6 +142,7 @@ static hone_status fly(const hone_config *config, hone_dataset *dataset, uint64_
     f->rest = hone_result_number(r, "seconds", -1) - fit - f->predict;
     f->fit = fmax(fit - f->pilot.prepared, 0);
     f->work = hone_result_number(r, "work", -1);
+    f->steps = hone_result_number(r, "iterations", 0);
     f->bytes = hone_result_number(r, "peak_bytes", -1);
     const hone_end end = hone_result_end(r);
     hone_result_free(r);
@@ -158,18 +159,32 @@ static double grown(double first, double last, double share, double power, doubl
     return last + rate * (pow(whole, power) - pow(share, power));
 }
 
-/* Operations are counted, so that they tell the power without the noise of a clock. The table of
- * the first fold is there: the bound needed it. */
+/* Powers of rows between two pilots and what they stand for. */
+static double power_of(double first, double last, double least, double most)
+{
+    return fmin(fmax(log2(fmax(last, 1) / fmax(first, 1)) / DOUBLINGS, least), most);
+}
+
+/* Seconds of the fit of `whole`. Operations are counted, so that they tell the power without the
+ * noise of a clock. Where steps have an end, so has the fit: each as dear as operations say. */
+static double fit_seconds(const flight *a, const flight *z, double whole)
+{
+    const double share = z->pilot.share;
+    const double free = grown(a->fit, z->fit, share, power_of(a->work, z->work, 1, 2), whole);
+    if (!(a->steps >= 1 && z->steps >= 1 && isfinite(z->pilot.steps)))
+        return free;
+    const double power = power_of(a->work / a->steps, z->work / z->steps, 0, 1);
+    return fmin(free, z->fit * z->pilot.steps / z->steps * pow(whole / share, power));
+}
+
+/* The table of the first fold is there: the bound needed it. */
 static void extrapolate(const flight *f, const outline *o, hone_estimated *out)
 {
     const flight *a = &f[FIRST], *z = &f[LAST];
     const double share = z->pilot.share;
-    const double growth = log2(fmax(z->work, 1) / fmax(a->work, 1)) / DOUBLINGS;
-    const double power = fmin(fmax(growth, 1), 2);
-    const double fit = grown(a->fit, z->fit, share, power, 1);
+    const double fit = fit_seconds(a, z, 1);
     const double predict = grown(a->predict, z->predict, share, 1, 1);
-    const double refit =
-        o->refit > 0 ? z->pilot.prepared + grown(a->fit, z->fit, share, power, o->refit) : 0;
+    const double refit = o->refit > 0 ? z->pilot.prepared + fit_seconds(a, z, o->refit) : 0;
     out->seconds_likely =
         z->rest + o->folds * (fit + predict) + (o->folds - 1) * z->pilot.prepared + refit;
     const double more = z->pilot.growth;

@@ -268,6 +268,7 @@ static void tell_pilot(hone_fitting *f, hone_pilot *pilot)
     job.params = f->params, job.shared = &f->door, job.scratch = f->arena;
     pilot->prepared = f->table.seconds;
     pilot->growth = a->growth ? a->growth(&job, f->fitted->state, pilot->times) : NAN;
+    pilot->steps = a->steps ? a->steps(&job) : INFINITY;
 }
 
 static hone_status fit_and_judge(hone_fitting *f, int32_t fold, hone_candidate *keep,

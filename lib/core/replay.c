@@ -20,6 +20,7 @@ typedef struct ending {
 } ending;
 
 typedef struct replay {
+    const char *file;
     hone_dataset *dataset;
     hone_replay_options options;
     hone_arena *arena;
@@ -127,6 +128,7 @@ static bool alike(const hone_past *a, const hone_past *b)
            (a->cutoff == b->cutoff || (isnan(a->cutoff) && isnan(b->cutoff)));
 }
 
+/* A configuration that cannot be one makes the file wrong, at the line of the record. */
 static hone_status parse(const replay *r, const hone_past *p, hone_config **config,
                          hone_error *error)
 {
@@ -134,7 +136,15 @@ static hone_status parse(const replay *r, const hone_past *p, hone_config **conf
     const struct hone_algorithm *const *more = r->options.algorithms;
     for (int i = 0; more && more[i]; i++)
         HONE_TRY(hone_config_use(*config, more[i], error));
-    return hone_config_parse(*config, p->config, strlen(p->config), error);
+    hone_error why = {0};
+    const hone_status status = hone_config_parse(*config, p->config, strlen(p->config), &why);
+    if (!status || status == HONE_NO_MEMORY)
+        return status ? hone_no_memory(error) : HONE_OK;
+    char path[96], place[32] = "";
+    if (p->line)
+        snprintf(place, sizeof place, ":%lld", (long long)p->line);
+    hone_text_join(path, sizeof path, r->file, place, "");
+    return hone_fail(error, HONE_CORRUPT, path, "%s: %s", why.path, why.message);
 }
 
 /* Every record before the first that is still to be trained. */
@@ -343,7 +353,7 @@ hone_status hone_replay(const char *file, hone_dataset *dataset, const hone_repl
                          : !dataset ? "dataset"
                                     : "replayed.size",
                          "missing");
-    replay r = {.dataset = dataset, .count.size = replayed->size};
+    replay r = {.file = file, .dataset = dataset, .count.size = replayed->size};
     if (options && (options->size < sizeof options->size || options->size > sizeof r.options))
         return hone_fail(error, HONE_BAD_ARGUMENT, "options.size",
                          "must be sizeof(hone_replay_options)");

@@ -53,6 +53,7 @@ typedef struct hone_pilot {
     double times;    /* the rows of the training that is to come, over the pilot's own */
     double prepared; /* filled: seconds that making the first fold's table took; 0: it was there */
     double growth;   /* filled: bytes more for `times` as many rows; NaN: the module does not say */
+    double steps;    /* filled: that a fit takes at most; infinite: no end */
 } hone_pilot;
 
 /* The part of the whole that is at work: [from, from + span]. */

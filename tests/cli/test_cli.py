@@ -339,6 +339,11 @@ class ManyAndFormats(unittest.TestCase):
             again = run("replay", file, "--data", table)
             self.assertEqual((again.returncode, again.stdout.splitlines()[-1]),
                              (0, f"{count} same, 0 close, 0 different, 0 skipped"), again.stderr)
+        altered = journal.read_text().splitlines()
+        altered[2] = altered[2].replace('"config":{', '"config":{"bogus":1,')
+        wrong = run("replay", self.write("altered.jsonl", altered), "--data", table)
+        self.assertEqual(wrong.returncode, 6, wrong.stderr)
+        self.assertIn("altered.jsonl:3: config.bogus: no model knows this key", wrong.stderr)
         other = run("replay", journal, "--data", table, "--drop", "note,b")
         self.assertEqual(other.returncode, 8, other.stderr)
         self.assertIn("data was", other.stdout)
