@@ -288,6 +288,23 @@ static void begin(const part *p, problem *q)
     solver_balance(q);
 }
 
+static bool is_untouched(const part *p)
+{
+    int64_t i = 0;
+    while (i < p->n && p->coef[i] == 0)
+        i++;
+    return i == p->n;
+}
+
+/* The intercept of a pair that was stopped before anything moved: the class of more weight. */
+static double side_with_more(const fit *f, const part *p)
+{
+    double more = 0;
+    for (int64_t i = 0; i < p->n; i++)
+        more += (f->job->label[p->row[i]] == p->a ? 1 : -1) * f->cost[p->row[i]];
+    return more > 0 ? -1 : 1;
+}
+
 static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *scratch,
                               hone_error *error)
 {
@@ -316,6 +333,8 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
         p->coef[row_of(&q, v)] += q.sign[v] * q.alpha[v] / level;
     p->rho = q.rho / level, p->gap = q.gap, p->objective = q.objective / (level * level);
     p->iterations = q.iterations, p->converged = q.converged;
+    if (!regress && !q.converged && is_untouched(p))
+        p->rho = side_with_more(f, p);
     if (f->params->probability && !regress)
         HONE_TRY(calibrate(f, p, &work, scratch, error));
     p->work = own.done;
@@ -373,11 +392,11 @@ static void report(const hone_fit_job *job, const svm_state *s)
 {
     hone_log(job->run, HONE_DEBUG, "svm: %lld support vectors, %lld pairs moved, gap %.3g",
              (long long)s->n_sv, (long long)s->iterations, s->gap);
+    const bool stopped = hone_stopping(job->run) != HONE_GO;
     if (!s->converged)
-        hone_log(job->run, HONE_WARNING,
-                 "svm did not converge: gap %.3g after %lld iterations; raise max_iter or tol, or "
-                 "lower C",
-                 s->gap, (long long)s->iterations);
+        hone_log(job->run, HONE_WARNING, "svm did not converge: gap %.3g after %lld iterations%s",
+                 s->gap, (long long)s->iterations,
+                 stopped ? "" : "; raise max_iter or tol, or lower C");
 }
 
 hone_status svm_fit(const hone_fit_job *job, void *state, hone_error *error)

@@ -176,20 +176,24 @@ def grid_data():
     return X[:5000], y[:5000]
 
 
-def hone_grid(X, y, threads, warm, clock):
-    """The whole grid in one call through one dataset: seconds and scores by (C, gamma)."""
+def cells_of(step):
+    """(C, gamma) of every `step`-th value of both axes."""
+    return [(float(c), float(g)) for g in AXES["gamma"][::step] for c in AXES["C"][::step]]
+
+
+def hone_grid(X, y, cells, threads, warm, clock):
+    """All cells in one call through one dataset: seconds and scores by (C, gamma)."""
     import hone
 
-    cells = [{"model": "svm", "svm:C": c, "svm:gamma": g, "prep:scale": "none"}
-             for g in AXES["gamma"] for c in AXES["C"]]
+    asked = [{"model": "svm", "svm:C": c, "svm:gamma": g, "prep:scale": "none"} for c, g in cells]
     start = clock()
-    found = hone.train_many(cells, hone.Dataset({"X": X, "y": y}), 0, validation="cv:5", n_threads=threads,
+    found = hone.train_many(asked, hone.Dataset({"X": X, "y": y}), 0, validation="cv:5", n_threads=threads,
                             warm_start=warm)
     took = clock() - start
-    return took, {(c["svm:C"], c["svm:gamma"]): -r.loss for c, r in zip(cells, found)}
+    return took, {cell: -r.loss for cell, r in zip(cells, found)}
 
 
-def peer_grid(peer, X, y, seconds):
+def peer_grid(peer, X, y, cells, seconds):
     """Of each cell: CPU seconds of GridSearchCV with that cell alone, on one processor, and its score. What has
     ended stands in bench/out/svm-grid.jsonl and is not run again; no cell begins after so many CPU seconds."""
     from sklearn.model_selection import GridSearchCV
@@ -202,7 +206,7 @@ def peer_grid(peer, X, y, seconds):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     X, folds = X.astype(np.float32) if peer == "sklearnex" else X, folds_of(y, 0)
     began = time.process_time()
-    for cell in ((c, g) for g in AXES["gamma"] for c in AXES["C"]):
+    for cell in cells:
         if cell in found or time.process_time() - began > seconds:
             continue
         search = GridSearchCV(estimator(peer, "SVC", {}, 1), {"C": [cell[0]], "gamma": [cell[1]]}, cv=folds,
@@ -214,21 +218,22 @@ def peer_grid(peer, X, y, seconds):
                        "score": search.best_score_}
         with open(kept, "a") as file:
             file.write(json.dumps(found[cell]) + "\n")
-    return found
+    return {cell: found[cell] for cell in cells if cell in found}
 
 
-def grid(threads, clock, peers, seconds):
-    """The 10 x 10 grid with 5 folds. Peers' seconds are of CPU time; with --clock cpu Hone's are too."""
+def grid(threads, step, clock, peers, seconds):
+    """The 10 x 10 grid with 5 folds, or every `step`-th value of both axes. Peers' seconds are of CPU time; with --clock cpu Hone's are too."""
     now = {"wall": time.perf_counter, "cpu": time.process_time}[clock]
     X, y = grid_data()
+    cells = cells_of(step)
     took, score = {}, {}
     for side in ("default", "warm_start"):
-        took[side], score[side] = hone_grid(X, y, threads, side == "warm_start", now)
+        took[side], score[side] = hone_grid(X, y, cells, threads, side == "warm_start", now)
         best = max(score[side].values())
         print(f"grid, {len(score[side])} cells, {threads} threads, {clock} time: {side}: best {best:.4f} in "
               f"{took[side]:.2f} s", flush=True)
     for peer in peers or ("libsvm", "sklearnex"):
-        found = peer_grid(peer, X, y, seconds)
+        found = peer_grid(peer, X, y, cells, seconds)
         if not found:
             continue
         theirs = sum(cell["cpu"] for cell in found.values())
@@ -250,6 +255,7 @@ def main():
     reader.add_argument("--clock", choices=("wall", "cpu"), default="wall",
                         help="cpu: seconds of all threads, for machines that others use too")
     reader.add_argument("--peer", action="append")
+    reader.add_argument("--step", type=int, default=1, help="of both axes of the grid: 3 takes 16 of the 100 cells")
     reader.add_argument("--seconds", type=float, default=math.inf, help="of CPU time that a peer may take for the grid")
     reader.add_argument("--list", action="store_true")
     given = reader.parse_args()
@@ -257,7 +263,7 @@ def main():
         raise SystemExit("cases: " + " ".join(CASES) + " text grid")
     for case in given.case or CASES:
         if case in ("text", "grid"):
-            text(given.threads) if case == "text" else grid(given.threads, given.clock, given.peer, given.seconds)
+            text(given.threads) if case == "text" else grid(given.threads, given.step, given.clock, given.peer, given.seconds)
             continue
         compare(case, given.pairs, given.threads, given.clock, given.peer or CASES[case][3])
 

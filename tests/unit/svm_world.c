@@ -73,6 +73,8 @@ void fit(fitted *out, const table *t, const svm_params *p, how h)
     if (h.isa)
         out->storage.run.isa = h.isa;
     out->storage.run.work_limit = h.work_limit;
+    if (h.stopped)
+        atomic_store(&out->storage.stop, HONE_FINISH);
     hone_cache *cache = h.cache ? h.cache : hone_cache_open(h.budget);
     const hone_trial trial = {.warm_params = h.warm ? h.warm->f->params : NULL,
                               .warm_state = h.warm ? h.warm->f->state : NULL,

@@ -34,6 +34,7 @@ typedef struct how {
     hone_cache *cache;    /* instead of one of its own */
     const struct fitted *warm;
     int64_t work_limit; /* 0: none */
+    bool stopped;       /* before it began */
 } how;
 
 typedef struct fitted {

@@ -88,6 +88,29 @@ static void max_iter_ends_the_fit_and_says_so(void **state)
 }
 
 /* Calibrated: among rows of a fresh sample told p, a share of about p is of the class. */
+/* A limit may end a fit at its first row. */
+static void a_pair_that_was_stopped_at_once_goes_to_its_larger_class(void **state)
+{
+    (void)state;
+    for (int32_t larger = 0; larger < 3; larger++) {
+        table t = clouds(300, 4, 3, 8);
+        for (int64_t i = 0; i < t.n; i += 2)
+            t.label[i] = larger;
+        const svm_params p = defaults(&t);
+        fitted f;
+        fit(&f, &t, &p, (how){.threads = 1, .stopped = true});
+        const hone_matrix x = matrix_of(&t);
+        atomic_store(&f.storage.stop, HONE_GO);
+        double *score = scores(&f, &x);
+        for (int64_t i = 0; i < t.n; i++)
+            assert_int_equal(best_class(score + i * 3, 3), larger);
+        assert_true(!f.s->converged && f.s->n_sv == 0);
+        free(score);
+        hone_fitted_free(f.f);
+        free_table(&t);
+    }
+}
+
 /* 45 pairs of classes, each small enough to be solved beside others. */
 static void a_work_limit_ends_pairs_of_classes_early_and_alike_on_any_threads(void **state)
 {
@@ -175,6 +198,7 @@ int main(void)
         cmocka_unit_test(degenerate_data_end_with_a_valid_model),
         cmocka_unit_test(a_class_without_rows_is_never_predicted),
         cmocka_unit_test(max_iter_ends_the_fit_and_says_so),
+        cmocka_unit_test(a_pair_that_was_stopped_at_once_goes_to_its_larger_class),
         cmocka_unit_test(a_work_limit_ends_pairs_of_classes_early_and_alike_on_any_threads),
         cmocka_unit_test(probabilities_are_consistent_and_calibrated),
         cmocka_unit_test(probabilities_survive_tiny_classes),
