@@ -14,7 +14,7 @@ import numpy as np
 from . import _hone
 from ._check import check_flag, check_function, check_integer, check_list, check_path, check_text, check_threads
 from ._config import check_seed, config_dict
-from ._errors import BY_STATUS, ArgumentError, Error
+from ._errors import BY_STATUS, ArgumentError, ConfigError, Error
 from ._log import listeners
 from ._mappings import dataset_of
 from ._model import Model
@@ -299,7 +299,7 @@ def train_many(cfgs: Iterable[Any], dataset: Any, seeds: Any = 0, model_dir: Any
     check_names("train_many", options, more=("keep", "race"))
     if isinstance(cfgs, Mapping):
         raise ArgumentError("a list of configurations is needed; one alone is for train", "cfgs")
-    plain = [config_dict(c) for c in check_list(cfgs, "cfgs", "configurations")]
+    plain = [_numbered(c, i) for i, c in enumerate(check_list(cfgs, "cfgs", "configurations"))]
     one = hasattr(seeds, "__index__") and not np.ndim(seeds)
     listed = [seeds] * len(plain) if one else check_list(seeds, "seeds", "integers")
     if len(listed) != len(plain):
@@ -344,6 +344,14 @@ def _run(cfg: Any, dataset: Any, seed: Any, verbose: int, progress: Any, judged:
                                          check_function(judged, "judged"))
     del alive
     return found
+
+
+def _numbered(cfg: Any, place: int) -> dict[str, Any]:
+    """A configuration of a list; an error tells which."""
+    try:
+        return config_dict(cfg)
+    except ConfigError as error:
+        raise ConfigError(error.message, f"cfgs[{place}]{error.path.removeprefix('config')}") from None
 
 
 def _instance(instance: Any) -> int:

@@ -118,6 +118,10 @@ def test_a_list_of_trials_gives_what_single_calls_give(rows):
     assert [r.loss for r in many[:3]] == [hone.train(c, data, 4) for c in cfgs[:3]]
     assert isinstance(many[3].error, hone.ConfigError) and math.isnan(many[3].loss)
     assert hone.train_many([], data) == []
+    for wrong, place in ((7, "cfgs[4]"), ({"C": [1, 2]}, "cfgs[4].C")):
+        with pytest.raises(hone.ConfigError) as error:
+            hone.train_many([*cfgs, wrong], data)
+        assert error.value.path == place
 
 
 def test_a_list_saves_its_best_model_unless_told_otherwise(rows, tmp_path):
