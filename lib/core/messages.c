@@ -62,17 +62,31 @@ static bool pass_poll(void *context)
     return t->options.poll && t->options.poll(t->options.context);
 }
 
+static bool is_flag(const hone_algorithm *algorithm, const char *name)
+{
+    const hone_param *p = algorithm->params;
+    while (p->name && strcmp(p->name, name) != 0)
+        p++;
+    return p->name && p->kind == HONE_BOOL;
+}
+
 /* The first fold that adjusts a value says to what; the others only had fewer or more rows. */
 static hone_status note_adjusted(void *context, const char *name, double used, hone_error *error)
 {
     hone_training *t = context;
     char key[96];
     snprintf(key, sizeof key, "%s:%s", t->resolved.algorithm->name, name);
+    const bool flag = is_flag(t->resolved.algorithm, name);
+    char value[HONE_NUMBER_SIZE];
+    if (flag)
+        strcpy(value, used != 0 ? "true" : "false");
+    else
+        hone_number_text(used, value);
     if (t->options.strict) {
         char path[96];
         hone_text_join(path, sizeof path, "config.", key, "");
         return hone_fail(error, HONE_BAD_CONFIG, path,
-                         "this run needs %.17g here; a strict run does not adjust", used);
+                         "this run needs %s here; a strict run does not adjust", value);
     }
     for (const hone_adjusted *a = t->adjusted; a; a = a->next)
         if (!strcmp(a->key, key))
@@ -81,11 +95,9 @@ static hone_status note_adjusted(void *context, const char *name, double used, h
     char *copy = hone_arena_text(t->arena, key);
     if (!a || !copy)
         return hone_no_memory(error);
-    *a = (hone_adjusted){t->adjusted, copy, used};
+    *a = (hone_adjusted){t->adjusted, copy, used, flag};
     t->adjusted = a;
-    char number[HONE_NUMBER_SIZE];
-    hone_number_text(used, number);
-    hone_training_log(t, HONE_DEBUG, "%s adjusted to %s", key, number);
+    hone_training_log(t, HONE_DEBUG, "%s adjusted to %s", key, value);
     return HONE_OK;
 }
 

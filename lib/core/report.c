@@ -140,7 +140,10 @@ static void add_keys(hone_text *out, const hone_training *t)
     key(out, "adjusted");
     hone_text_add(out, "{");
     for (const hone_adjusted *a = t->adjusted; a; a = a->next)
-        add_number(out, a->key, a->used);
+        if (a->flag)
+            add_bool(out, a->key, a->used != 0);
+        else
+            add_number(out, a->key, a->used);
     hone_text_add(out, "}");
     key(out, "inactive");
     hone_text_add(out, "{");

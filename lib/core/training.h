@@ -31,6 +31,7 @@ typedef struct hone_adjusted {
     const struct hone_adjusted *next;
     const char *key;
     double used;
+    bool flag; /* `used` is true or false */
 } hone_adjusted;
 
 /* A fitted model with what is needed to keep it. {0}: none. */

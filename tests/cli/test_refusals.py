@@ -81,8 +81,9 @@ class BadInput(unittest.TestCase):
         for more in (["--set", "model=logistic_regression", "--validation", "none"],
                      [*FOREST, "--set", "bootstrap=false"]):
             done = run(*train, *more, "--set", "early_stopping=true", "--json")
-            adjusted, = json.loads(done.stdout)["adjusted"]
+            (adjusted, used), = json.loads(done.stdout)["adjusted"].items()
             self.assertTrue(adjusted.endswith(":early_stopping"))
+            self.assertIs(used, False)
             self.refused(2, *train, *more, "--set", "early_stopping=true", "--strict", says=adjusted)
 
     def test_a_flag_that_is_no_number_is_told_of_once(self):
@@ -121,7 +122,7 @@ class BadInput(unittest.TestCase):
         done = json.loads(run(*train, "--json").stdout)
         plain = json.loads(run(*train[:-4], "--validation", "oob", "--json").stdout)
         self.assertEqual(done["loss"], plain["loss"])
-        self.assertIn("random_forest:bootstrap", done["adjusted"])
+        self.assertEqual(done["adjusted"], {"random_forest:bootstrap": True})
         self.assertEqual(plain["adjusted"], {})
 
     def test_targets_whose_squares_overflow_are_refused(self):
