@@ -103,6 +103,7 @@ static hone_status look(const hone_config *config, hone_dataset *dataset, uint64
     if (!t)
         return hone_no_memory(error);
     t->dataset = dataset, t->options = *options, t->seed = seed;
+    t->options.deadline = 0, t->options.work_limit = 0; /* limits are of the training */
     t->family.size = 1, t->started = hone_clock();
     hone_status status = hone_training_open(t, config, error);
     if (!status)
