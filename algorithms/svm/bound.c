@@ -4,6 +4,7 @@
 #include "fit.h"
 #include "gram.h"
 #include "hone/derived.h"
+#include "interior.h"
 #include "primal.h"
 #include "svm.h"
 
@@ -32,9 +33,13 @@ static double solver_bytes(const hone_fit_job *job, double n)
     const double rows = 2 * (is_small(job, n) ? matrix : fmin(limit, matrix)) + 0x1p23;
     /* points and rows of the kernel in double, for the last steps */
     const double exact = 0x1p25 + n * 128 + fmin(limit, 8 * n * n);
+    const double interior =
+        p->kernel == SVM_LINEAR
+            ? interior_bytes(n, regress ? 2 * n : n, fmin((double)job->x.cols, ROWS_FEW))
+            : 0;
     const double share = n / fmax(1, (double)job->x.rows);
     const double own = panels_bytes(&job->x, n, share * hone_entries_of(&job->x));
-    return (n * (regress ? 540 : 280) + 2 * own + rows + exact) *
+    return (n * (regress ? 540 : 280) + 2 * own + rows + exact + interior) *
                (p->probability && !regress ? 6 : 1) +
            0x1p20;
 }

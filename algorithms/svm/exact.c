@@ -3,8 +3,8 @@
 #include <float.h>
 #include <string.h>
 
+#include "point.h"
 #include "smo.h"
-#include "toolbox/rows.h"
 
 /* Pairs between two looks at the clock. */
 enum { POLL = 64 };
@@ -17,91 +17,6 @@ enum { POLL = 64 };
 
 /* Entries of the points that are unpacked together. */
 enum { UNPACKED = 1 << 20 };
-
-/* ---- points ---- */
-
-/* A point as its entries that are not 0, less what is taken off its columns. */
-typedef struct point {
-    int32_t *column;
-    double *value;
-    int64_t count;
-    double norm; /* square, or absolute sum for absolute distances */
-} point;
-
-static bool point_new(const problem *p, hone_arena *scratch, point *to)
-{
-    to->column = HONE_RAW(scratch, int32_t, p->x->cols, 1);
-    to->value = HONE_RAW(scratch, double, p->x->cols, 1);
-    return to->column && to->value;
-}
-
-static int64_t stored_row(const problem *p, int64_t i)
-{
-    return p->row ? p->row[i] : i;
-}
-
-/* Of each column the value that more than half of the rows might have (Boyer and Moore). */
-static void find_candidates(const problem *p, double *value, int64_t *lead, double *buffer)
-{
-    for (int64_t i = 0; i < p->n; i++) {
-        const double *row = hone_row_f64(p->x, stored_row(p, i), buffer);
-        for (int64_t k = 0; k < p->x->cols; k++) {
-            if (lead[k] == 0)
-                value[k] = row[k];
-            lead[k] += row[k] == value[k] ? 1 : -1;
-        }
-    }
-}
-
-/* Distances stay where points are moved: dense ones by the centre, but columns in which most rows
- * have one value, such as one-hot ones, by that value. Points are short then, and hardly longer
- * than around the centre. */
-static bool find_shift(problem *p, hone_arena *scratch)
-{
-    const int64_t d = p->x->cols;
-    if (p->shift || p->x->layout == HONE_CSR)
-        return true;
-    if (!kernel_is_exponential(p->kernel)) {
-        p->shift = p->panels->centre;
-        return true;
-    }
-    double *value = HONE_NEW(scratch, double, d, 1), *buffer = HONE_RAW(scratch, double, d, 1);
-    int64_t *count = HONE_NEW(scratch, int64_t, d, 1);
-    if (!value || !buffer || !count)
-        return false;
-    find_candidates(p, value, count, buffer);
-    memset(count, 0, (size_t)d * sizeof *count);
-    for (int64_t i = 0; i < p->n; i++) {
-        const double *row = hone_row_f64(p->x, stored_row(p, i), buffer);
-        for (int64_t k = 0; k < d; k++)
-            count[k] += row[k] == value[k];
-    }
-    for (int64_t k = 0; k < d; k++)
-        value[k] = 2 * count[k] > p->n ? value[k] : p->panels->centre[k];
-    p->shift = value;
-    return true;
-}
-
-static void read_point(const problem *p, int64_t i, point *to)
-{
-    const int64_t r = stored_row(p, i), d = p->x->cols;
-    if (p->x->layout == HONE_CSR) {
-        to->count = hone_row_entries(p->x, r, to->column, to->value);
-    } else {
-        const double *row = hone_row_f64(p->x, r, to->value);
-        to->count = 0;
-        for (int64_t k = 0; k < d; k++) { /* the row may lie where the entries go */
-            const double v = row[k] - p->shift[k];
-            to->column[to->count] = (int32_t)k, to->value[to->count] = v;
-            to->count += v != 0;
-        }
-    }
-    to->norm = 0;
-    for (int64_t t = 0; t < to->count; t++) {
-        const double v = to->value[t];
-        to->norm += p->kernel->type == SVM_LAPLACIAN ? fabs(v) : v * v;
-    }
-}
 
 /* ---- slopes ---- */
 
@@ -150,7 +65,7 @@ static int64_t fill_bundle(const problem *p, const double *weight, int64_t i, bu
         if (weight[i] == 0)
             continue;
         point at = {.column = b->column + b->entries, .value = b->value + b->entries};
-        read_point(p, i, &at);
+        point_read(p, i, &at);
         b->weight[b->count] = weight[i];
         b->norm[b->count] = at.norm;
         b->start[b->count++] = b->entries;
@@ -169,7 +84,7 @@ static bool desk_new(const problem *p, hone_arena *scratch, desk *d)
 /* Lane `lane` of the table becomes point i, or 0 again. */
 static void put_lane(const problem *p, int64_t i, int64_t lane, bool clear, desk *d)
 {
-    read_point(p, i, &d->at);
+    point_read(p, i, &d->at);
     for (int64_t t = 0; t < d->at.count; t++)
         d->table[(int64_t)d->at.column[t] * EXACT_LANES + lane] = clear ? 0 : d->at.value[t];
 }
@@ -244,6 +159,35 @@ static hone_status pass_run(pass *a, hone_arena *scratch, hone_error *error)
     return HONE_OK;
 }
 
+/* What weighted points add to g with a linear kernel: products with their sum. */
+static hone_status slopes_along(const problem *p, const double *weight, const int64_t *id,
+                                int64_t count, double *g, bool *done, hone_arena *scratch,
+                                hone_error *error)
+{
+    double *sum = HONE_NEW(scratch, double, p->x->cols, 1);
+    point at;
+    if (!sum || !point_new(p, scratch, &at))
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < p->n && (i % POLL || effort_stopping(p->effort) == HONE_GO); i++) {
+        if (weight[i] == 0)
+            continue;
+        point_read(p, i, &at);
+        for (int64_t t = 0; t < at.count; t++)
+            sum[at.column[t]] += weight[i] * at.value[t];
+        effort_add(p->effort, at.count);
+    }
+    for (int64_t l = 0; l < count && (l % POLL || effort_stopping(p->effort) == HONE_GO); l++) {
+        double product = 0;
+        point_read(p, id[l], &at);
+        for (int64_t t = 0; t < at.count; t++)
+            product += sum[at.column[t]] * at.value[t];
+        g[l] += product / p->kernel->scale;
+        effort_add(p->effort, at.count);
+    }
+    *done = effort_stopping(p->effort) == HONE_GO;
+    return HONE_OK;
+}
+
 /* What p->alpha less `since` (NULL: 0) adds to g of rows id[0 .. count), in double; not done when
  * the run stops meanwhile. */
 static hone_status slopes(const problem *p, const double *since, const int64_t *id, int64_t count,
@@ -251,10 +195,14 @@ static hone_status slopes(const problem *p, const double *since, const int64_t *
 {
     double *weight = HONE_NEW(scratch, double, p->n, 1);
     bundle b;
-    if (!weight || !bundle_new(p, scratch, &b))
+    if (!weight)
         return hone_no_memory(error);
     for (int64_t v = 0; v < p->m; v++)
         weight[row_of(p, v)] += p->sign[v] * (p->alpha[v] - (since ? since[v] : 0));
+    if (p->kernel->type == SVM_LINEAR)
+        return slopes_along(p, weight, id, count, g, done, scratch, error);
+    if (!bundle_new(p, scratch, &b))
+        return hone_no_memory(error);
     pass a = {p, &b, id, count, g};
     for (int64_t i = 0; i < p->n && effort_stopping(p->effort) == HONE_GO;) {
         i = fill_bundle(p, weight, i, &b);
@@ -341,7 +289,7 @@ hone_status exact_gradient(problem *p, exact_base *base, hone_arena *scratch, bo
                            hone_error *error)
 {
     int64_t *id = HONE_RAW(scratch, int64_t, p->n, 1), count = 0;
-    if (!id || !base_open(p, base, scratch) || !find_shift(p, scratch))
+    if (!id || !base_open(p, base, scratch) || !point_shift(p, scratch))
         return hone_no_memory(error);
     for (int64_t r = 0; r < p->n; r++)
         if (base->known[r])
@@ -407,7 +355,7 @@ hone_status exact_error(problem *p, double *largest, hone_arena *scratch, hone_e
     *largest = 0;
     if (p->panels->unit != 1 || !could_matter(p))
         return HONE_OK;
-    if (!find_shift(p, scratch))
+    if (!point_shift(p, scratch))
         return hone_no_memory(error);
     double g[EXACT_LANES] = {0}, worst = 0;
     int64_t id[EXACT_LANES] = {0};
@@ -448,7 +396,7 @@ static bool store_open(store *s, problem *p, hone_arena *scratch)
     if (!s->row || !s->norm || !s->owner || !s->wide || !point_new(p, scratch, &s->at))
         return false;
     for (int64_t i = 0; i < p->n; i++) {
-        read_point(p, i, &s->at);
+        point_read(p, i, &s->at);
         s->norm[i] = s->at.norm;
     }
     return true;
@@ -495,15 +443,15 @@ static const double *kernel_row(store *s, int64_t i, int64_t busy)
     if (!to)
         return NULL;
     const problem *p = s->p;
-    read_point(p, i, &s->at);
+    point_read(p, i, &s->at);
     for (int64_t t = 0; t < s->at.count; t++)
         s->wide[s->at.column[t]] = s->at.value[t];
     const double own = p->kernel->type == SVM_LAPLACIAN ? s->norm[i] : 0;
     for (int64_t j = 0; j < p->n; j++) {
-        read_point(p, j, &s->at);
+        point_read(p, j, &s->at);
         to[j] = kernel_exact(p->kernel, own + product(s, &s->at), s->norm[i] + s->norm[j]);
     }
-    read_point(p, i, &s->at);
+    point_read(p, i, &s->at);
     for (int64_t t = 0; t < s->at.count; t++)
         s->wide[s->at.column[t]] = 0;
     return s->row[i] = to;
@@ -559,7 +507,7 @@ static bool move(const store *s, int64_t i, int64_t j, const double *ki, const d
 hone_status exact_pairs(problem *p, hone_arena *scratch, hone_error *error)
 {
     store s;
-    if (!find_shift(p, scratch) || !store_open(&s, p, scratch))
+    if (!point_shift(p, scratch) || !store_open(&s, p, scratch))
         return hone_no_memory(error);
     for (int64_t step = 0; p->iterations < p->max_iter; step++) {
         int sign = p->nu > 0 ? 1 : 0;

@@ -5,6 +5,7 @@
 #include "coordinates.h"
 #include "exact.h"
 #include "gram.h"
+#include "interior.h"
 #include "pairs.h"
 #include "subproblem.h"
 #include "working.h"
@@ -194,6 +195,21 @@ static hone_status attempt(solver *s, double share, hone_error *error)
     return status;
 }
 
+/* The first attempt. Linear kernels leave it, when it takes long, for interior points, and go on
+ * from there. */
+static hone_status attempt_first(solver *s, hone_error *error)
+{
+    problem *p = s->p;
+    const int64_t all = p->max_iter, some = interior_patience(p);
+    p->max_iter = some;
+    const hone_status status = attempt(s, NEAR, error);
+    p->max_iter = all;
+    if (status || some == all || p->iterations < some || effort_stopping(p->effort) != HONE_GO)
+        return status;
+    HONE_TRY(interior_run(p, s->scratch, error));
+    return attempt(s, NEAR, error);
+}
+
 static double gap_of(const problem *p)
 {
     return p->nu > 0 ? fmax(judge(p, 1).gap, judge(p, -1).gap) : judge(p, 0).gap;
@@ -274,7 +290,7 @@ static hone_status run(solver *s, bool begun, hone_error *error)
             HONE_TRY(working_start(s->working, error));
         else if (begun)
             HONE_TRY(start_small(s, error));
-        HONE_TRY(attempt(s, NEAR, error));
+        HONE_TRY(attempt_first(s, error));
         HONE_TRY(refine(s, error));
     }
     if (effort_stopping(p->effort) == HONE_CANCEL)

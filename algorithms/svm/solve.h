@@ -33,7 +33,7 @@ typedef struct problem {
     hone_shared *shared; /* of what trials share; NULL unless these are all training rows */
     const struct whole *distances; /* of all training rows, of which row[] are ours; may be NULL */
 
-    const double *shift; /* of the columns in double (exact.c); NULL until they are needed */
+    const double *shift; /* of the columns in double (point.h); NULL until they are needed */
     double *alpha;       /* m */
     double *g;           /* n: sum over v of y_v alpha_v K(row of v, .) */
     double rho, gap, objective;

@@ -1,0 +1,397 @@
+#include "interior.h"
+
+#include <string.h>
+
+#include "point.h"
+#include "smo.h"
+#include "toolbox/linalg.h"
+#include "toolbox/rows.h"
+
+enum {
+    TILE = 128, /* rows that enter the matrix together */
+    MOST = 100, /* steps */
+    IDLE = 5    /* of them that bring little are the end */
+};
+
+/* Share of the way to the next bound. */
+#define NEARLY 0.995
+/* Share of tol at which the gap is small enough for all that comes after. */
+#define ENOUGH 0.25
+
+/* The intercept is the last of the d columns; its entries are 1. Variables whose bound is 0 stay 0.
+ * Multipliers: `low` of alpha >= 0, `high` of alpha <= bound. */
+typedef struct interior {
+    problem *p;
+    int64_t d;
+    double unit;                        /* rows are multiplied by it: the kernel's scale */
+    double *alpha, *slack, *low, *high; /* m; slack = bound - alpha */
+    double *rho;                        /* m: what the slopes are to change by, but for w */
+    double *dalpha, *dlow, *dhigh;      /* m: the step */
+    double *value, *dvalue;             /* n: x w, and by the step */
+    double *pull, *mass;                /* n: weights of rows in a sum, and in the matrix */
+    double *w, *dw, *rest;              /* d; rest: what w is away from that of alpha */
+    double *matrix;                     /* d x d */
+    double *tile;                       /* TILE x d */
+    double *buffer;                     /* d: a row as it was read, or its entries */
+    int32_t *column;                    /* d */
+    double *best, *g;                   /* m, n: alpha and p->g of the least gap so far, */
+    double least;                       /* and that gap */
+} interior;
+
+int64_t interior_patience(const problem *p)
+{
+    const double d = (double)p->x->cols + 1;
+    const bool can = p->kernel->type == SVM_LINEAR && p->nu == 0 && p->panels->unit == 1 &&
+                     p->x->cols <= ROWS_FEW;
+    const double pairs = fmax((double)p->m, 3000 + 5 * d * d);
+    return can && pairs < (double)p->max_iter ? (int64_t)pairs : p->max_iter;
+}
+
+double interior_bytes(double n, double m, double d)
+{
+    return 72 * m + 40 * n + 8 * (d + 1) * (d + 1 + TILE + 6) + 0x1p16;
+}
+
+static bool make_room(interior *a, problem *p, hone_arena *scratch)
+{
+    const int64_t d = p->x->cols + 1;
+    *a = (interior){.p = p, .d = d, .unit = 1 / sqrt(p->kernel->scale), .least = INFINITY};
+    double **const of_m[] = {&a->alpha, &a->slack,  &a->low,  &a->high, &a->rho,
+                             &a->dlow,  &a->dalpha, &a->best, &a->dhigh};
+    double **const of_n[] = {&a->value, &a->dvalue, &a->pull, &a->mass, &a->g};
+    double **const of_d[] = {&a->w, &a->dw, &a->rest, &a->buffer};
+    bool good = true;
+    for (size_t k = 0; k < sizeof of_m / sizeof *of_m; k++)
+        good &= (*of_m[k] = HONE_NEW(scratch, double, p->m, 1)) != NULL;
+    for (size_t k = 0; k < sizeof of_n / sizeof *of_n; k++)
+        good &= (*of_n[k] = HONE_NEW(scratch, double, p->n, 1)) != NULL;
+    for (size_t k = 0; k < sizeof of_d / sizeof *of_d; k++)
+        good &= (*of_d[k] = HONE_NEW(scratch, double, d, 1)) != NULL;
+    a->matrix = HONE_RAW(scratch, double, d, d);
+    a->tile = HONE_RAW(scratch, double, TILE, d);
+    a->column = HONE_RAW(scratch, int32_t, d, 1);
+    return good && a->matrix && a->tile && a->column;
+}
+
+/* ---- rows ---- */
+
+static void read_row(const interior *a, int64_t i, double *to)
+{
+    const problem *p = a->p;
+    const int64_t r = point_row(p, i), cols = a->d - 1;
+    if (p->x->layout == HONE_CSR) {
+        const int64_t count = hone_row_entries(p->x, r, a->column, a->buffer);
+        memset(to, 0, (size_t)cols * sizeof *to);
+        for (int64_t t = 0; t < count; t++)
+            to[a->column[t]] = a->unit * a->buffer[t];
+    } else {
+        const double *row = hone_row_f64(p->x, r, a->buffer);
+        for (int64_t k = 0; k < cols; k++)
+            to[k] = a->unit * row[k];
+    }
+    to[cols] = 1;
+}
+
+static bool goes_on(const interior *a)
+{
+    return effort_stopping(a->p->effort) == HONE_GO;
+}
+
+/* to[i] = row i times w; not all of them when the run stops. */
+static void rows_times(const interior *a, const double *w, double *to)
+{
+    for (int64_t i = 0; i < a->p->n && (i % TILE || goes_on(a)); i++) {
+        read_row(a, i, a->tile);
+        double sum = 0;
+        for (int64_t k = 0; k < a->d; k++)
+            sum += a->tile[k] * w[k];
+        to[i] = sum;
+    }
+}
+
+/* sum += the rows weighed by `pull`; `mass`, too: the matrix += products of rows weighed by it. Not
+ * all of them when the run stops. */
+static void add_rows(const interior *a, const double *pull, const double *mass, double *sum)
+{
+    const int64_t n = a->p->n, d = a->d;
+    for (int64_t first = 0; first < n && goes_on(a); first += TILE) {
+        const int64_t count = n - first < TILE ? n - first : TILE;
+        for (int64_t i = 0; i < count; i++) {
+            double *row = a->tile + i * d;
+            read_row(a, first + i, row);
+            for (int64_t k = 0; k < d; k++)
+                sum[k] += pull[first + i] * row[k];
+            const double root = mass ? sqrt(mass[first + i]) : 0;
+            for (int64_t k = 0; k < d && mass; k++)
+                row[k] *= root;
+        }
+        if (mass)
+            hone_syrk(count, d, 1, a->tile, d, a->matrix, d);
+    }
+}
+
+/* The weights by row of numbers by variable. */
+static void by_row(const interior *a, const double *of, double *to)
+{
+    const problem *p = a->p;
+    memset(to, 0, (size_t)p->n * sizeof *to);
+    for (int64_t v = 0; v < p->m; v++)
+        to[row_of(p, v)] += p->sign[v] * of[v];
+}
+
+/* ---- a step ---- */
+
+/* 1 / (what a unit of alpha v changes its own slope by, along the path). */
+static double ease(const interior *a, int64_t v)
+{
+    return a->p->bound[v] > 0 ? 1 / (a->low[v] / a->alpha[v] + a->high[v] / a->slack[v]) : 0;
+}
+
+static double slope_left(const interior *a, int64_t v)
+{
+    const problem *p = a->p;
+    return p->sign[v] * a->value[row_of(p, v)] + p->linear[v] - a->low[v] + a->high[v];
+}
+
+/* The mean product of a bound's distance and its multiplier, after `share` of the step. */
+static double mean_product(const interior *a, double share)
+{
+    double sum = 0, count = 0;
+    for (int64_t v = 0; v < a->p->m; v++)
+        if (a->p->bound[v] > 0) {
+            const double move = share * a->dalpha[v];
+            sum += (a->alpha[v] + move) * (a->low[v] + share * a->dlow[v]) +
+                   (a->slack[v] - move) * (a->high[v] + share * a->dhigh[v]);
+            count += 2;
+        }
+    return count > 0 ? sum / count : 0;
+}
+
+/* The most of the step that leaves all above 0. */
+static double longest(const interior *a)
+{
+    double most = 1;
+    for (int64_t v = 0; v < a->p->m; v++)
+        if (a->p->bound[v] > 0) {
+            most = fmax(most, fmax(-a->dalpha[v] / a->alpha[v], a->dalpha[v] / a->slack[v]));
+            most = fmax(most, fmax(-a->dlow[v] / a->low[v], -a->dhigh[v] / a->high[v]));
+        }
+    return 1 / most;
+}
+
+/* What the products of variable v are to change by: to 0, or to `aim` where the step that aimed at
+ * 0 would have ended beside. */
+static void products_left(const interior *a, int64_t v, double aim, double *low, double *high)
+{
+    const double beside = aim > 0 ? a->dalpha[v] : 0;
+    *low = aim - a->alpha[v] * a->low[v] - beside * a->dlow[v];
+    *high = aim - a->slack[v] * a->high[v] + beside * a->dhigh[v];
+}
+
+/* rho, and the right-hand side in dw. */
+static void aim_at(interior *a, double aim)
+{
+    const problem *p = a->p;
+    memset(a->pull, 0, (size_t)p->n * sizeof *a->pull);
+    for (int64_t v = 0; v < p->m; v++) {
+        if (!(p->bound[v] > 0))
+            continue;
+        double low, high;
+        products_left(a, v, aim, &low, &high);
+        a->rho[v] = -slope_left(a, v) + low / a->alpha[v] - high / a->slack[v];
+        a->pull[row_of(p, v)] += p->sign[v] * ease(a, v) * a->rho[v];
+        a->dlow[v] = low, a->dhigh[v] = high;
+    }
+    for (int64_t k = 0; k < a->d; k++)
+        a->dw[k] = -a->rest[k];
+}
+
+/* From the right-hand side to the step. */
+static void find_step(interior *a)
+{
+    const problem *p = a->p;
+    hone_cholesky_solve(a->matrix, a->d, a->dw, 1);
+    rows_times(a, a->dw, a->dvalue);
+    for (int64_t v = 0; v < p->m; v++) {
+        if (!(p->bound[v] > 0))
+            continue;
+        a->dalpha[v] = ease(a, v) * (a->rho[v] - p->sign[v] * a->dvalue[row_of(p, v)]);
+        a->dlow[v] = (a->dlow[v] - a->low[v] * a->dalpha[v]) / a->alpha[v];
+        a->dhigh[v] = (a->dhigh[v] + a->high[v] * a->dalpha[v]) / a->slack[v];
+    }
+}
+
+/* The matrix of this step, and `rest`. */
+static void fill_matrix(interior *a)
+{
+    const problem *p = a->p;
+    const int64_t d = a->d;
+    memset(a->matrix, 0, (size_t)(d * d) * sizeof *a->matrix);
+    memset(a->mass, 0, (size_t)p->n * sizeof *a->mass);
+    memset(a->rest, 0, (size_t)d * sizeof *a->rest);
+    for (int64_t v = 0; v < p->m; v++)
+        a->mass[row_of(p, v)] += ease(a, v);
+    by_row(a, a->alpha, a->pull);
+    add_rows(a, a->pull, a->mass, a->rest);
+    for (int64_t k = 0; k < d; k++)
+        a->rest[k] = (k < d - 1 ? a->w[k] : 0) - a->rest[k];
+    for (int64_t k = 0; k < d - 1; k++)
+        a->matrix[k * d + k] += 1;
+}
+
+static void take_step(interior *a, double share)
+{
+    const problem *p = a->p;
+    for (int64_t v = 0; v < p->m; v++)
+        if (p->bound[v] > 0) {
+            a->alpha[v] += share * a->dalpha[v];
+            a->slack[v] -= share * a->dalpha[v];
+            a->low[v] += share * a->dlow[v];
+            a->high[v] += share * a->dhigh[v];
+        }
+    for (int64_t k = 0; k < a->d; k++)
+        a->w[k] += share * a->dw[k];
+    for (int64_t i = 0; i < p->n; i++)
+        a->value[i] += share * a->dvalue[i];
+}
+
+/* `moved`: numbers were good enough for a step, and the run did not stop. */
+static hone_status step(interior *a, bool *moved, hone_error *error)
+{
+    int64_t pivot;
+    fill_matrix(a);
+    *moved = goes_on(a);
+    if (!*moved)
+        return HONE_OK;
+    HONE_TRY(hone_cholesky(a->p->effort->run, a->matrix, a->d, &pivot, error));
+    *moved = pivot < 0;
+    if (!*moved)
+        return HONE_OK;
+    const double before = mean_product(a, 0);
+    aim_at(a, 0);
+    add_rows(a, a->pull, NULL, a->dw);
+    find_step(a);
+    const double left = mean_product(a, longest(a)) / before;
+    aim_at(a, left * left * left * before);
+    add_rows(a, a->pull, NULL, a->dw);
+    find_step(a);
+    const double share = fmin(1, NEARLY * longest(a));
+    *moved = share > 1e-8 && goes_on(a);
+    if (*moved)
+        take_step(a, share);
+    return HONE_OK;
+}
+
+/* ---- its end ---- */
+
+/* alpha with what is next to a bound on it, and the sum of y alpha as it must be, into p->alpha. */
+static void round_off(const interior *a)
+{
+    problem *p = a->p;
+    double sum = 0, room = 0;
+    int64_t free = -1;
+    for (int64_t v = 0; v < p->m; v++) {
+        p->alpha[v] = !(p->bound[v] > 0) || a->alpha[v] < a->low[v] ? 0
+                      : a->slack[v] < a->high[v]                    ? p->bound[v]
+                                                                    : a->alpha[v];
+        sum += p->sign[v] * p->alpha[v];
+        const double away = fmin(p->alpha[v], p->bound[v] - p->alpha[v]);
+        if (away > room)
+            room = away, free = v;
+    }
+    if (room > fabs(sum))
+        p->alpha[free] -= p->sign[free] * sum;
+    else
+        solver_balance(p);
+}
+
+/* p->g of p->alpha, and the gap. */
+static double certify(const interior *a)
+{
+    problem *p = a->p;
+    double *w = a->dw, up = INFINITY, low = -INFINITY;
+    memset(w, 0, (size_t)a->d * sizeof *w);
+    by_row(a, p->alpha, a->pull);
+    add_rows(a, a->pull, NULL, w);
+    w[a->d - 1] = 0;
+    rows_times(a, w, p->g);
+    for (int64_t v = 0; v < p->m; v++) {
+        if (smo_up(p->sign[v], p->alpha[v], p->bound[v]))
+            up = fmin(up, slope(p, v));
+        if (smo_low(p->sign[v], p->alpha[v], p->bound[v]))
+            low = fmax(low, slope(p, v));
+    }
+    return low - up;
+}
+
+/* In the middle of the box, multipliers that make up for what the slopes lack. */
+static void begin(interior *a)
+{
+    const problem *p = a->p;
+    double large = 1;
+    for (int64_t v = 0; v < p->m; v++)
+        large = fmax(large, fabs(p->linear[v]));
+    for (int64_t v = 0; v < p->m; v++) {
+        a->alpha[v] = a->slack[v] = p->bound[v] / 2;
+        a->low[v] = fmax(p->linear[v], 0) + large;
+        a->high[v] = fmax(a->low[v] - p->linear[v], large);
+    }
+}
+
+/* Whether slopes are as good as met, so that the gap is worth a look. */
+static bool is_near(const interior *a)
+{
+    double most = 0;
+    for (int64_t v = 0; v < a->p->m; v++)
+        if (a->p->bound[v] > 0)
+            most = fmax(most, fabs(slope_left(a, v)));
+    return most < a->p->tol;
+}
+
+/* Keeps p->alpha and p->g where their gap is the least so far. */
+static void keep(interior *a, double gap)
+{
+    const problem *p = a->p;
+    if (!(gap < a->least) || !goes_on(a))
+        return;
+    a->least = gap;
+    memcpy(a->best, p->alpha, (size_t)p->m * sizeof *a->best);
+    memcpy(a->g, p->g, (size_t)p->n * sizeof *a->g);
+}
+
+static hone_status run_steps(interior *a, hone_error *error)
+{
+    problem *p = a->p;
+    int64_t idle = 0;
+    bool moved = true;
+    for (int64_t k = 0; k < MOST && idle < IDLE && a->least >= ENOUGH * p->tol && goes_on(a); k++) {
+        const double before = mean_product(a, 0);
+        HONE_TRY(step(a, &moved, error));
+        if (!moved)
+            break;
+        effort_add(p->effort, p->n * a->d * a->d / 2);
+        p->iterations++;
+        idle = mean_product(a, 0) > 0.9 * before ? idle + 1 : 0;
+        if (is_near(a)) {
+            round_off(a);
+            keep(a, certify(a));
+        }
+    }
+    return HONE_OK;
+}
+
+hone_status interior_run(problem *p, hone_arena *scratch, hone_error *error)
+{
+    interior a;
+    HONE_TRY(hone_linalg_ready(error));
+    if (!make_room(&a, p, scratch))
+        return hone_no_memory(error);
+    memcpy(a.best, p->alpha, (size_t)p->m * sizeof *a.best);
+    memcpy(a.g, p->g, (size_t)p->n * sizeof *a.g);
+    keep(&a, certify(&a));
+    begin(&a);
+    HONE_TRY(run_steps(&a, error));
+    memcpy(p->alpha, a.best, (size_t)p->m * sizeof *a.best);
+    memcpy(p->g, a.g, (size_t)p->n * sizeof *a.g);
+    return HONE_OK;
+}
