@@ -35,7 +35,7 @@ static double solver_bytes(const hone_fit_job *job, double n)
     const double exact = 0x1p25 + n * 128 + fmin(limit, 8 * n * n);
     const double interior =
         p->kernel == SVM_LINEAR
-            ? interior_bytes(n, regress ? 2 * n : n, fmin((double)job->x.cols, ROWS_FEW))
+            ? interior_bytes(n, regress ? 2 * n : n, fmin((double)job->x.cols, INTERIOR_COLUMNS))
             : 0;
     const double share = n / fmax(1, (double)job->x.rows);
     const double own = panels_bytes(&job->x, n, share * hone_entries_of(&job->x));

@@ -15,6 +15,9 @@ enum {
 
 /* Share of the way to the next bound. */
 #define NEARLY 0.995
+/* Shares of the diagonal that keep the matrix definite in double. */
+#define LEAST_RIDGE 1e-15
+#define MOST_RIDGE 1e-11
 /* Share of tol at which the gap is small enough for all that comes after. */
 #define ENOUGH 0.25
 
@@ -30,7 +33,7 @@ typedef struct interior {
     double *value, *dvalue;             /* n: x w, and by the step */
     double *pull, *mass;                /* n: weights of rows in a sum, and in the matrix */
     double *w, *dw, *rest;              /* d; rest: what w is away from that of alpha */
-    double *matrix;                     /* d x d */
+    double *matrix, ridge;              /* d x d; what its diagonal gets more */
     double *tile;                       /* TILE x d */
     double *buffer;                     /* d: a row as it was read, or its entries */
     int32_t *column;                    /* d */
@@ -42,7 +45,7 @@ int64_t interior_patience(const problem *p)
 {
     const double d = (double)p->x->cols + 1;
     const bool can = p->kernel->type == SVM_LINEAR && p->nu == 0 && p->panels->unit == 1 &&
-                     p->x->cols <= ROWS_FEW;
+                     p->x->cols <= INTERIOR_COLUMNS;
     const double pairs = fmax((double)p->m, 3000 + 5 * d * d);
     return can && pairs < (double)p->max_iter ? (int64_t)pairs : p->max_iter;
 }
@@ -55,7 +58,11 @@ double interior_bytes(double n, double m, double d)
 static bool make_room(interior *a, problem *p, hone_arena *scratch)
 {
     const int64_t d = p->x->cols + 1;
-    *a = (interior){.p = p, .d = d, .unit = 1 / sqrt(p->kernel->scale), .least = INFINITY};
+    *a = (interior){.p = p,
+                    .d = d,
+                    .unit = 1 / sqrt(p->kernel->scale),
+                    .least = INFINITY,
+                    .ridge = LEAST_RIDGE};
     double **const of_m[] = {&a->alpha, &a->slack,  &a->low,  &a->high, &a->rho,
                              &a->dlow,  &a->dalpha, &a->best, &a->dhigh};
     double **const of_n[] = {&a->value, &a->dvalue, &a->pull, &a->mass, &a->g};
@@ -167,15 +174,19 @@ static double mean_product(const interior *a, double share)
     return count > 0 ? sum / count : 0;
 }
 
-/* The most of the step that leaves all above 0. */
+/* The most of the step that leaves all above 0; NaN: it is no step. */
 static double longest(const interior *a)
 {
     double most = 1;
-    for (int64_t v = 0; v < a->p->m; v++)
-        if (a->p->bound[v] > 0) {
-            most = fmax(most, fmax(-a->dalpha[v] / a->alpha[v], a->dalpha[v] / a->slack[v]));
-            most = fmax(most, fmax(-a->dlow[v] / a->low[v], -a->dhigh[v] / a->high[v]));
-        }
+    for (int64_t v = 0; v < a->p->m; v++) {
+        if (!(a->p->bound[v] > 0))
+            continue;
+        const double shares[] = {-a->dalpha[v] / a->alpha[v], a->dalpha[v] / a->slack[v],
+                                 -a->dlow[v] / a->low[v], -a->dhigh[v] / a->high[v]};
+        for (int k = 0; k < 4; k++)
+            if (!(shares[k] <= most)) /* what is no number stays */
+                most = shares[k];
+    }
     return 1 / most;
 }
 
@@ -235,8 +246,8 @@ static void fill_matrix(interior *a)
     add_rows(a, a->pull, a->mass, a->rest);
     for (int64_t k = 0; k < d; k++)
         a->rest[k] = (k < d - 1 ? a->w[k] : 0) - a->rest[k];
-    for (int64_t k = 0; k < d - 1; k++)
-        a->matrix[k * d + k] += 1;
+    for (int64_t k = 0; k < d; k++) /* a little more where columns depend on others */
+        a->matrix[k * d + k] = (a->matrix[k * d + k] + (k < d - 1)) * (1 + a->ridge);
 }
 
 static void take_step(interior *a, double share)
@@ -255,19 +266,26 @@ static void take_step(interior *a, double share)
         a->value[i] += share * a->dvalue[i];
 }
 
-/* `moved`: numbers were good enough for a step, and the run did not stop. */
-static hone_status step(interior *a, bool *moved, hone_error *error)
+static bool factor(interior *a)
 {
-    int64_t pivot;
-    fill_matrix(a);
-    *moved = goes_on(a);
-    if (!*moved)
-        return HONE_OK;
-    HONE_TRY(hone_cholesky(a->p->effort->run, a->matrix, a->d, &pivot, error));
-    *moved = pivot < 0;
-    if (!*moved)
-        return HONE_OK;
+    for (; a->ridge < MOST_RIDGE; a->ridge *= 10) {
+        fill_matrix(a);
+        effort_add(a->p->effort, a->p->n * a->d * (a->d / 2 + 6));
+        if (!goes_on(a))
+            return false;
+        if (hone_cholesky_inside(a->matrix, a->d) < 0)
+            return true;
+    }
+    return false;
+}
+
+/* `moved`: numbers were good enough for a step, and the run did not stop. */
+static void step(interior *a, bool *moved)
+{
     const double before = mean_product(a, 0);
+    *moved = before > 0 && isfinite(before) && factor(a);
+    if (!*moved)
+        return;
     aim_at(a, 0);
     add_rows(a, a->pull, NULL, a->dw);
     find_step(a);
@@ -275,11 +293,10 @@ static hone_status step(interior *a, bool *moved, hone_error *error)
     aim_at(a, left * left * left * before);
     add_rows(a, a->pull, NULL, a->dw);
     find_step(a);
-    const double share = fmin(1, NEARLY * longest(a));
+    const double share = NEARLY * longest(a);
     *moved = share > 1e-8 && goes_on(a);
     if (*moved)
         take_step(a, share);
-    return HONE_OK;
 }
 
 /* ---- its end ---- */
@@ -315,6 +332,7 @@ static double certify(const interior *a)
     add_rows(a, a->pull, NULL, w);
     w[a->d - 1] = 0;
     rows_times(a, w, p->g);
+    effort_add(p->effort, 2 * p->n * a->d);
     for (int64_t v = 0; v < p->m; v++) {
         if (smo_up(p->sign[v], p->alpha[v], p->bound[v]))
             up = fmin(up, slope(p, v));
@@ -341,11 +359,10 @@ static void begin(interior *a)
 /* Whether slopes are as good as met, so that the gap is worth a look. */
 static bool is_near(const interior *a)
 {
-    double most = 0;
     for (int64_t v = 0; v < a->p->m; v++)
-        if (a->p->bound[v] > 0)
-            most = fmax(most, fabs(slope_left(a, v)));
-    return most < a->p->tol;
+        if (a->p->bound[v] > 0 && !(fabs(slope_left(a, v)) < a->p->tol))
+            return false;
+    return true;
 }
 
 /* Keeps p->alpha and p->g where their gap is the least so far. */
@@ -359,17 +376,18 @@ static void keep(interior *a, double gap)
     memcpy(a->g, p->g, (size_t)p->n * sizeof *a->g);
 }
 
-static hone_status run_steps(interior *a, hone_error *error)
+static void run_steps(interior *a)
 {
     problem *p = a->p;
     int64_t idle = 0;
     bool moved = true;
-    for (int64_t k = 0; k < MOST && idle < IDLE && a->least >= ENOUGH * p->tol && goes_on(a); k++) {
+    for (int64_t k = 0; k < MOST && idle < IDLE && a->least >= ENOUGH * p->tol; k++) {
         const double before = mean_product(a, 0);
-        HONE_TRY(step(a, &moved, error));
-        if (!moved)
+        if (p->iterations >= p->max_iter)
             break;
-        effort_add(p->effort, p->n * a->d * a->d / 2);
+        step(a, &moved);
+        if (!moved || !isfinite(mean_product(a, 0)))
+            break;
         p->iterations++;
         idle = mean_product(a, 0) > 0.9 * before ? idle + 1 : 0;
         if (is_near(a)) {
@@ -377,7 +395,6 @@ static hone_status run_steps(interior *a, hone_error *error)
             keep(a, certify(a));
         }
     }
-    return HONE_OK;
 }
 
 hone_status interior_run(problem *p, hone_arena *scratch, hone_error *error)
@@ -390,7 +407,7 @@ hone_status interior_run(problem *p, hone_arena *scratch, hone_error *error)
     memcpy(a.g, p->g, (size_t)p->n * sizeof *a.g);
     keep(&a, certify(&a));
     begin(&a);
-    HONE_TRY(run_steps(&a, error));
+    run_steps(&a);
     memcpy(p->alpha, a.best, (size_t)p->m * sizeof *a.best);
     memcpy(p->g, a.g, (size_t)p->n * sizeof *a.g);
     return HONE_OK;

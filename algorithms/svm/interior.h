@@ -11,12 +11,15 @@
 
 #include "solve.h"
 
+/* Most columns. */
+enum { INTERIOR_COLUMNS = 512 };
+
 /* Pairs that take as long as this would: `max_iter` where it cannot be used. */
 int64_t interior_patience(const problem *p);
 
 /* p->alpha and p->g, in double, of the solution with the least gap that was met. Those that there
  * were stay where they were as good, or the run stops before the first. Cost: some thirty times
- * n d^2 / 2, by one thread. */
+ * n d^2 / 2, by one thread; also inside blocks. */
 hone_status interior_run(problem *p, hone_arena *scratch, hone_error *error);
 
 /* Bytes of interior_run for n rows, m variables and d columns, from above. */

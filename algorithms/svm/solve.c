@@ -128,31 +128,35 @@ static hone_status open_pairs(solver *s, const whole *K, hone_arena *scratch, ho
     return HONE_OK;
 }
 
+/* A row was not made because the run is to finish. */
+static bool finishes(const solver *s)
+{
+    return s->rows->status == HONE_STOPPED && effort_stopping(s->p->effort) == HONE_FINISH;
+}
+
+/* What the pairs have so far is enough for a run that is to finish. */
 static hone_status run_small(const solver *s, hone_error *error)
 {
     HONE_TRY(pairs_run(s->pairs, error));
-    /* asked to finish: what the pairs have so far */
-    if (s->pairs->s.lacks &&
-        !(s->rows->status == HONE_STOPPED && effort_stopping(s->p->effort) == HONE_FINISH))
-        return lacks_row(s, error);
-    return HONE_OK;
+    return s->pairs->s.lacks && !finishes(s) ? lacks_row(s, error) : HONE_OK;
 }
 
-/* The g of an alpha that is not 0. */
-static hone_status start_small(const solver *s, hone_error *error)
+/* The g of an alpha that is not 0; not `done` when the run is to finish before. */
+static hone_status start_small(const solver *s, bool *done, hone_error *error)
 {
     const problem *p = s->p;
     void (*add)(double *, int64_t, const float *const *, const double *, int64_t) =
         HONE_PICK(p->kernel->isa, svm_update);
-    for (int64_t v = 0; v < p->m; v++) {
+    *done = true;
+    for (int64_t v = 0; v < p->m && *done; v++) {
         const float *row = p->alpha[v] > 0 ? smo_row(&s->pairs->s, v) : NULL;
         if (row)
             add(p->g, hone_panel_count(p->n) * HONE_LANES, &row,
                 &(double){p->sign[v] * p->alpha[v]}, 1);
         else if (p->alpha[v] > 0)
-            return lacks_row(s, error);
+            *done = false;
     }
-    return HONE_OK;
+    return *done || finishes(s) ? HONE_OK : lacks_row(s, error);
 }
 
 /* Where values come from decides time only: their bits are the same. */
@@ -195,24 +199,25 @@ static hone_status attempt(solver *s, double share, hone_error *error)
     return status;
 }
 
+static double gap_of(const problem *p)
+{
+    return p->nu > 0 ? fmax(judge(p, 1).gap, judge(p, -1).gap) : judge(p, 0).gap;
+}
+
 /* The first attempt. Linear kernels leave it, when it takes long, for interior points, and go on
  * from there. */
 static hone_status attempt_first(solver *s, hone_error *error)
 {
     problem *p = s->p;
-    const int64_t all = p->max_iter, some = interior_patience(p);
+    const int64_t all = p->max_iter, most = interior_patience(p);
+    const int64_t some = most < all - p->iterations ? p->iterations + most : all;
     p->max_iter = some;
     const hone_status status = attempt(s, NEAR, error);
     p->max_iter = all;
-    if (status || some == all || p->iterations < some || effort_stopping(p->effort) != HONE_GO)
+    if (status || p->iterations < some || !goes_on(p) || gap_of(p) < NEAR * p->tol)
         return status;
     HONE_TRY(interior_run(p, s->scratch, error));
     return attempt(s, NEAR, error);
-}
-
-static double gap_of(const problem *p)
-{
-    return p->nu > 0 ? fmax(judge(p, 1).gap, judge(p, -1).gap) : judge(p, 0).gap;
 }
 
 /* Pairs with kernel values in double. */
@@ -273,25 +278,35 @@ void solver_balance(problem *p)
         }
 }
 
+/* g of the alpha that the attempts begin at; not `done` when the run stops before. */
+static hone_status start(solver *s, bool begun, bool *done, hone_error *error)
+{
+    problem *p = s->p;
+    const bool descends = s->working && p->nu == 0 && p->m == p->n && working_is_linear(s->working);
+    *done = true;
+    if (descends)
+        HONE_TRY(coordinates_run(p, s->scratch, error));
+    if (s->working && (begun || descends))
+        return working_start(s->working, done, error);
+    return begun ? start_small(s, done, error) : HONE_OK;
+}
+
 /* From p->alpha, which is 0 unless it is `begun`. */
 static hone_status run(solver *s, bool begun, hone_error *error)
 {
     problem *p = s->p;
+    bool started = s->ready;
     memset(p->g, 0, (size_t)hone_panel_count(p->n) * HONE_LANES * sizeof *p->g);
     p->iterations = 0;
-    if (!s->ready)
-        memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
-    if (s->ready) {
-        const bool descends =
-            s->working && p->nu == 0 && p->m == p->n && working_is_linear(s->working);
-        if (descends)
-            HONE_TRY(coordinates_run(p, s->scratch, error));
-        if (s->working && (begun || descends))
-            HONE_TRY(working_start(s->working, error));
-        else if (begun)
-            HONE_TRY(start_small(s, error));
+    p->doubtful = true;
+    if (started)
+        HONE_TRY(start(s, begun, &started, error));
+    if (started) {
         HONE_TRY(attempt_first(s, error));
         HONE_TRY(refine(s, error));
+    } else {
+        memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
+        memset(p->g, 0, (size_t)hone_panel_count(p->n) * HONE_LANES * sizeof *p->g);
     }
     if (effort_stopping(p->effort) == HONE_CANCEL)
         return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");

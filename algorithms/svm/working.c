@@ -307,14 +307,9 @@ bool working_is_linear(const working *w)
     return w->rows.w != NULL;
 }
 
-hone_status working_start(working *w, hone_error *error)
+hone_status working_start(working *w, bool *done, hone_error *error)
 {
-    problem *p = w->p;
-    bool done;
-    HONE_TRY(rebuild(w, &done, error));
-    if (!done)
-        memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
-    return HONE_OK;
+    return rebuild(w, done, error);
 }
 
 hone_status working_run(working *w, hone_error *error)

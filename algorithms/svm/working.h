@@ -10,8 +10,8 @@ hone_status working_open(struct working **w, problem *p, const whole *all, hone_
                          hone_error *error);
 /* Whether the gradient is a product with one vector: without kernel rows. */
 bool working_is_linear(const struct working *w);
-/* p->g from a p->alpha that is not 0. */
-hone_status working_start(struct working *w, hone_error *error);
+/* p->g from a p->alpha that is not 0; not `done` when the run stops before. */
+hone_status working_start(struct working *w, bool *done, hone_error *error);
 hone_status working_run(struct working *w, hone_error *error);
 
 #endif

@@ -120,6 +120,37 @@ static hone_status update(void *context, int64_t b, hone_arena *scratch, hone_er
     return HONE_OK;
 }
 
+/* Factors the diagonal tile; the first row that is not positive definite, or -1. */
+static int64_t diagonal(const factor *f)
+{
+    enter();
+    const lapack_int bad =
+        LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)tile_rows(f, f->k),
+                            f->a + f->k * f->n + f->k, (lapack_int)f->n);
+    leave();
+    return bad ? f->k + bad - 1 : -1;
+}
+
+static int64_t tiles_below(const factor *f)
+{
+    return (f->n - f->k - tile_rows(f, f->k) + TILE - 1) / TILE;
+}
+
+int64_t hone_cholesky_inside(double *a, int64_t n)
+{
+    factor f = {a, n, 0};
+    int64_t pivot = -1;
+    for (f.k = 0; f.k < n && pivot < 0; f.k += TILE) {
+        const int64_t below = tiles_below(&f);
+        pivot = diagonal(&f);
+        for (int64_t b = 0; b < below && pivot < 0; b++)
+            panel(&f, b, NULL, NULL);
+        for (int64_t b = 0; b < below && pivot < 0; b++)
+            update(&f, b, NULL, NULL);
+    }
+    return pivot;
+}
+
 hone_status hone_cholesky(const hone_run *run, double *a, int64_t n, int64_t *pivot,
                           hone_error *error)
 {
@@ -132,17 +163,9 @@ hone_status hone_cholesky(const hone_run *run, double *a, int64_t n, int64_t *pi
     hone_run alone = *run;
     alone.threads = 1; /* calls go one at a time: more threads would only wait for each other */
     for (f.k = 0; f.k < n; f.k += TILE) {
-        const int64_t rows = tile_rows(&f, f.k);
-        enter();
-        const lapack_int bad = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)rows,
-                                                   a + f.k * n + f.k, (lapack_int)n);
-        leave();
-        if (bad) {
-            *pivot = f.k + bad - 1;
-            return HONE_OK;
-        }
-        const int64_t below = (n - f.k - rows + TILE - 1) / TILE;
-        if (!below)
+        const int64_t below = tiles_below(&f);
+        *pivot = diagonal(&f);
+        if (*pivot >= 0 || !below)
             break;
         HONE_TRY(hone_for_blocks(&alone, below, panel, &f, error));
         HONE_TRY(hone_for_blocks(&alone, below, update, &f, error));

@@ -14,6 +14,9 @@ hone_status hone_linalg_ready(hone_error *error);
  * first row that is not positive definite, or -1. HONE_STOPPED when cancelled. */
 hone_status hone_cholesky(const hone_run *run, double *a, int64_t n, int64_t *pivot,
                           hone_error *error);
+/* The same inside a block, for n of some hundreds, after hone_linalg_ready: it starts no blocks,
+ * asks nobody and counts no work. Gives the pivot. */
+int64_t hone_cholesky_inside(double *a, int64_t n);
 /* Solves L L' x = b for m right-hand sides (rows of b, m x n) in place. */
 void hone_cholesky_solve(const double *l, int64_t n, double *b, int64_t m);
 /* c (d x d, lower triangle) += alpha * a' a for a (n x d, leading dimension lda). */

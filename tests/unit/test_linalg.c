@@ -77,6 +77,7 @@ static void positive(int64_t n)
 static void factors_solve_what_they_were_made_of(void **state)
 {
     (void)state;
+    static double kept[MOST * MOST];
     hone_simple_run storage;
     const hone_run *run = hone_run_simple(&storage, 2);
     for (int k = 0; k < ORDERS; k++) {
@@ -85,6 +86,10 @@ static void factors_solve_what_they_were_made_of(void **state)
         positive(n);
         assert_int_equal(hone_cholesky(run, C, n, &pivot, NULL), HONE_OK);
         assert_int_equal(pivot, -1);
+        memcpy(kept, C, sizeof C);
+        positive(n);
+        assert_int_equal(hone_cholesky_inside(C, n), -1);
+        assert_memory_equal(kept, C, sizeof(double) * (size_t)(n * n));
         memcpy(A, B, sizeof A);
         hone_cholesky_solve(C, n, A, 3);
         for (int64_t r = 0; r < 3; r++)
@@ -98,6 +103,9 @@ static void factors_solve_what_they_were_made_of(void **state)
         C[(n - 1) * n + n - 1] = -1;
         assert_int_equal(hone_cholesky(run, C, n, &pivot, NULL), HONE_OK);
         assert_int_equal(pivot, n - 1);
+        positive(n);
+        C[(n - 1) * n + n - 1] = -1;
+        assert_int_equal(hone_cholesky_inside(C, n), n - 1);
     }
 }
 

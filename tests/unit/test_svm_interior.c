@@ -169,6 +169,47 @@ static void a_large_cost_takes_no_more_steps(void **state)
         }
 }
 
+/* The last column is the sum of the others. */
+static void columns_that_depend_on_others_are_no_harm(void **state)
+{
+    (void)state;
+    static const double costs[] = {1, 1e8};
+    for (int k = 0; k < 2; k++) {
+        world w;
+        double objective;
+        open_world(&w, false, false, costs[k]);
+        double *x = (double *)w.values;
+        for (int64_t i = 0; i < N; i++) {
+            x[i * D + D - 1] = 0;
+            for (int c = 0; c < D - 1; c++)
+                x[i * D + D - 1] += x[i * D + c];
+        }
+        assert_int_equal(interior_run(&w.p, w.arena, NULL), HONE_OK);
+        assert_true(plain_gap(&w, &objective) < w.p.tol);
+        hone_arena_close(w.arena);
+    }
+}
+
+/* What double cannot hold ends the steps; alpha stays feasible, and its gap is what it says. */
+static void numbers_at_the_ends_of_double_leave_a_solution(void **state)
+{
+    (void)state;
+    static const double first[] = {1e-310, 0x1p1000, 1e-300}, target[] = {1, 1e12, 1e300};
+    for (int kind = 0; kind < 2; kind++)
+        for (int k = 0; k < 3; k++) {
+            world w;
+            open_world(&w, kind, false, 1);
+            w.p.bound[0] = first[k];
+            w.p.linear[1] *= target[k];
+            assert_int_equal(interior_run(&w.p, w.arena, NULL), HONE_OK);
+            for (int64_t v = 0; v < w.p.m; v++)
+                assert_true(w.p.alpha[v] >= 0 && w.p.alpha[v] <= w.p.bound[v]);
+            for (int64_t i = 0; i < N; i++)
+                assert_true(isfinite(w.p.g[i]));
+            hone_arena_close(w.arena);
+        }
+}
+
 /* The alpha that was there is as good as any after a stop. */
 static void a_run_that_stops_keeps_what_there_was(void **state)
 {
@@ -214,13 +255,53 @@ static void a_fit_ends_for_any_cost(void **state)
     hone_arena_close(w.arena);
 }
 
+/* Pairs of classes side by side, with more columns than a factor has in a tile. */
+static void a_work_limit_ends_at_one_place(void **state)
+{
+    (void)state;
+    table t = clouds(240, 150, 4, 7);
+    svm_params p = defaults(&t);
+    p.kernel = SVM_LINEAR, p.C = 1e4, p.tol = 1e-6;
+    for (int64_t limit = 100000; limit < INT64_C(1) << 32; limit *= 8) {
+        fitted one, three;
+        fit(&one, &t, &p, (how){.threads = 1, .work_limit = limit});
+        fit(&three, &t, &p, (how){.threads = 3, .work_limit = limit});
+        assert_same(&one, &three);
+        hone_fitted_free(one.f);
+        hone_fitted_free(three.f);
+    }
+    free_table(&t);
+}
+
+/* nu has no alpha that is feasible before it begins. */
+static void what_was_stopped_before_it_began_has_not_converged(void **state)
+{
+    (void)state;
+    for (int64_t classes = 0; classes < 4; classes += 3)
+        for (int formulation = SVM_FORMULATION_C; formulation <= SVM_FORMULATION_NU;
+             formulation++) {
+            table t = clouds(120, 3, classes, 9);
+            svm_params p = defaults(&t);
+            p.kernel = SVM_LINEAR, p.formulation = formulation;
+            fitted f;
+            fit(&f, &t, &p, (how){.threads = 1, .stopped = true});
+            assert_false(f.s->converged);
+            hone_fitted_free(f.f);
+            free_table(&t);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(solutions_are_those_of_pairs_in_double),
         cmocka_unit_test(a_large_cost_takes_no_more_steps),
+        cmocka_unit_test(columns_that_depend_on_others_are_no_harm),
+        cmocka_unit_test(numbers_at_the_ends_of_double_leave_a_solution),
         cmocka_unit_test(a_run_that_stops_keeps_what_there_was),
         cmocka_unit_test(a_fit_ends_for_any_cost),
+        cmocka_unit_test(a_work_limit_ends_at_one_place),
+        cmocka_unit_test(what_was_stopped_before_it_began_has_not_converged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
