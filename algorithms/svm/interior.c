@@ -9,7 +9,7 @@
 
 enum {
     TILE = 128, /* rows that enter the matrix together */
-    MOST = 100, /* steps */
+    MOST = 200, /* steps */
     IDLE = 5    /* of them that bring little are the end */
 };
 
@@ -389,7 +389,7 @@ static void run_steps(interior *a)
         if (!moved || !isfinite(mean_product(a, 0)))
             break;
         p->iterations++;
-        idle = mean_product(a, 0) > 0.9 * before ? idle + 1 : 0;
+        idle = mean_product(a, 0) > 0.999 * before ? idle + 1 : 0;
         if (is_near(a)) {
             round_off(a);
             keep(a, certify(a));
