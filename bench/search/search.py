@@ -134,7 +134,7 @@ def estimator(cfg, task, rows, columns):
         random_cuts = p.get("splitter") == "random"
         cls = getattr(sklearn.ensemble if random_cuts else ensemble,
                       ("ExtraTrees" if random_cuts else "RandomForest") + kind)
-        keys["max_features"] = max(1, min(columns, round(columns ** share)))
+        keys["max_features"] = max(1, int(columns ** share + 1e-9))
         if kind == "Classifier":
             keys["criterion"] = p.get("criterion", "gini")
         return cls(100, bootstrap=bags, random_state=0, **keys)
