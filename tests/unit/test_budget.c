@@ -119,6 +119,27 @@ static void a_forest_of_the_next_budget_makes_the_missing_trees_alone(void **sta
 
 /* Alone, beside siblings, after a search that left full trees, on one thread or several: a work
  * limit ends the fit at the same place. */
+/* A list of one: what may follow it is not in the list. */
+static void a_list_of_one_at_a_small_budget_gives_what_a_call_gives(void **state)
+{
+    (void)state;
+    const hone_options o = {.size = sizeof o, .threads = 1, .budget = 1.0 / 3};
+    hone_config *c = config(FOREST);
+    hone_dataset *d = example_table("spam", "type", HONE_CLASSIFICATION);
+    const uint64_t seed = 3;
+    hone_result *one, *listed;
+    hone_error error;
+    assert_int_equal(
+        hone_train_many((const hone_config *const *)&c, &seed, 1, d, &o, NULL, &listed, &error),
+        HONE_OK);
+    one = trained(d, FOREST, o);
+    assert_true(hone_result_loss(one) == hone_result_loss(listed));
+    hone_result_free(one);
+    hone_result_free(listed);
+    hone_config_free(c);
+    hone_dataset_free(d);
+}
+
 static void a_work_limit_does_not_see_what_is_cached_or_who_else_is_there(void **state)
 {
     (void)state;
@@ -198,6 +219,7 @@ int main(int count, char **words)
         cmocka_unit_test(a_ninth_of_the_budget_is_another_fit_and_a_cheap_one),
         cmocka_unit_test(a_larger_budget_goes_on_from_a_smaller_one_to_the_same_model),
         cmocka_unit_test(a_forest_of_the_next_budget_makes_the_missing_trees_alone),
+        cmocka_unit_test(a_list_of_one_at_a_small_budget_gives_what_a_call_gives),
         cmocka_unit_test(a_work_limit_does_not_see_what_is_cached_or_who_else_is_there),
         cmocka_unit_test(a_work_limit_does_not_see_whether_there_is_a_cache),
     };
