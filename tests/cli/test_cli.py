@@ -13,7 +13,7 @@ import unittest
 import zipfile
 from pathlib import Path
 
-from program import ADULT, FOREST, HONE, run
+from program import ADULT, DATA, FOREST, HONE, run
 
 
 class OnRealData(unittest.TestCase):
@@ -263,6 +263,16 @@ class ManyAndFormats(unittest.TestCase):
         for name, code in (("none.jsonl", 5), (self.write("e.jsonl", [""]), 2)):
             done = run("train-many", "--data", ADULT, "--target", "income", "--configs", name)
             self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
+
+    def test_forests_are_halved(self):
+        """What a rung grows may be part of what the next one asks for: those that follow are not known yet."""
+        with tempfile.TemporaryDirectory() as folder:
+            data = ["--data", DATA / "pima.csv.gz", "--target", "diabetes", "--task", "classification"]
+            journal = Path(folder) / "journal.jsonl"
+            done = run("tune", *data, "--models", "random_forest", "--search", "halving", "--trials", 9, "--journal", journal)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            again = run("replay", journal, *data)
+            self.assertEqual(again.returncode, 0, again.stderr)
 
     def test_a_search_that_is_killed_goes_on_and_every_line_of_it_is_replayed(self):
         table = self.write("t.csv", ["a,b,y"] + [f"{a},{b},{y}" for a, b, y in self.rows])
