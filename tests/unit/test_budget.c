@@ -119,7 +119,7 @@ static void a_forest_of_the_next_budget_makes_the_missing_trees_alone(void **sta
 
 /* Alone, beside siblings, after a search that left full trees, on one thread or several: a work
  * limit ends the fit at the same place. */
-/* A list of one: what may follow it is not in the list. */
+/* One that stands alone in its list, where others may follow it at a larger budget. */
 static void a_list_of_one_at_a_small_budget_gives_what_a_call_gives(void **state)
 {
     (void)state;
