@@ -50,6 +50,12 @@ HONE_DECLARE(void, svm_near,
              (const hone_queries *queries, const hone_panels *panels, int64_t first, int64_t count,
               float *out, int64_t stride));
 
+/* Of a linear kernel: K / scale per inner product of rows as they were given. */
+static inline double kernel_product(const kernel *k, const hone_panels *panels)
+{
+    return (double)k->gamma / panels->unit / panels->unit;
+}
+
 /* K / scale of point i with itself. */
 float kernel_self(const kernel *kernel, const hone_panels *panels, int64_t i);
 

@@ -45,6 +45,11 @@ static inline int64_t part_column(const fit *f, const part *p, int64_t row)
     return !f->job->label ? 0 : f->rest ? p->a : f->job->label[row] == p->a ? p->b - 1 : p->a;
 }
 
+static inline int64_t part_pair(const fit *f, const part *p)
+{
+    return !f->job->label ? 0 : f->rest ? p->a : svm_pair(p->a, p->b, f->job->shape.outputs);
+}
+
 /* Begins the parts at the solution in job->warm_state, its coefficients taken to the new C, where
  * it is one of the same problems under a kernel close by. */
 hone_status svm_begin(fit *f, hone_arena *scratch, hone_error *error);

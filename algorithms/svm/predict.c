@@ -1,10 +1,12 @@
-/* Kernel values of unique support vectors, once for all pairs; then votes or a sum. */
+/* Decisions of all pairs, from planes or from kernel values of unique support vectors; then votes
+ * or probabilities. */
 #include <float.h>
 #include <string.h>
 
 #include "combine.h"
 #include "fit.h"
 #include "held.h"
+#include "planes.h"
 #include "sigmoid.h"
 
 enum {
@@ -17,6 +19,7 @@ enum {
 #define LEAST 1e-7
 
 struct svm_prepared {
+    planes *planes;     /* by column; NULL: dense, or none */
     hone_panels panels; /* of the support vectors */
     double *coef;       /* one coefficient: by panels; more: n_sv x cols */
     int64_t cols;       /* n_coefs, padded */
@@ -52,15 +55,10 @@ static bool pack_coefs(svm_state *s, hone_arena *keep)
     return coef;
 }
 
-hone_status svm_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
-                        hone_error *error)
+static hone_status prepare_vectors(svm_state *s, int64_t d, hone_arena *keep, hone_error *error)
 {
-    (void)params;
-    svm_state *s = state;
-    const int64_t d = shape->features;
-    s->prepared = HONE_NEW(keep, struct svm_prepared, 1, 1);
     float *norm = HONE_NEW(keep, float, hone_panel_count(s->n_sv), HONE_LANES);
-    if (!s->prepared || !norm || !pack_coefs(s, keep))
+    if (!norm || !pack_coefs(s, keep))
         return hone_no_memory(error);
     hone_panels *p = &s->prepared->panels;
     *p = (hone_panels){.n = s->n_sv, .d = d, .unit = s->unit, .centre = s->centre, .norm = norm};
@@ -70,6 +68,19 @@ hone_status svm_prepare(const hone_shape *shape, const void *params, void *state
         return hone_no_memory(error);
     held_norms(p, norm);
     return HONE_OK;
+}
+
+hone_status svm_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
+                        hone_error *error)
+{
+    svm_state *s = state;
+    s->prepared = HONE_NEW(keep, struct svm_prepared, 1, 1);
+    if (!s->prepared)
+        return hone_no_memory(error);
+    if (((const svm_params *)params)->kernel != SVM_LINEAR)
+        return prepare_vectors(s, shape->features, keep, error);
+    return planes_prepare(s, shape->features, keep, &s->prepared->planes) ? HONE_OK
+                                                                          : hone_no_memory(error);
 }
 
 /* ---- decisions ---- */
@@ -99,10 +110,13 @@ static void add_vectors(const svm_state *s, int64_t classes, bool rest, int64_t 
     }
 }
 
-static void score_pairs(const svm_state *s, int64_t k, const double *sum, double *decision)
+/* sum[class][coefficient], or sum[0][pair] where classes have no pairs. */
+static void sum_up(const svm_state *s, int64_t k, bool by_pair, const double *sum, double *decision)
 {
     const int64_t cols = s->prepared->cols;
-    for (int64_t a = 0; a < k; a++)
+    for (int64_t p = 0; p < s->n_pairs && by_pair; p++)
+        decision[p] = sum[p] + s->intercept[p];
+    for (int64_t a = 0; a < k && !by_pair; a++)
         for (int64_t b = a + 1; b < k; b++) {
             const int64_t p = svm_pair(a, b, k);
             decision[p] = sum[a * cols + b - 1] + sum[b * cols + a] + s->intercept[p];
@@ -170,12 +184,12 @@ static void give_probabilities(const svm_state *s, int64_t k, const double *deci
     }
 }
 
-/* One against the rest: sum[c] belongs to class c. */
-static void score_classes(const svm_state *s, int64_t k, const double *sum, double *score)
+/* One against the rest: a decision belongs to its class. */
+static void score_classes(const svm_state *s, int64_t k, const double *decision, double *score)
 {
     double all = 0;
     for (int64_t c = 0; c < k; c++) {
-        score[c] = sum[c] + s->intercept[c];
+        score[c] = decision[c];
         if (s->n_sigmoids)
             score[c] = fmax(sigmoid_at(s->sigmoid_a[c], s->sigmoid_b[c], score[c]), LEAST);
         all += score[c];
@@ -184,21 +198,21 @@ static void score_classes(const svm_state *s, int64_t k, const double *sum, doub
         score[c] /= all;
 }
 
-static void finish_row(const hone_predict_job *job, const double *sum, double *decision,
-                       double *room, double *score)
+static bool decides_by_pair(const hone_predict_job *job)
+{
+    return job->shape.task == HONE_REGRESSION || svm_against_rest(job->params, job->shape.outputs);
+}
+
+static void score_row(const hone_predict_job *job, const double *decision, double *room,
+                      double *score)
 {
     const svm_state *s = job->state;
     const int64_t k = job->shape.outputs;
     if (job->shape.task == HONE_REGRESSION) {
-        score[0] = sum[0] + s->intercept[0];
-        return;
-    }
-    if (svm_against_rest(job->params, k)) {
-        score_classes(s, k, sum, score);
-        return;
-    }
-    score_pairs(s, k, sum, decision);
-    if (k == 1) {
+        score[0] = decision[0];
+    } else if (decides_by_pair(job)) {
+        score_classes(s, k, decision, score);
+    } else if (k == 1) {
         score[0] = 1;
     } else if (s->n_sigmoids) {
         give_probabilities(s, k, decision, room, score);
@@ -216,6 +230,7 @@ static void finish_row(const hone_predict_job *job, const double *sum, double *d
 
 typedef struct prediction {
     const hone_predict_job *job;
+    bool linear; /* by planes; else by */
     kernel kernel;
     const held *held; /* distances at hand, or NULL */
 } prediction;
@@ -265,41 +280,62 @@ static void fill_values(const prediction *p, int64_t first, int64_t rows, int64_
     }
 }
 
+static hone_status by_vectors(const prediction *p, int64_t first, int64_t rows, hone_arena *scratch,
+                              double *decision, hone_error *error)
+{
+    const hone_predict_job *job = p->job;
+    const svm_state *s = job->state;
+    const hone_panels *panels = &s->prepared->panels;
+    const int64_t k = job->shape.outputs, cell = k * s->prepared->cols;
+    const int64_t all = hone_panel_count(panels->n);
+    const bool by_pair = decides_by_pair(job);
+    desk d;
+    double *sum = HONE_NEW(scratch, double, rows, cell);
+    if (!desk_new(p, first, rows, scratch, &d) || !sum)
+        return hone_no_memory(error);
+    for (int64_t at = 0; at < all; at += PANELS) {
+        const int64_t count = all - at < PANELS ? all - at : PANELS, v = at * HONE_LANES;
+        fill_values(p, first, rows, at, count, &d);
+        const int64_t true_count = panels->n - v < WIDTH ? panels->n - v : WIDTH;
+        add_vectors(s, k, by_pair, v, true_count, d.values, rows, p->kernel.isa, sum);
+    }
+    for (int64_t i = 0; i < rows * cell; i++)
+        sum[i] *= p->kernel.scale;
+    for (int64_t r = 0; r < rows; r++)
+        sum_up(s, k, by_pair, sum + r * cell, decision + r * s->n_pairs);
+    return HONE_OK;
+}
+
 static hone_status predict_block(void *context, int64_t block, hone_arena *scratch,
                                  hone_error *error)
 {
     const prediction *p = context;
     const hone_predict_job *job = p->job;
     const svm_state *s = job->state;
-    const hone_panels *panels = &s->prepared->panels;
     const int64_t first = block * ROWS, left = job->x.rows - first, k = job->shape.outputs;
-    const int64_t rows = left < ROWS ? left : ROWS, cell = k * s->prepared->cols;
-    desk d;
-    double *sum = HONE_NEW(scratch, double, rows, cell);
-    double *decision = HONE_RAW(scratch, double, s->n_pairs, 1);
+    const int64_t rows = left < ROWS ? left : ROWS;
+    double *decision = HONE_RAW(scratch, double, rows, s->n_pairs);
     double *room = HONE_RAW(scratch, double, 2 * k + 1, k);
-    if (!desk_new(p, first, rows, scratch, &d) || !sum || !decision || !room)
+    if (!decision || !room)
         return hone_no_memory(error);
-    const int64_t all = hone_panel_count(panels->n);
-    const bool rest = job->shape.task == HONE_CLASSIFICATION && svm_against_rest(job->params, k);
-    for (int64_t at = 0; at < all; at += PANELS) {
-        const int64_t count = all - at < PANELS ? all - at : PANELS, v = at * HONE_LANES;
-        fill_values(p, first, rows, at, count, &d);
-        const int64_t true_count = panels->n - v < WIDTH ? panels->n - v : WIDTH;
-        add_vectors(s, k, rest, v, true_count, d.values, rows, p->kernel.isa, sum);
-    }
-    for (int64_t i = 0; i < rows * cell; i++)
-        sum[i] *= p->kernel.scale;
+    if (p->linear)
+        HONE_TRY(planes_decide(s, s->prepared->planes, &job->x, first, rows, hone_run_isa(job->run),
+                               scratch, decision, error));
+    else
+        HONE_TRY(by_vectors(p, first, rows, scratch, decision, error));
     for (int64_t r = 0; r < rows; r++)
-        finish_row(job, sum + r * cell, decision, room, job->score + (first + r) * k);
+        score_row(job, decision + r * s->n_pairs, room, job->score + (first + r) * k);
     return HONE_OK;
 }
 
 hone_status svm_predict(const hone_predict_job *job, hone_error *error)
 {
     const svm_state *s = job->state;
-    prediction p = {
-        job, kernel_of(job->params, s->gamma, &s->prepared->panels, hone_run_isa(job->run)), NULL};
-    HONE_TRY(held_find(job, &p.kernel, &s->prepared->panels, &p.held, error));
+    const hone_panels *vectors = &s->prepared->panels;
+    prediction p = {.job = job, .linear = ((const svm_params *)job->params)->kernel == SVM_LINEAR};
+    if (!p.linear) {
+        p.kernel = kernel_of(job->params, s->gamma, vectors, hone_run_isa(job->run));
+        HONE_TRY(held_find(job, &p.kernel, vectors, &p.held, error));
+    }
     return hone_for_blocks(job->run, (job->x.rows + ROWS - 1) / ROWS, predict_block, &p, error);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "parts.h"
+#include "planes.h"
 #include "toolbox/linear/linear.h"
 #include "toolbox/rows.h"
 
@@ -158,76 +159,36 @@ static hone_status list_machines(primal *p, bool *present, hone_error *error)
     return HONE_OK;
 }
 
-static int64_t entries_of(const machine *m, int64_t d)
-{
-    int64_t count = 0;
-    for (int64_t j = 0; j < d; j++)
-        count += m->w[j] != 0;
-    return count;
-}
-
 static hone_status make_room(const primal *p, svm_state *s, hone_error *error)
 {
-    const hone_fit_job *job = p->job;
-    const int64_t k = job->shape.outputs, d = job->x.cols;
-    const bool sparse = job->x.layout == HONE_CSR;
-    hone_arena *const keep = job->keep;
-    s->n_sv = p->count, s->n_rows = job->x.rows, s->gamma = s->unit = 1;
-    *(sparse ? &s->n_sparse : &s->n_dense) = s->n_sv;
-    for (int64_t v = 0; v < s->n_sv && sparse; v++)
-        s->n_entries += entries_of(&p->machine[v], d);
+    const int64_t k = p->job->shape.outputs;
+    hone_arena *const keep = p->job->keep;
+    s->n_rows = p->job->x.rows, s->gamma = s->unit = 1;
     s->n_coefs = p->rest ? k : k - 1;
     s->n_pairs = p->rest ? k : k * (k - 1) / 2;
     s->n_sigmoids = p->params->probability ? s->n_pairs : 0;
-    s->vectors = HONE_RAW(keep, float, s->n_dense, d);
-    s->sparse_start = HONE_NEW(keep, int64_t, s->n_sparse + 1, 1);
-    s->sparse_column = HONE_RAW(keep, int32_t, s->n_entries, 1);
-    s->sparse_value = HONE_RAW(keep, float, s->n_entries, 1);
-    s->centre = HONE_NEW(keep, double, d, 1);
-    s->support = HONE_NEW(keep, int64_t, s->n_sv, 1);
+    s->sparse_start = HONE_NEW(keep, int64_t, 1, 1);
+    s->centre = HONE_NEW(keep, double, p->job->x.cols, 1);
     s->class_start = HONE_NEW(keep, int64_t, k + 1, 1);
-    s->coef = HONE_NEW(keep, double, s->n_sv, s->n_coefs);
     s->intercept = HONE_NEW(keep, double, s->n_pairs, 1);
     s->sigmoid_a = HONE_NEW(keep, double, s->n_sigmoids, 1);
     s->sigmoid_b = HONE_NEW(keep, double, s->n_sigmoids, 1);
-    return s->vectors && s->sparse_start && s->sparse_column && s->sparse_value && s->centre &&
-                   s->support && s->class_start && s->coef && s->intercept && s->sigmoid_a &&
+    return s->sparse_start && s->centre && s->class_start && s->intercept && s->sigmoid_a &&
                    s->sigmoid_b
                ? HONE_OK
                : hone_no_memory(error);
 }
 
-/* Vector v is w in units of its largest entry, which becomes the coefficient. */
-static void keep_vector(const primal *p, int64_t v, svm_state *s)
+static int64_t pair_of(const primal *p, const machine *m)
 {
-    const machine *m = &p->machine[v];
-    const int64_t d = p->job->x.cols;
-    double most = 0;
-    for (int64_t j = 0; j < d; j++)
-        most = fmax(most, fabs(m->w[j]));
-    const double unit = most > 0 ? most : 1;
-    int64_t at = s->sparse_start[s->n_sparse ? v : 0];
-    for (int64_t j = 0; j < d; j++) {
-        if (s->n_dense)
-            s->vectors[v * d + j] = (float)(m->w[j] / unit);
-        else if (m->w[j] != 0)
-            s->sparse_column[at] = (int32_t)j, s->sparse_value[at++] = (float)(m->w[j] / unit);
-    }
-    if (s->n_sparse)
-        s->sparse_start[v + 1] = at;
-    s->coef[v * s->n_coefs + (p->rest ? m->a : m->b - 1)] = most;
+    return p->rest ? m->a : svm_pair(m->a, m->b, p->job->shape.outputs);
 }
 
-static void keep_machine(const primal *p, int64_t v, svm_state *s)
+static int64_t plane_of(const void *context, int64_t i, double *w)
 {
-    const machine *m = &p->machine[v];
-    const int64_t k = p->job->shape.outputs, pair = p->rest ? m->a : svm_pair(m->a, m->b, k);
-    keep_vector(p, v, s);
-    s->intercept[pair] = m->w[p->job->x.cols];
-    if (s->n_sigmoids)
-        s->sigmoid_a[pair] = m->sigmoid.a, s->sigmoid_b[pair] = m->sigmoid.b;
-    for (int64_t c = m->a; c < k; c++)
-        s->class_start[c + 1]++;
+    const primal *p = context;
+    memcpy(w, p->machine[i].w, (size_t)(p->job->x.cols + 1) * sizeof *w);
+    return pair_of(p, &p->machine[i]);
 }
 
 hone_status svm_primal(const hone_fit_job *job, svm_state *s, hone_error *error)
@@ -251,8 +212,11 @@ hone_status svm_primal(const hone_fit_job *job, svm_state *s, hone_error *error)
     for (int64_t v = 0; v < p.count; v++)
         HONE_TRY(train(&p, &p.machine[v], error));
     HONE_TRY(make_room(&p, s, error));
-    for (int64_t v = 0; v < p.count; v++)
-        keep_machine(&p, v, s);
+    HONE_TRY(planes_keep(job, p.count, plane_of, &p, s, error));
+    for (int64_t v = 0; v < p.count && s->n_sigmoids; v++) {
+        const int64_t pair = pair_of(&p, &p.machine[v]);
+        s->sigmoid_a[pair] = p.machine[v].sigmoid.a, s->sigmoid_b[pair] = p.machine[v].sigmoid.b;
+    }
     svm_settle_absent(k, p.rest, present, s);
     if (!s->converged)
         hone_log(job->run, HONE_WARNING,
@@ -268,5 +232,5 @@ double svm_primal_bound(const hone_fit_job *job)
     const double n = (double)job->x.rows, d = (double)job->x.cols;
     const double fits = (double)machines * (p->probability ? 1 + SIGMOID_FOLDS : 1);
     const double each = (double)hone_linear_bound(job, 1) + n * 8 + d * 8;
-    return fits * each + (double)machines * (n * 40 + d * 24) + n * 24;
+    return fits * each + (double)machines * n * 40 + n * 24;
 }

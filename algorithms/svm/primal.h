@@ -8,7 +8,7 @@
  *
  *   min over w, b   |w|^2 / 2 + C sum_i weight_i max(0, 1 - y_i (x_i w + b))^2
  *
- * The state gets the w of each as its one vector. */
+ * The state gets the plane of each. */
 hone_status svm_primal(const hone_fit_job *job, svm_state *state, hone_error *error);
 
 /* Bytes that it never exceeds. */

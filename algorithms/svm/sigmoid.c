@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "planes.h"
 #include "toolbox/random.h"
+#include "toolbox/rows.h"
 
 enum { STEPS = 100 };
 
@@ -19,13 +21,43 @@ void sigmoid_deal(const signed char *sign, int64_t n, int64_t *order, int32_t *f
         fold[order[i]] = (int32_t)(dealt[sign[order[i]] > 0]++ % SIGMOID_FOLDS);
 }
 
+/* g of the rows of fold f, which have no alpha. Of a linear kernel from its plane in double: at a
+ * large C the g that the solver kept for rows without alpha has lost its digits. */
+typedef struct look {
+    const problem *p;
+    double *coef, *w; /* n; d, NULL: other kernels */
+} look;
+
+static bool look_new(const problem *p, hone_arena *scratch, look *l)
+{
+    *l = (look){.p = p};
+    if (p->kernel->type != SVM_LINEAR)
+        return true;
+    l->coef = HONE_RAW(scratch, double, p->n, 1);
+    l->w = HONE_RAW(scratch, double, p->x->cols, 1);
+    return l->coef && l->w;
+}
+
+static void look_at(const look *l, const int32_t *fold, int32_t f, double *g)
+{
+    const problem *p = l->p;
+    for (int64_t i = 0; i < p->n && l->w; i++)
+        l->coef[i] = p->sign[i] * p->alpha[i];
+    if (l->w)
+        planes_sum(p->x, p->row, l->coef, p->n, kernel_product(p->kernel, p->panels), l->w);
+    for (int64_t i = 0; i < p->n; i++)
+        if (fold[i] == f)
+            g[i] = l->w ? hone_row_dot(p->x, p->row ? p->row[i] : i, l->w) : p->g[i];
+}
+
 hone_status sigmoid_decisions(solver *s, double *decision, hone_arena *scratch, hone_error *error)
 {
     problem *p = s->p;
     int64_t *order = HONE_RAW(scratch, int64_t, p->n, 1);
     int32_t *fold = HONE_RAW(scratch, int32_t, p->n, 1);
     double *bound = HONE_RAW(scratch, double, p->n, 1);
-    if (!order || !fold || !bound)
+    look at;
+    if (!order || !fold || !bound || !look_new(p, scratch, &at))
         return hone_no_memory(error);
     sigmoid_deal(p->sign, p->n, order, fold);
     memcpy(bound, p->bound, (size_t)p->n * sizeof *bound);
@@ -33,9 +65,10 @@ hone_status sigmoid_decisions(solver *s, double *decision, hone_arena *scratch, 
         for (int64_t i = 0; i < p->n; i++)
             p->bound[i] = fold[i] == f ? 0 : bound[i];
         HONE_TRY(solver_run(s, error));
+        look_at(&at, fold, f, decision);
         for (int64_t i = 0; i < p->n; i++)
             if (fold[i] == f)
-                decision[i] = (p->g[i] - p->rho) / (p->nu > 0 && p->level > 0 ? p->level : 1);
+                decision[i] = (decision[i] - p->rho) / (p->nu > 0 && p->level > 0 ? p->level : 1);
     }
     return HONE_OK;
 }

@@ -1,6 +1,5 @@
 #include "solve.h"
 
-#include <float.h>
 #include <string.h>
 
 #include "coordinates.h"
@@ -64,19 +63,6 @@ static verdict judge(const problem *p, int sign)
                                                                               : middle};
 }
 
-/* Support vectors are kept in float32. Whether their rounding could move decisions of a linear
- * machine by so much that its certificate, which is of the data as given, says nothing of it. */
-static bool outgrows_vectors(const problem *p)
-{
-    double square = 0, norm = 0;
-    for (int64_t i = 0; i < p->n; i++)
-        norm += (double)kernel_self(p->kernel, p->panels, i) / (double)p->n;
-    for (int64_t v = 0; v < p->m; v++)
-        square += p->alpha[v] * p->alpha[v];
-    const double most = p->m > p->n ? 0.1 : 0.5; /* regression, classes */
-    return p->kernel->type == SVM_LINEAR && (double)FLT_EPSILON / 2 * sqrt(square) * norm > most;
-}
-
 static void finish(problem *p)
 {
     p->objective = 0;
@@ -93,7 +79,7 @@ static void finish(problem *p)
         p->gap = all.gap;
         p->rho = all.level;
     }
-    p->converged = p->gap < p->tol && !p->doubtful && !outgrows_vectors(p);
+    p->converged = p->gap < p->tol && !p->doubtful;
 }
 
 /* nu: the sums that stay are dealt to the first variables of each sign. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "parts.h"
+#include "planes.h"
 
 /* As a logit. */
 #define CERTAIN 16
@@ -42,8 +43,7 @@ static hone_status copy_dense(const fit *f, svm_state *s, hone_error *error)
     const hone_panels *p = f->panels;
     s->n_dense = s->n_sv;
     s->vectors = HONE_RAW(f->job->keep, float, s->n_sv, p->d);
-    s->sparse_start = HONE_NEW(f->job->keep, int64_t, 1, 1);
-    if (!s->vectors || !s->sparse_start)
+    if (!s->vectors)
         return hone_no_memory(error);
     for (int64_t i = 0; i < s->n_sv; i++) {
         const int64_t r = s->support[i];
@@ -75,28 +75,42 @@ static hone_status copy_sparse(const fit *f, svm_state *s, hone_error *error)
     return HONE_OK;
 }
 
+static int64_t plane_of(const void *context, int64_t i, double *w)
+{
+    const fit *f = context;
+    const part *p = &f->parts[i];
+    planes_sum(&f->job->x, p->row, p->coef, p->n, kernel_product(&f->kernel, f->panels), w);
+    w[f->job->x.cols] = -p->rho;
+    return part_pair(f, p);
+}
+
+/* The vectors that the coefficients belong to, or what a linear kernel makes of them. */
 static hone_status copy_vectors(const fit *f, svm_state *s, hone_error *error)
 {
     const hone_panels *p = f->panels;
-    s->unit = p->unit;
-    s->centre = HONE_NEW(f->job->keep, double, p->d, 1);
-    if (!s->centre)
+    const bool linear = f->kernel.type == SVM_LINEAR;
+    hone_arena *keep = f->job->keep;
+    s->unit = linear ? 1 : p->unit;
+    s->centre = HONE_NEW(keep, double, p->d, 1);
+    s->sparse_start = HONE_NEW(keep, int64_t, 1, 1);
+    s->plane_start = HONE_NEW(keep, int64_t, 1, 1);
+    if (!s->centre || !s->sparse_start || !s->plane_start)
         return hone_no_memory(error);
+    if (linear)
+        return planes_keep(f->job, f->n_parts, plane_of, f, s, error);
     memcpy(s->centre, p->centre, (size_t)p->d * sizeof *s->centre);
     return p->x ? copy_dense(f, s, error) : copy_sparse(f, s, error);
 }
 
 static void copy_part(const fit *f, const part *p, svm_state *s, const int64_t *slot)
 {
-    const hone_fit_job *job = f->job;
-    const int64_t k = job->shape.outputs;
     for (int64_t i = 0; i < p->n; i++) {
         const int64_t at = slot[p->row[i]];
         if (at < 0)
             continue;
         s->coef[at * s->n_coefs + part_column(f, p, p->row[i])] = p->coef[i] / f->kernel.scale;
     }
-    const int64_t pair = !job->label ? 0 : f->rest ? p->a : svm_pair(p->a, p->b, k);
+    const int64_t pair = part_pair(f, p);
     s->intercept[pair] = -p->rho;
     if (s->n_sigmoids) {
         s->sigmoid_a[pair] = p->sigmoid.a;

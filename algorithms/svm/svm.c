@@ -69,7 +69,9 @@ static const hone_param PARAMS[] = {
 
 static const hone_field STATE[] = {
     HONE_COUNT(svm_state, n_sv), HONE_COUNT(svm_state, n_dense),
-    HONE_COUNT(svm_state, n_sparse), HONE_COUNT(svm_state, n_entries), HONE_COUNT(svm_state, n_coefs), HONE_COUNT(svm_state, n_pairs),
+    HONE_COUNT(svm_state, n_sparse), HONE_COUNT(svm_state, n_entries),
+    HONE_COUNT(svm_state, n_planes), HONE_COUNT(svm_state, n_sparse_planes), HONE_COUNT(svm_state, n_plane_entries),
+    HONE_COUNT(svm_state, n_coefs), HONE_COUNT(svm_state, n_pairs),
     HONE_COUNT(svm_state, n_sigmoids), HONE_COUNT(svm_state, n_turns), HONE_COUNT(svm_state, n_rows),
     HONE_COUNT(svm_state, iterations), HONE_COUNT(svm_state, converged),
     HONE_NUMBER(svm_state, gap), HONE_NUMBER(svm_state, objective), HONE_NUMBER(svm_state, gamma),
@@ -79,6 +81,11 @@ static const hone_field STATE[] = {
                HONE_STARTS(HONE_N(svm_state, n_entries, 0))),
     HONE_ARRAY(svm_state, sparse_column, HONE_N(svm_state, n_entries, 0), HONE_ONE, HONE_IN(0, HONE_D)),
     HONE_ARRAY(svm_state, sparse_value, HONE_N(svm_state, n_entries, 0), HONE_ONE, HONE_IS_FINITE),
+    HONE_ARRAY(svm_state, plane, HONE_N(svm_state, n_planes, 0), HONE_D, HONE_IS_FINITE),
+    HONE_ARRAY(svm_state, plane_start, HONE_N(svm_state, n_sparse_planes, 1), HONE_ONE,
+               HONE_STARTS(HONE_N(svm_state, n_plane_entries, 0))),
+    HONE_ARRAY(svm_state, plane_column, HONE_N(svm_state, n_plane_entries, 0), HONE_ONE, HONE_IN(0, HONE_D)),
+    HONE_ARRAY(svm_state, plane_value, HONE_N(svm_state, n_plane_entries, 0), HONE_ONE, HONE_IS_FINITE),
     HONE_ARRAY(svm_state, centre, HONE_D, HONE_ONE, HONE_IS_FINITE),
     HONE_ARRAY(svm_state, support, HONE_N(svm_state, n_sv, 0), HONE_ONE,
                HONE_IN(0, HONE_N(svm_state, n_rows, 0))),
@@ -96,6 +103,11 @@ static const hone_field STATE[] = {
 static hone_scores scores(const void *params)
 {
     return ((const svm_params *)params)->probability ? HONE_PROBABILITY : HONE_MARGIN;
+}
+
+static bool add_up(int64_t dense, int64_t sparse, int64_t all)
+{
+    return (dense == all && !sparse) || (sparse == all && !dense);
 }
 
 /* Counts that belong together; a unit that divides. */
@@ -117,9 +129,13 @@ static hone_status check(const hone_shape *shape, const void *params, const void
     if (s->n_turns && (!classes || s->n_turns != k))
         return hone_fail(error, HONE_CORRUPT, "model.state.n_turns",
                          "does not belong to %lld classes", (long long)k);
-    if (s->n_dense + s->n_sparse != s->n_sv || (s->n_dense && s->n_sparse))
+    const bool linear = p->kernel == SVM_LINEAR;
+    if (!add_up(s->n_dense, s->n_sparse, linear ? 0 : s->n_sv))
         return hone_fail(error, HONE_CORRUPT, "model.state.n_sv",
                          "dense and sparse vectors must add up, and one of them be none");
+    if (!add_up(s->n_planes, s->n_sparse_planes, linear ? pairs : 0))
+        return hone_fail(error, HONE_CORRUPT, "model.state.n_planes",
+                         "a linear kernel has one plane a pair, all dense or all sparse");
     if (!(s->unit > 0) || isinf(s->unit) || !(s->gamma >= 0) || isinf(s->gamma))
         return hone_fail(error, HONE_CORRUPT, "model.state.unit",
                          "unit and gamma must be positive");

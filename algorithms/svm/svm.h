@@ -22,12 +22,13 @@ typedef struct svm_params {
     bool shrinking, probability;
 } svm_params;
 
-/* Support vectors stand once, ordered by class; with the squared hinge the coefficients of each
- * model are its one vector, and `support` says nothing. A vector of class a has n_coefs = classes -
- * 1 coefficients, as in LIBSVM: towards class b in column b if b < a, else b - 1. One against the
- * rest has a column and a "pair" for each class. */
+/* Support vectors stand once, ordered by class. A vector of class a has n_coefs = classes - 1
+ * coefficients, as in LIBSVM: towards class b in column b if b < a, else b - 1. One against the
+ * rest has a column and a "pair" for each class. A linear kernel keeps one plane a pair in place of
+ * the vectors themselves, and with the squared hinge there are no support vectors either. */
 typedef struct svm_state {
     int64_t n_sv, n_dense, n_sparse, n_entries; /* dense + sparse = all, and one of them 0 */
+    int64_t n_planes, n_sparse_planes, n_plane_entries; /* so are these: all pairs */
     int64_t n_coefs, n_pairs, n_sigmoids, n_turns, n_rows, iterations, converged;
     double gap, objective; /* certificate: the worst pair's KKT gap, the sum of dual objectives */
     double gamma;          /* as used */
@@ -36,6 +37,10 @@ typedef struct svm_state {
     int64_t *sparse_start; /* n_sparse + 1: or their entries */
     int32_t *sparse_column;
     float *sparse_value;
+    double *plane;        /* n_planes x d: w of each pair */
+    int64_t *plane_start; /* n_sparse_planes + 1: or its entries */
+    int32_t *plane_column;
+    double *plane_value;
     double *centre;                /* d */
     int64_t *support;              /* n_sv: rows of the training data */
     int64_t *class_start;          /* outputs + 1: the vectors of a class */
@@ -44,7 +49,7 @@ typedef struct svm_state {
     double *sigmoid_a, *sigmoid_b; /* n_sigmoids = n_pairs when probabilities were asked for */
     int64_t *turn; /* n_turns = 0: of classes with equal votes the lower wins; else the one whose
                       turn is lower, as in a file of LIBSVM with its classes in another order */
-    struct svm_prepared *prepared; /* panels of the vectors */
+    struct svm_prepared *prepared; /* panels of the vectors, or sparse planes by column */
     bool shares; /* fitted on all rows of the split at hand: set by fit alone, never loaded */
 } svm_state;
 

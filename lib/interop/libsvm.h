@@ -15,8 +15,8 @@ typedef struct hone_libsvm {
     double *coef;                                /* vectors x coefs */
     int64_t *start, entries;                     /* vectors + 1 */
     int32_t *column;                             /* zero-based, ascending within a vector */
-    float *value;
-    int64_t columns; /* largest index of the file */
+    double *value;                               /* within float32 but for a linear kernel */
+    int64_t columns;                             /* largest index of the file */
 } hone_libsvm;
 
 /* Everything lives in `arena`. CORRUPT (path libsvm:<line>), UNSUPPORTED, NO_MEMORY. */

@@ -300,7 +300,7 @@ static hone_status make_room(parser *p)
     f->coef = HONE_NEW(p->arena, double, f->vectors, f->coefs);
     f->start = HONE_NEW(p->arena, int64_t, f->vectors + 1, 1);
     f->column = HONE_NEW(p->arena, int32_t, colons, 1);
-    f->value = HONE_NEW(p->arena, float, colons, 1);
+    f->value = HONE_NEW(p->arena, double, colons, 1);
     return f->coef && f->start && f->column && f->value ? HONE_OK : hone_no_memory(p->error);
 }
 
@@ -318,12 +318,12 @@ static hone_status read_entry(parser *p, word w, int64_t *last)
     HONE_TRY(read_number(p, value, "value", &v));
     if (column <= *last)
         return corrupt(p, "index", "must ascend within a line");
-    if (fabs(v) > FLT_MAX)
+    if (fabs(v) > FLT_MAX && strcmp(f->kernel, "linear") != 0)
         return wrong(p, HONE_UNSUPPORTED, "value", "is beyond float32");
     *last = column;
     f->columns = column > f->columns ? column : f->columns;
     f->column[f->entries] = (int32_t)(column - 1);
-    f->value[f->entries++] = (float)v;
+    f->value[f->entries++] = v;
     return HONE_OK;
 }
 

@@ -123,6 +123,21 @@ static hone_status resolve(importer *m, hone_resolved *resolved)
 
 /* ---- state ---- */
 
+/* Members that stay 0; false: no memory. */
+static bool fill_blank(importer *m, const char *const *names)
+{
+    bool there = true;
+    for (; *names; names++)
+        there = hone_fitted_array(m->fitted, *names) && there;
+    return there;
+}
+
+/* Rows of which three quarters are zeros stay rows. */
+static bool is_mostly_zero(int64_t entries, double rows, int64_t columns)
+{
+    return (double)entries < 0.25 * rows * (double)columns;
+}
+
 /* The file's coefficient of a vector of class a (old numbers) towards class b. */
 static double coefficient(const hone_libsvm *f, int64_t i, int64_t a, int64_t b)
 {
@@ -181,7 +196,7 @@ static void find_centre(const importer *m, double *centre)
     if (strcmp(f->kernel, "rbf") != 0)
         return;
     for (int64_t t = 0; t < f->entries; t++)
-        centre[f->column[t]] += (double)f->value[t] / (double)f->vectors;
+        centre[f->column[t]] += f->value[t] / (double)f->vectors;
 }
 
 typedef struct arrays {
@@ -201,12 +216,13 @@ static void fill_vector(const importer *m, int64_t i, int64_t to, arrays *a)
         for (int64_t j = 0; j < m->columns; j++)
             row[j] = (float)-a->centre[j];
         for (int64_t t = from; t < from + count; t++)
-            row[f->column[t]] = (float)((double)f->value[t] - a->centre[f->column[t]]);
+            row[f->column[t]] = (float)(f->value[t] - a->centre[f->column[t]]);
         return;
     }
     const int64_t at = a->start[to];
     memcpy(a->column + at, f->column + from, (size_t)count * sizeof *a->column);
-    memcpy(a->value + at, f->value + from, (size_t)count * sizeof *a->value);
+    for (int64_t t = 0; t < count; t++)
+        a->value[at + t] = (float)f->value[from + t];
     a->start[to + 1] = at + count;
 }
 
@@ -223,7 +239,7 @@ static hone_status fill_vectors(importer *m, bool sparse)
     int64_t *start = hone_fitted_array(m->fitted, "sparse_start");
     int64_t *class_start = hone_fitted_array(m->fitted, "class_start");
     if (!a.coef || !a.support || !a.dense || !a.column || !a.value || !start || !class_start ||
-        !a.centre)
+        !a.centre || !fill_blank(m, (const char *[]){"plane_start", NULL}))
         return hone_no_memory(m->error);
     a.start = sparse ? start : NULL;
     if (!sparse)
@@ -244,10 +260,103 @@ static hone_status fill_vectors(importer *m, bool sparse)
     return HONE_OK;
 }
 
-/* Rows of which three quarters are zeros stay rows. */
+/* ---- planes of a linear kernel ---- */
+
+static void add_vector(const hone_libsvm *f, int64_t i, double coef, double *w)
+{
+    for (int64_t t = f->start[i]; t < f->start[i + 1]; t++)
+        w[f->column[t]] += coef * f->value[t];
+}
+
+/* w of the new pair (a, b): the vectors of both classes. */
+static void sum_pair(const importer *m, int64_t a, int64_t b, double *w)
+{
+    const hone_libsvm *f = m->file;
+    const int64_t x = m->was[a], y = m->was[b];
+    for (int64_t c = 0, i = 0; c < f->k; c++)
+        for (const int64_t end = i + f->count[c]; i < end; i++)
+            if (c == x || c == y)
+                add_vector(f, i, (x > y ? -1 : 1) * coefficient(f, i, c, c == x ? y : x), w);
+}
+
+/* w of each pair in turn, `room` for one, to `take`. */
+static void each_plane(const importer *m, double *room, void *to,
+                       void (*take)(void *to, int64_t pair, const double *w, int64_t d))
+{
+    const hone_libsvm *f = m->file;
+    for (int64_t a = 0, p = 0; a < (f->classes ? f->k : 1); a++)
+        for (int64_t b = a + 1; b < (f->classes ? f->k : 2); b++, p++) {
+            memset(room, 0, (size_t)m->columns * sizeof *room);
+            if (f->classes)
+                sum_pair(m, a, b, room);
+            for (int64_t i = 0; i < f->vectors && !f->classes; i++)
+                add_vector(f, i, f->coef[i], room);
+            take(to, p, room, m->columns);
+        }
+}
+
+static void count_entries(void *to, int64_t pair, const double *w, int64_t d)
+{
+    (void)pair;
+    for (int64_t j = 0; j < d; j++)
+        *(int64_t *)to += w[j] != 0;
+}
+
+typedef struct flat {
+    double *dense, *value;
+    int64_t *start; /* NULL: dense */
+    int32_t *column;
+} flat;
+
+static void fill_plane(void *to, int64_t pair, const double *w, int64_t d)
+{
+    const flat *p = to;
+    if (!p->start) {
+        memcpy(p->dense + pair * d, w, (size_t)d * sizeof *w);
+        return;
+    }
+    int64_t at = p->start[pair];
+    for (int64_t j = 0; j < d; j++)
+        if (w[j] != 0)
+            p->column[at] = (int32_t)j, p->value[at++] = w[j];
+    p->start[pair + 1] = at;
+}
+
+static hone_status fill_planes(importer *m)
+{
+    const double all = (double)m->file->pairs;
+    double *room = HONE_RAW(m->arena, double, m->columns, 1);
+    int64_t entries = 0;
+    if (!room)
+        return hone_no_memory(m->error);
+    each_plane(m, room, &entries, count_entries);
+    const bool sparse = is_mostly_zero(entries, all, m->columns);
+    hone_fitted_set(m->fitted, "n_planes", sparse ? 0 : all);
+    hone_fitted_set(m->fitted, "n_sparse_planes", sparse ? all : 0);
+    hone_fitted_set(m->fitted, "n_plane_entries", sparse ? (double)entries : 0);
+    if (!fill_blank(m, (const char *[]){"sparse_start", "class_start", "centre", NULL}))
+        return hone_no_memory(m->error);
+    int64_t *start = hone_fitted_array(m->fitted, "plane_start");
+    flat p = {.dense = hone_fitted_array(m->fitted, "plane"),
+              .column = hone_fitted_array(m->fitted, "plane_column"),
+              .value = hone_fitted_array(m->fitted, "plane_value"),
+              .start = sparse ? start : NULL};
+    if (!p.dense || !p.column || !p.value || !start)
+        return hone_no_memory(m->error);
+    each_plane(m, room, &p, fill_plane);
+    return HONE_OK;
+}
+
+/* ---- the whole state ---- */
+
 static bool is_sparse(const importer *m)
 {
-    return (double)m->file->entries < 0.25 * (double)m->file->vectors * (double)m->columns;
+    return is_mostly_zero(m->file->entries, (double)m->file->vectors, m->columns);
+}
+
+static bool is_linear(const importer *m)
+{
+    return !strcmp(m->file->kernel, "linear");
 }
 
 /* Whether the file's classes are in Hone's order; else the file's decides between equal votes. */
@@ -262,19 +371,20 @@ static bool ascending(const importer *m)
 static hone_status fill_state(importer *m, bool sparse)
 {
     const hone_libsvm *f = m->file;
-    const double n = (double)f->vectors, turns = f->classes && !ascending(m) ? (double)f->k : 0;
+    const double turns = f->classes && !ascending(m) ? (double)f->k : 0;
+    const double n = is_linear(m) ? 0 : (double)f->vectors;
     const struct {
         const char *name;
         double value;
     } numbers[] = {{"n_sv", n},
                    {"n_dense", sparse ? 0 : n},
                    {"n_sparse", sparse ? n : 0},
-                   {"n_entries", sparse ? (double)f->entries : 0},
+                   {"n_entries", sparse && n > 0 ? (double)f->entries : 0},
                    {"n_coefs", (double)f->coefs},
                    {"n_pairs", (double)f->pairs},
                    {"n_sigmoids", f->classes && f->prob_a ? (double)f->pairs : 0},
                    {"n_turns", turns},
-                   {"n_rows", n},
+                   {"n_rows", (double)f->vectors},
                    {"converged", 1},
                    {"gamma", f->gamma},
                    {"unit", 1}};
@@ -286,7 +396,7 @@ static hone_status fill_state(importer *m, bool sparse)
         return hone_no_memory(m->error);
     for (int64_t c = 0; c < (int64_t)turns; c++)
         turn[c] = m->was[c];
-    return fill_vectors(m, sparse);
+    return is_linear(m) ? fill_planes(m) : fill_vectors(m, sparse);
 }
 
 /* ---- the model ---- */

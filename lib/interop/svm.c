@@ -15,19 +15,59 @@ static double *doubles(const hone_model *m, const char *name, hone_arena *arena)
     return v;
 }
 
-static double *vectors(const hone_model *m, int64_t n, int64_t d, hone_arena *arena)
+/* n x d from members as VECTORS names them. */
+static double *entries(const hone_model *m, const char *const name[5], int64_t n, int64_t d,
+                       hone_arena *arena)
 {
-    if (hone_model_number(m, "n_sparse") == 0)
-        return doubles(m, "vectors", arena);
+    if (hone_model_number(m, name[0]) == 0)
+        return doubles(m, name[1], arena);
     double *v = HONE_NEW(arena, double, n, d);
-    const hone_member start = hone_model_member(m, "sparse_start");
-    const hone_member column = hone_model_member(m, "sparse_column");
-    const hone_member value = hone_model_member(m, "sparse_value");
+    const hone_member start = hone_model_member(m, name[2]);
+    const hone_member column = hone_model_member(m, name[3]);
+    const hone_member value = hone_model_member(m, name[4]);
     for (int64_t i = 0; v && i < n; i++)
         for (int64_t t = (int64_t)hone_member_at(&start, i);
              t < (int64_t)hone_member_at(&start, i + 1); t++)
             v[i * d + (int64_t)hone_member_at(&column, t)] = hone_member_at(&value, t);
     return v;
+}
+
+/* How many rows are sparse; rows, or the starts, columns and values of their entries. */
+static const char *const VECTORS[] = {"n_sparse", "vectors", "sparse_start", "sparse_column",
+                                      "sparse_value"};
+static const char *const PLANES[] = {"n_sparse_planes", "plane", "plane_start", "plane_column",
+                                     "plane_value"};
+
+static hone_status view_vectors(const hone_model *m, hone_arena *arena, hone_svm_view *s,
+                                hone_error *error)
+{
+    s->vectors = (int64_t)hone_model_number(m, "n_sv");
+    s->vector = entries(m, VECTORS, s->vectors, s->d, arena);
+    s->coef = doubles(m, "coef", arena);
+    s->class_start = hone_model_member(m, "class_start").values;
+    return s->vector && s->coef ? HONE_OK : hone_no_memory(error);
+}
+
+/* w of each pair as the one vector of a machine, of its first class. */
+static hone_status view_planes(const hone_model *m, hone_arena *arena, hone_svm_view *s,
+                               hone_error *error)
+{
+    const int64_t k = s->classes;
+    int64_t *class_start = HONE_NEW(arena, int64_t, k + 1, 1);
+    s->vectors = s->pairs;
+    s->vector = entries(m, PLANES, s->vectors, s->d, arena);
+    s->coef = HONE_NEW(arena, double, s->vectors, s->coefs);
+    if (!class_start || !s->vector || !s->coef)
+        return hone_no_memory(error);
+    for (int64_t a = 0, p = 0; a < k; a++) {
+        for (int64_t b = a + 1; b < k; b++, p++)
+            s->coef[p * s->coefs + b - 1] = 1;
+        class_start[a + 1] = p;
+    }
+    if (!k)
+        s->coef[0] = 1;
+    s->class_start = class_start;
+    return HONE_OK;
 }
 
 hone_status hone_svm_view_of(const hone_model *m, hone_arena *arena, hone_svm_view *s,
@@ -43,16 +83,16 @@ hone_status hone_svm_view_of(const hone_model *m, hone_arena *arena, hone_svm_vi
                          .coef0 = hone_model_param(m, "coef0"),
                          .degree = hone_model_param(m, "degree"),
                          .unit = hone_model_number(m, "unit"),
-                         .vectors = (int64_t)hone_model_number(m, "n_sv"),
                          .d = m->fitted->shape.features,
                          .pairs = (int64_t)hone_model_number(m, "n_pairs"),
                          .coefs = (int64_t)hone_model_number(m, "n_coefs"),
                          .classes = classes ? m->fitted->shape.outputs : 0};
-    s->vector = vectors(m, s->vectors, s->d, arena);
     s->centre = doubles(m, "centre", arena);
     s->intercept = doubles(m, "intercept", arena);
-    s->coef = doubles(m, "coef", arena);
-    s->class_start = hone_model_member(m, "class_start").values;
+    if (!s->centre || !s->intercept)
+        return hone_no_memory(error);
+    HONE_TRY(strcmp(s->kernel, "linear") ? view_vectors(m, arena, s, error)
+                                         : view_planes(m, arena, s, error));
     if (hone_model_number(m, "n_turns") > 0)
         s->turn = hone_model_member(m, "turn").values;
     if (hone_model_number(m, "n_sigmoids") > 0) {
@@ -61,8 +101,6 @@ hone_status hone_svm_view_of(const hone_model *m, hone_arena *arena, hone_svm_vi
         if (!s->sigmoid_a || !s->sigmoid_b)
             return hone_no_memory(error);
     }
-    if (!s->vector || !s->centre || !s->intercept || !s->coef)
-        return hone_no_memory(error);
     return HONE_OK;
 }
 

@@ -254,7 +254,31 @@ class _MeanLoss(_Linear):
         return config
 
 
-class _KernelMachine(_Iterative):
+class _Planes(_Iterative):
+    """Linear machines. Of two classes the second is the positive one."""
+
+    def _turned(self, found: Array) -> Array:
+        return -found if len(getattr(self, "classes_", ())) == 2 else found
+
+    @property
+    def coef_(self) -> Array:
+        """Coefficients: a row a class or pair of classes, one row for two classes and for numbers."""
+        check_is_fitted(self, "model_")
+        told = self.model_.output
+        if told("n_sparse_planes")[0, 0] == 0:
+            return self._turned(np.asarray(told("plane")))
+        entries = told("plane_value").ravel(), told("plane_column").ravel(), told("plane_start").ravel()
+        rows = scipy.sparse.csr_matrix(entries, shape=(len(entries[2]) - 1, self.n_features_in_))
+        return self._turned(rows.toarray())
+
+    @property
+    def intercept_(self) -> Array:
+        """Margins where all features are 0, or all kernel values."""
+        check_is_fitted(self, "model_")
+        return self._turned(self.model_.output("intercept").ravel())
+
+
+class _KernelMachine(_Planes):
     """With kernel='precomputed' rows are rows of a kernel matrix K of all pairs. K = Z Z^T is factored, and the rows
     of Z are points of the linear kernel: the same problem. A query k becomes k Z (Z^T Z)^-1."""
 
@@ -307,6 +331,33 @@ class _KernelMachine(_Iterative):
         X = super()._ready(X)
         return np.ascontiguousarray(X @ self._basis) if self._given() else X
 
+    @property
+    def coef_(self) -> Array:
+        """Coefficients of a linear kernel: a row a pair of classes, one row for two classes and for numbers."""
+        if self.kernel != "linear":
+            raise AttributeError("coef_ is there for a linear kernel only")
+        return super().coef_
+
+    @property
+    def support_(self) -> Array:
+        """Rows of the support vectors in the training data, by class."""
+        check_is_fitted(self, "model_")
+        found: Array = self.model_.output("support").ravel().astype(np.int32)
+        return found
+
+    @property
+    def n_support_(self) -> Array:
+        """Support vectors of each class; of all rows for numbers."""
+        check_is_fitted(self, "model_")
+        found: Array = np.diff(self.model_.output("class_start").ravel()).astype(np.int32)
+        return found
+
+    @property
+    def dual_coef_(self) -> Array:
+        """Coefficients of the support vectors: a column a vector, a row towards each other class."""
+        check_is_fitted(self, "model_")
+        return self._turned(self.model_.output("coef").T)
+
 
 class _Kernel(_KernelMachine):
     def decision_function(self, X: Any) -> Array:
@@ -316,31 +367,12 @@ class _Kernel(_KernelMachine):
         return scores[:, 1] if scores.shape[1] == 2 else scores
 
 
-class _LinearMachine(_Iterative):
+class _LinearMachine(_Planes):
     def decision_function(self, X: Any) -> Array:
         """Margins: of the second class when there are two, else a column a class."""
         X = self._ready(X)
         scores = self.model_.scores(X, n_threads=self._threads())
         return scores[:, 1] if scores.shape[1] == 2 else scores
-
-    @property
-    def coef_(self) -> Array:
-        """Coefficients: a row a class, one row for two classes."""
-        check_is_fitted(self, "model_")
-        told = self.model_.output
-        vectors: Any = told("vectors")
-        if told("n_sparse")[0, 0] > 0:
-            entries = told("sparse_value").ravel(), told("sparse_column").ravel(), told("sparse_start").ravel()
-            vectors = scipy.sparse.csr_matrix(entries, shape=(len(entries[2]) - 1, self.n_features_in_))
-        found: Array = np.asarray(vectors.T @ told("coef")).T * told("unit")[0, 0]
-        return -found if len(self.classes_) == 2 else found
-
-    @property
-    def intercept_(self) -> Array:
-        """Margins where all features are 0."""
-        check_is_fitted(self, "model_")
-        found: Array = self.model_.output("intercept").ravel()
-        return -found if len(self.classes_) == 2 else found
 
 
 # ---- the table ----

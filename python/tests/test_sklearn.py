@@ -135,6 +135,30 @@ def test_linear_svc_has_the_margins_of_scikit_learn(iris):
                 assert own >= other * (1 - 1e-2)
 
 
+def test_kernel_machines_tell_their_vectors_as_scikit_learn_does(iris):
+    X, y = iris
+    for rows, target in ((X, y), (X[:100], y[:100])):
+        for kernel, sparse in (("rbf", False), ("linear", False), ("linear", True)):
+            given = {"kernel": kernel, "tol": 1e-6}
+            given |= {"gamma": 0.5} if kernel == "rbf" else {}
+            ours = hs.SVC(**given).fit(scipy.sparse.csr_matrix(rows) if sparse else rows, target)
+            theirs = svm.SVC(**given).fit(rows, target)
+            np.testing.assert_array_equal(ours.support_, theirs.support_)
+            np.testing.assert_array_equal(ours.n_support_, theirs.n_support_)
+            np.testing.assert_allclose(ours.dual_coef_, theirs.dual_coef_, atol=1e-3)
+            np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-3)
+            assert hasattr(ours, "coef_") == (kernel == "linear")
+            if kernel == "linear":
+                np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-3)
+    X, y = load_diabetes(return_X_y=True)
+    ours, theirs = (of.SVR(kernel="linear", C=10.0, tol=1e-6).fit(X, y) for of in (hs, svm))
+    np.testing.assert_array_equal(ours.support_, theirs.support_)
+    np.testing.assert_allclose(ours.dual_coef_, theirs.dual_coef_, atol=1e-3)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-2)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-2)
+    assert ours.n_support_.tolist() == theirs.n_support_.tolist()[:1]
+
+
 @pytest.mark.parametrize("name, given", [("LinearRegression", {}), ("Ridge", {"alpha": 0.3}), ("Lasso", {"alpha": 0.1}),
                                          ("ElasticNet", {"alpha": 0.01, "l1_ratio": 0.3}),
                                          ("Lasso", {"alpha": 1.0, "fit_intercept": False})])

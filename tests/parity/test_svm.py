@@ -230,12 +230,12 @@ class Truth(unittest.TestCase):
             for C in (0.01, 1.0, 100.0) if y.max() < 9 else (1.0,):
                 fit = Fit(x, y, {"kernel": "linear", "loss": "squared_hinge", "C": C, "multi_class": "ovr"},
                           "classification")
-                vectors, starts = fit.model.output("vectors"), fit.model.output("intercept").ravel()
+                planes, starts = fit.model.output("plane"), fit.model.output("intercept").ravel()
                 self.assertTrue(fit.converged)
                 machines = range(1 if y.max() == 1 else y.max() + 1)
                 for c in machines:
                     sign = np.where(y == c, 1.0, -1.0)
-                    ours = np.append(fit.coef[c, c] * vectors[c], starts[c])
+                    ours = np.append(planes[c], starts[c])
                     found = minimize(cost, ours * 0, (x, sign, C), jac=True, method="L-BFGS-B",
                                      options={"maxiter": 20000, "maxfun": 40000, "ftol": 1e-15, "gtol": 1e-9})
                     with self.subTest(name=name, C=C, machine=c):
