@@ -66,40 +66,67 @@ static hone_status pack(fit *f, bool centred, hone_error *error)
                : hone_no_memory(error);
 }
 
-double *svm_class_shares(const hone_fit_job *job)
+/* The largest C of a row; the legal values of C end there. What is more says no more: slopes in
+ * double cannot tell the least change of an alpha so large. */
+#define MOST_COST 1e12
+/* Of rows with more, those that keep the ratio of their costs where others have MOST_COST. */
+#define PLENTY 1e6
+
+double *svm_weights(const hone_fit_job *job, const svm_params *params)
 {
-    const int64_t k = job->shape.outputs;
+    const int64_t n = job->x.rows, k = job->shape.outputs;
+    const bool balanced = job->label && params->class_weight == SVM_BALANCED;
+    double *weight = HONE_RAW(job->scratch, double, n, 1);
     double *sum = HONE_NEW(job->scratch, double, k, 1);
-    if (!sum)
+    if (!weight || !sum)
         return NULL;
     double all = 0;
     int64_t present = 0;
-    for (int64_t i = 0; i < job->x.rows; i++) {
-        const double w = job->weight ? job->weight[i] : 1;
-        present += w > 0 && sum[job->label[i]] == 0;
-        sum[job->label[i]] += w;
-        all += w;
+    for (int64_t i = 0; i < n; i++) {
+        weight[i] = job->weight ? job->weight[i] : 1;
+        if (!balanced)
+            continue;
+        present += weight[i] > 0 && sum[job->label[i]] == 0;
+        sum[job->label[i]] += weight[i];
+        all += weight[i];
     }
-    for (int64_t c = 0; c < k; c++)
-        sum[c] = sum[c] > 0 ? all / ((double)present * sum[c]) : 0;
-    return sum;
+    for (int64_t i = 0; i < n && balanced; i++)
+        if (weight[i] > 0)
+            weight[i] *= all / (double)present / sum[job->label[i]];
+    return weight;
+}
+
+/* nu-SVC: only ratios count, and slopes are those of a mean weight of 1. */
+static void divide_by_mean(double *weight, int64_t n)
+{
+    const double unit = svm_unit(weight, n);
+    double mean = 0;
+    for (int64_t i = 0; i < n; i++)
+        mean += weight[i] / unit / (double)n;
+    for (int64_t i = 0; i < n; i++)
+        weight[i] = weight[i] / unit / mean;
 }
 
 static hone_status find_costs(fit *f, hone_error *error)
 {
-    const hone_fit_job *job = f->job;
-    const int64_t n = job->x.rows;
+    const int64_t n = f->job->x.rows;
     const bool nu = f->params->formulation == SVM_FORMULATION_NU;
-    const double base = job->label && nu ? 1 : f->params->C;
-    const bool balanced = job->label && f->params->class_weight == SVM_BALANCED;
-    const double *share = balanced ? svm_class_shares(job) : NULL;
-    f->cost = HONE_RAW(job->scratch, double, n, 1);
-    if (!f->cost || (balanced && !share))
+    const double C = f->job->label && nu ? 1 : f->params->C;
+    f->cost = svm_weights(f->job, f->params);
+    f->cut = HONE_NEW(f->job->scratch, bool, n, 1);
+    if (!f->cost || !f->cut)
         return hone_no_memory(error);
+    if (f->job->label && nu)
+        divide_by_mean(f->cost, n);
+    const double unit = svm_unit(f->cost, n);
+    double most = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = fmax(most, f->cost[i] / unit * C);
     for (int64_t i = 0; i < n; i++) {
-        const double w = job->weight ? job->weight[i] : 1;
-        const double c = base * w * (share ? share[job->label[i]] : 1);
-        f->cost[i] = fmin(c * f->kernel.scale, 0x1p1000);
+        const double asked = f->cost[i] * C, share = f->cost[i] / unit * C / most;
+        f->cut[i] = asked > MOST_COST;
+        f->cost[i] = f->cut[i] ? fmax(share * MOST_COST, PLENTY) : asked;
+        f->cost[i] = fmin(f->cost[i] * f->kernel.scale, 0x1p1000);
     }
     return HONE_OK;
 }
@@ -305,6 +332,15 @@ static double side_with_more(const fit *f, const part *p)
     return more > 0 ? -1 : 1;
 }
 
+/* Whether costs that were cut bound the solution: it is that of other weights. */
+static bool leans_on_cut(const fit *f, const part *p, const problem *q)
+{
+    bool leans = false;
+    for (int64_t v = 0; v < q->m && !leans; v++)
+        leans = f->cut[p->row[row_of(q, v)]] && q->alpha[v] >= q->bound[v];
+    return leans;
+}
+
 static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *scratch,
                               hone_error *error)
 {
@@ -332,7 +368,8 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
     for (int64_t v = 0; v < q.m; v++)
         p->coef[row_of(&q, v)] += q.sign[v] * q.alpha[v] / level;
     p->rho = q.rho / level, p->gap = q.gap, p->objective = q.objective / (level * level);
-    p->iterations = q.iterations, p->converged = q.converged;
+    p->iterations = q.iterations;
+    p->leans = leans_on_cut(f, p, &q), p->converged = q.converged && !p->leans;
     if (!regress && !q.converged && is_untouched(p))
         p->rho = side_with_more(f, p);
     if (f->params->probability && !regress)
@@ -388,15 +425,21 @@ static hone_status solve_parts(fit *f, hone_error *error)
     return HONE_OK;
 }
 
-static void report(const hone_fit_job *job, const svm_state *s)
+static void report(const fit *f, const svm_state *s)
 {
-    hone_log(job->run, HONE_DEBUG, "svm: %lld support vectors, %lld pairs moved, gap %.3g",
+    const hone_run *run = f->job->run;
+    bool leans = false;
+    for (int64_t i = 0; i < f->n_parts; i++)
+        leans = leans || f->parts[i].leans;
+    hone_log(run, HONE_DEBUG, "svm: %lld support vectors, %lld pairs moved, gap %.3g",
              (long long)s->n_sv, (long long)s->iterations, s->gap);
-    const bool stopped = hone_stopping(job->run) != HONE_GO;
-    if (!s->converged)
-        hone_log(job->run, HONE_WARNING, "svm did not converge: gap %.3g after %lld iterations%s",
+    if (leans)
+        hone_log(run, HONE_WARNING, "svm took products of C and a weight above %g as that",
+                 MOST_COST);
+    else if (!s->converged)
+        hone_log(run, HONE_WARNING, "svm did not converge: gap %.3g after %lld iterations%s",
                  s->gap, (long long)s->iterations,
-                 stopped ? "" : "; raise max_iter or tol, or lower C");
+                 hone_stopping(run) != HONE_GO ? "" : "; raise max_iter or tol, or lower C");
 }
 
 hone_status svm_fit(const hone_fit_job *job, void *state, hone_error *error)
@@ -417,6 +460,6 @@ hone_status svm_fit(const hone_fit_job *job, void *state, hone_error *error)
     HONE_TRY(svm_begin(&f, job->scratch, error));
     HONE_TRY(solve_parts(&f, error));
     HONE_TRY(svm_make_state(&f, state, error));
-    report(job, state);
+    report(&f, state);
     return HONE_OK;
 }

@@ -16,8 +16,8 @@ typedef struct part {
     bool begun;   /* at a solution of other parameters, not at 0 */
     double rho, gap, objective;
     int64_t iterations, work; /* work: of parts side by side, to be counted */
-    bool converged;
-    sigmoid sigmoid; /* when probabilities are asked for */
+    bool converged, leans;    /* leans: on a cost that was cut */
+    sigmoid sigmoid;          /* when probabilities are asked for */
 } part;
 
 typedef struct fit {
@@ -31,7 +31,8 @@ typedef struct fit {
     kernel kernel;
     bool rest;        /* one against the rest */
     double gamma, nu; /* nu: 0 unless that is the formulation */
-    double *cost;     /* n: C of each row, in units of the kernel */
+    double *cost;     /* n: C of each row, in units of the kernel, */
+    bool *cut;        /* and whether it is less than asked for */
     part *parts;
     int64_t n_parts;
     int64_t *small; /* numbers of the parts that run side by side, */
@@ -59,9 +60,9 @@ void svm_tell_cold(const hone_fit_job *job);
 
 hone_status svm_make_state(const fit *f, svm_state *s, hone_error *error);
 
-/* Of `balanced`: by class, all weights / (classes with weight * weights of the class); in scratch.
- */
-double *svm_class_shares(const hone_fit_job *job);
+/* What each row counts: its weight, with `balanced` times all weights / (classes with weight *
+ * weights of its class); in scratch. NULL: no memory. */
+double *svm_weights(const hone_fit_job *job, const svm_params *params);
 
 /* A class of k without rows loses against every class that has some. */
 void svm_settle_absent(int64_t k, bool rest, const bool *present, svm_state *s);

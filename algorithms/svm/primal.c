@@ -20,8 +20,8 @@ typedef struct primal {
     const hone_fit_job *job;
     const svm_params *params;
     bool rest;
-    const double *share; /* classes: of `balanced`, or NULL */
-    double *weight, *y;  /* n: of the machine at work */
+    const double *all;  /* n: weights, by class where `balanced` */
+    double *weight, *y; /* n: of the machine at work */
     machine *machine;
     int64_t count;
     svm_state *state;
@@ -47,8 +47,7 @@ static double face(const primal *p, const machine *m)
     for (int64_t i = 0; i < job->x.rows; i++) {
         const int32_t label = job->label[i];
         p->y[i] = label == m->a ? 1 : -1;
-        p->weight[i] =
-            belongs(m, label) ? own_weight(job, i) * (p->share ? p->share[label] : 1) : 0;
+        p->weight[i] = belongs(m, label) ? p->all[i] : 0;
         sum += p->weight[i];
     }
     return sum;
@@ -195,16 +194,15 @@ hone_status svm_primal(const hone_fit_job *job, svm_state *s, hone_error *error)
 {
     const svm_params *params = job->params;
     const int64_t n = job->x.rows, k = job->shape.outputs;
-    const bool balanced = params->class_weight == SVM_BALANCED;
     primal p = {.job = job, .params = params, .rest = svm_against_rest(params, k), .state = s};
     if (params->formulation != SVM_FORMULATION_C)
         return hone_fail(error, HONE_UNSUPPORTED, "config.svm:loss",
                          "squared_hinge goes with formulation = c");
     bool *present = HONE_NEW(job->scratch, bool, k, 1);
-    p.share = balanced ? svm_class_shares(job) : NULL;
+    p.all = svm_weights(job, params);
     p.weight = HONE_RAW(job->scratch, double, n, 1);
     p.y = HONE_RAW(job->scratch, double, n, 1);
-    if (!present || (balanced && !p.share) || !p.weight || !p.y)
+    if (!present || !p.all || !p.weight || !p.y)
         return hone_no_memory(error);
     svm_tell_cold(job);
     HONE_TRY(list_machines(&p, present, error));

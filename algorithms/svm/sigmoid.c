@@ -1,5 +1,6 @@
 #include "sigmoid.h"
 
+#include <float.h>
 #include <string.h>
 
 #include "planes.h"
@@ -80,6 +81,7 @@ typedef struct logistic {
     const signed char *sign;
     int64_t n;
     double high, low; /* targets, moved off 1 and 0 by Bayes' rule of succession */
+    double prior;     /* the best b where a is 0, nearly */
 } logistic;
 
 static double target(const logistic *l, int64_t i)
@@ -113,19 +115,13 @@ static void derive(const logistic *l, double a, double b, double g[2], double h[
     }
 }
 
-sigmoid sigmoid_fit(const double *decision, const signed char *sign, const double *weight,
-                    int64_t n)
+static sigmoid descend(const logistic *l)
 {
-    double positive = 0, negative = 0;
-    for (int64_t i = 0; i < n; i++)
-        *(sign[i] > 0 ? &positive : &negative) += weight[i];
-    const logistic l = {decision,          weight, sign, n, (positive + 1) / (positive + 2),
-                        1 / (negative + 2)};
-    sigmoid s = {0, log((negative + 1) / (positive + 1))};
-    double value = loss(&l, s.a, s.b);
+    sigmoid s = {0, l->prior};
+    double value = loss(l, s.a, s.b);
     for (int step = 0; step < STEPS; step++) {
         double g[2], h[3];
-        derive(&l, s.a, s.b, g, h);
+        derive(l, s.a, s.b, g, h);
         if (fabs(g[0]) < 1e-5 && fabs(g[1]) < 1e-5)
             break;
         const double det = h[0] * h[1] - h[2] * h[2];
@@ -133,7 +129,7 @@ sigmoid sigmoid_fit(const double *decision, const signed char *sign, const doubl
         const double db = -(h[0] * g[1] - h[2] * g[0]) / det, slope = g[0] * da + g[1] * db;
         double length = 1, next = INFINITY;
         while (length >= 1e-10) {
-            next = loss(&l, s.a + length * da, s.b + length * db);
+            next = loss(l, s.a + length * da, s.b + length * db);
             if (next < value + 1e-4 * length * slope)
                 break;
             length /= 2;
@@ -144,6 +140,31 @@ sigmoid sigmoid_fit(const double *decision, const signed char *sign, const doubl
         value = next;
     }
     return s;
+}
+
+sigmoid sigmoid_fit(double *decision, const signed char *sign, double *weight, int64_t n)
+{
+    const double unit = svm_unit(decision, n), heavy = svm_unit(weight, n);
+    double positive = 0, negative = 0;
+    for (int64_t i = 0; i < n; i++) {
+        decision[i] /= unit, weight[i] /= heavy;
+        *(sign[i] > 0 ? &positive : &negative) += weight[i];
+    }
+    const double mean = (positive + negative) / (double)n;
+    for (int64_t i = 0; i < n; i++)
+        weight[i] /= mean;
+    positive /= mean, negative /= mean;
+    const logistic l = {.decision = decision,
+                        .weight = weight,
+                        .sign = sign,
+                        .n = n,
+                        .high = (positive + 1) / (positive + 2),
+                        .low = 1 / (negative + 2),
+                        .prior = log((negative + 1) / (positive + 1))};
+    const sigmoid s = descend(&l);
+    if (s.a > 0) /* decisions that mislead say nothing */
+        return (sigmoid){0, l.prior};
+    return (sigmoid){fmax(fmin(s.a / unit, DBL_MAX), -DBL_MAX), s.b};
 }
 
 double sigmoid_at(double a, double b, double decision)

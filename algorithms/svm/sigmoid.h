@@ -23,8 +23,9 @@ void sigmoid_deal(const signed char *sign, int64_t n, int64_t *order, int32_t *f
 /* Decisions of every row by a model fitted without the row's fold. */
 hone_status sigmoid_decisions(solver *s, double *decision, hone_arena *scratch, hone_error *error);
 
-sigmoid sigmoid_fit(const double *decision, const signed char *sign, const double *weight,
-                    int64_t n);
+/* Only ratios of weights count, and a unit of the decisions makes no difference; both arrays are
+ * worked on in place. */
+sigmoid sigmoid_fit(double *decision, const signed char *sign, double *weight, int64_t n);
 
 double sigmoid_at(double a, double b, double decision);
 

@@ -53,6 +53,15 @@ typedef struct svm_state {
     bool shares; /* fitted on all rows of the split at hand: set by fit alone, never loaded */
 } svm_state;
 
+/* The power of two at or below the largest size of n numbers; 1 where all are 0. */
+static inline double svm_unit(const double *v, int64_t n)
+{
+    double most = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = fmax(most, fabs(v[i]));
+    return most > 0 ? ldexp(1, ilogb(most)) : 1;
+}
+
 /* Whether each of `classes` has a problem of its own; two classes are one pair either way. */
 static inline bool svm_against_rest(const svm_params *p, int64_t classes)
 {

@@ -192,6 +192,83 @@ static void probabilities_survive_tiny_classes(void **state)
     free_table(&t);
 }
 
+/* Scores of every row, with equal weights. */
+static double *weighted_scores(table *t, const svm_params *p, double weight, fitted *f)
+{
+    t->w = malloc((size_t)t->n * sizeof *t->w);
+    for (int64_t i = 0; i < t->n; i++)
+        t->w[i] = weight;
+    fit(f, t, p, (how){.threads = 2});
+    free(t->w);
+    t->w = NULL;
+    const hone_matrix x = matrix_of(t);
+    return scores(f, &x);
+}
+
+static void assert_near(const double *a, const double *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        assert_true(fabs(a[i] - b[i]) <= 1e-5 * (1 + fabs(b[i])));
+}
+
+/* With nu only ratios of weights count; otherwise they multiply C, and the sigmoid knows ratios. */
+static void equal_weights_of_any_size_are_a_factor_of_C(void **state)
+{
+    (void)state;
+    static const double weights[] = {1e-305, 1e-9, 1e9, 1e300};
+    for (int what = 0; what < 6; what++)
+        for (size_t k = 0; k < sizeof weights / sizeof *weights; k++) {
+            table t = clouds(150, 3, 3, 16);
+            svm_params p = defaults(&t);
+            p.tol = 1e-8, p.probability = what % 3 > 0, p.class_weight = what / 3;
+            const bool nu = what % 3 == 1;
+            p.formulation = nu ? SVM_FORMULATION_NU : SVM_FORMULATION_C;
+            p.C = nu ? 1 : fmin(fmax(1 / weights[k], 1e-9), 1e9);
+            fitted f, one;
+            double *score = weighted_scores(&t, &p, weights[k], &f);
+            if (nu || (weights[k] > 1e-10 && weights[k] < 1e10)) {
+                p.C = 1;
+                double *expected = weighted_scores(&t, &p, 1, &one);
+                assert_near(score, expected, 3 * t.n);
+                assert_true(f.s->converged);
+                free(expected);
+                hone_fitted_free(one.f);
+            }
+            assert_true(isfinite(f.s->gap) && isfinite(f.s->objective));
+            free(score);
+            hone_fitted_free(f.f);
+            free_table(&t);
+        }
+}
+
+/* Costs without end: a kernel that tells all rows apart needs none of them; where classes overlap
+ * the solution is that of a cost in reach, and says so. */
+static void huge_weights_end_soon_and_predict(void **state)
+{
+    (void)state;
+    for (int what = 0; what < 4; what++) {
+        table t = clouds(200, 3, 2, 17);
+        svm_params p = defaults(&t);
+        p.probability = what % 2, p.gamma = number(2);
+        if (what / 2) /* twins of both classes */
+            for (int64_t i = 0; i < 40; i++) {
+                memcpy(t.x + 3 * i, t.x + 3 * (i + 100), 3 * sizeof *t.x);
+                t.label[i] = 1 - t.label[i + 100];
+            }
+        fitted f;
+        double *score = weighted_scores(&t, &p, 1e300, &f);
+        int64_t right = 0;
+        for (int64_t i = 0; i < t.n; i++)
+            right += best_class(score + 2 * i, 2) == t.label[i];
+        assert_true(right >= (what == 3 ? 100 : 150));
+        assert_true(f.s->iterations < 2000000);
+        assert_int_equal(f.s->converged, what / 2 == 0);
+        free(score);
+        hone_fitted_free(f.f);
+        free_table(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +279,8 @@ int main(void)
         cmocka_unit_test(a_work_limit_ends_pairs_of_classes_early_and_alike_on_any_threads),
         cmocka_unit_test(probabilities_are_consistent_and_calibrated),
         cmocka_unit_test(probabilities_survive_tiny_classes),
+        cmocka_unit_test(equal_weights_of_any_size_are_a_factor_of_C),
+        cmocka_unit_test(huge_weights_end_soon_and_predict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

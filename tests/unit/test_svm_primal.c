@@ -214,6 +214,36 @@ static void hopeless_data_end_with_finite_scores(void **state)
             }
 }
 
+/* Weights that leave no penalty to speak of. */
+static void huge_weights_end_at_the_widest_margin(void **state)
+{
+    (void)state;
+    static double score[N * 2];
+    for (int kind = 0; kind < 6; kind++) {
+        svm_params p = defaults();
+        p.probability = kind % 2, p.tol = 1e-3;
+        fill(2);
+        for (int64_t i = 0; i < N; i++) {
+            if (kind / 2 == 0) /* separated */
+                X[i * D] = 1e-3 * (LABEL[i] ? 1 + (double)(i % 5) : -1 - (double)(i % 7));
+            WEIGHT[i] = kind / 2 < 2 ? 1e300 : i % 3 ? 1e-300 : 1e300;
+            if (kind / 2 == 2 && i % 3 == 0) /* those that count are separated */
+                X[i * D] = 1e-3 * (LABEL[i] ? 1 + (double)(i % 5) : -1 - (double)(i % 7));
+        }
+        const hone_matrix x = dense();
+        hone_fitted *f = fit(&x, &p, 2, 2);
+        const svm_state *s = f->state;
+        predict(f, &x, score);
+        for (int64_t i = 0; i < N; i++) {
+            assert_true(isfinite(score[2 * i]));
+            if (kind / 2 == 0 || (kind / 2 == 2 && i % 3 == 0))
+                assert_int_equal(score[2 * i + 1] > score[2 * i], LABEL[i]);
+        }
+        assert_true(s->converged && s->iterations < 500);
+        hone_fitted_free(f);
+    }
+}
+
 static void probabilities_rise_with_the_score(void **state)
 {
     (void)state;
@@ -263,6 +293,7 @@ int main(void)
         cmocka_unit_test(every_machine_ends_where_its_gradient_is_0),
         cmocka_unit_test(scores_are_those_of_the_coefficients),
         cmocka_unit_test(hopeless_data_end_with_finite_scores),
+        cmocka_unit_test(huge_weights_end_at_the_widest_margin),
         cmocka_unit_test(probabilities_rise_with_the_score),
         cmocka_unit_test(nu_has_no_squared_hinge),
     };

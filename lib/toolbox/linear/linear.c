@@ -13,6 +13,9 @@
 
 /* A larger penalty counts as this, and its coordinate as 0. */
 static const double MOST_PENALTY = 1e100;
+/* With the squared hinge a smaller one counts as this: where all rows keep their margin it is all
+ * that is left to minimise, and what it adds to a pivot has to show in doubles. */
+static const double LEAST_PENALTY = 1e-13;
 /* What doubles tell of an objective. */
 static const double LEAST_TOL = 1e-14;
 enum { MOST_FACTORED = 3000, PRODUCTS = 20, LONE_PRODUCTS = 100, EPOCHS = 2000, SCATTERED = 4 };
@@ -186,12 +189,14 @@ static void set_penalties(hone_solver *s)
     const hone_linear *p = s->problem;
     const hone_design *d = s->rows.design;
     double total = p->weight ? 0 : (double)p->job->x.rows;
+    const double least = p->loss == HONE_SQUARED_HINGE && p->l2 > 0 ? LEAST_PENALTY : 0;
     for (int64_t i = 0; i < p->job->x.rows && p->weight; i++)
         total += p->weight[i];
     for (int64_t j = 0; j < d->size; j++) {
         if (d->column[j] < 0)
             continue;
         s->ridge[j] = fmin(p->l2 / total / d->scale[j] / d->scale[j], MOST_PENALTY);
+        s->ridge[j] = fmax(s->ridge[j], least);
         s->lasso[j] = fmin(p->l1 / total / fabs(d->scale[j]), MOST_PENALTY);
     }
 }
