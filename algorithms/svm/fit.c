@@ -356,6 +356,7 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
     q.row_bytes = limit < SVM_ROW_BYTES ? limit : SVM_ROW_BYTES;
     q.effort = &own;
     q.shared = p->whole && !inside ? f->shared : NULL;
+    q.more = f->job->more;
     q.distances = f->distances;
     if (p->begun)
         begin(p, &q);

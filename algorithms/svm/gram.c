@@ -12,6 +12,9 @@ enum { QUERIES = 96 };
  * from which on it is sooner made as a whole. */
 enum { MANY = 6 };
 
+/* Kernel matrices up to this part of what trials may share stay beside each other. */
+enum { LASTING = 64 };
+
 /* Multiply-adds of a block: a few milliseconds. */
 #define BLOCK_WORK 1e8
 
@@ -286,6 +289,17 @@ static void key_of_distances(const kernel *k, int64_t key[HONE_KEY])
     key[1] = (int64_t)k->isa;
 }
 
+static int64_t bytes_of(int64_t n)
+{
+    return n * subproblem_stride(n) * (int64_t)sizeof(float);
+}
+
+static hone_status build_kernel(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
+                                hone_error *error);
+
+static const hone_recipe KERNEL = {"svm.kernel/1", HONE_OF_ROWS, sizeof(whole), build_kernel};
+
+/* A large matrix takes the place of the last one: its values cost less than fresh pages. */
 static hone_status build_kernel(const hone_fit_job *job, const int64_t key[HONE_KEY], void *object,
                                 hone_error *error)
 {
@@ -305,17 +319,16 @@ static hone_status build_kernel(const hone_fit_job *job, const int64_t key[HONE_
     int64_t of_distances[HONE_KEY];
     key_of_distances(&k, of_distances);
     HONE_TRY(hone_derive(job->shared, &DISTANCES, of_distances, &distances, error));
+    if (bytes_of(p.n) > hone_derive_limit(job->shared) / LASTING)
+        hone_derive_clear(job->shared, &KERNEL);
     HONE_TRY(new_whole(job, to, &value, error));
     HONE_TRY(apply_all(&(apply){&p, distances, value, to->stride, false}, &ready, error));
     return ready ? HONE_OK : stopped(error);
 }
 
-static const hone_recipe KERNEL = {"svm.kernel/1", HONE_OF_ROWS, sizeof(whole), build_kernel};
-
 static bool fits(const hone_shared *shared, int64_t n)
 {
-    return n * subproblem_stride(n) * (int64_t)sizeof(float) <=
-           hone_derive_limit(shared) / GRAM_SHARES;
+    return bytes_of(n) <= hone_derive_limit(shared) / GRAM_SHARES;
 }
 
 /* A run that has to finish goes on without. */
@@ -346,7 +359,7 @@ hone_status gram_shared(const problem *p, const whole **K, hone_arena *scratch, 
     *K = NULL;
     if (p->kernel->type == SVM_LINEAR || !fits(p->shared, p->n))
         return HONE_OK;
-    if (!hone_derive_ready(p->shared, &MARK, (const int64_t[HONE_KEY]){0}))
+    if (!p->more && !hone_derive_ready(p->shared, &MARK, (const int64_t[HONE_KEY]){0}))
         return go_without(p, scratch, error);
     const kernel_key key = key_of(p->kernel);
     return derive(p->shared, &KERNEL, key.key, p->effort->run, K, error);

@@ -33,8 +33,8 @@ bool lazy_fill(void *source, int64_t i);
 
 /* K of the training rows, the same for every C, tol and set of labels, from distances (or inner
  * products) that all kernels of a kind share. NULL in the first fit on these rows, which may be the
- * only one, where it takes too much memory, for linear kernels and when the run stops. p->shared
- * must be there. */
+ * only one unless p->more, where it takes too much memory, for linear kernels and when the run
+ * stops. p->shared must be there. */
 hone_status gram_shared(const problem *p, const whole **K, hone_arena *scratch, hone_error *error);
 
 /* The distances of all training rows, from which the kernel matrices of pairs of classes are

@@ -30,6 +30,7 @@ typedef struct problem {
     int64_t max_iter;  /* pairs */
     int64_t row_bytes; /* that kept kernel rows may take */
     effort *effort;
+    bool more;           /* trials on these rows follow */
     hone_shared *shared; /* of what trials share; NULL unless these are all training rows */
     const struct whole *distances; /* of all training rows, of which row[] are ours; may be NULL */
 

@@ -252,6 +252,8 @@ typedef struct hone_fit_job {
     /** A pilot: rows of the training whose seconds it is to tell, over its own; else 0. A module
      * that takes another way with many rows takes that way. */
     double times;
+    /** More trials of this call are of this module on the same prepared table. */
+    bool more;
 } hone_fit_job;
 
 /** Everything that predict may look at, and where its answer goes. */

@@ -48,6 +48,11 @@ HONE_API int64_t hone_derive_limit(const hone_shared *shared);
 HONE_API bool hone_derive_ready(const hone_shared *shared, const hone_recipe *recipe,
                                 const int64_t key[HONE_KEY]);
 
+/** The objects of `recipe` on this basis that no trial holds make way: their memory serves the
+ * next. For large objects that are quickly made. May change what a module spends, never what it
+ * answers. */
+HONE_API void hone_derive_clear(hone_shared *shared, const hone_recipe *recipe);
+
 HONE_END
 
 #endif

@@ -73,6 +73,7 @@ static hone_trial trial_of(const hone_fitting *f)
                         .family = t->family.params,
                         .passing = is_passing(f),
                         .times = t->pilot ? t->pilot->times : 0,
+                        .more = t->family.more,
                         .warm_start = t->options.warm_start,
                         .seed = t->seed,
                         .run = run_of(f)};

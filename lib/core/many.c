@@ -163,6 +163,12 @@ static int by_identity(const void *a, const void *b)
     return p->trial < q->trial ? -1 : p->trial > q->trial;
 }
 
+/* Of one algorithm on one prepared table. */
+static bool is_kin(const place *p, const place *q)
+{
+    return p->params && q->params && p->algorithm == q->algorithm && p->prep == q->prep;
+}
+
 /* What each place needs of its configuration; params stay in `keep`. One that does not resolve is a
  * family of its own; its trial says why. */
 static hone_status look_at_all(const list *l, place *places, hone_arena *keep, hone_error *error)
@@ -204,10 +210,13 @@ static hone_status arrange(const list *l, place *places, hone_arena *keep, hone_
             params[end] = places[end].params;
         for (int64_t k = i; k < end; k++) {
             places[k].first = places[i].trial;
-            places[k].family = (hone_family){end - i, params[i] ? params + i : NULL};
+            places[k].family = (hone_family){end - i, params[i] ? params + i : NULL, false};
         }
     }
     qsort(places, (size_t)n, sizeof *places, by_sharing);
+    for (int64_t i = 0; i < n; i++)
+        places[i].family.more = (i > 0 && is_kin(&places[i], &places[i - 1])) ||
+                                (i + 1 < n && is_kin(&places[i], &places[i + 1]));
     return HONE_OK;
 }
 

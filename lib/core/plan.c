@@ -197,8 +197,8 @@ static hone_status resolve(hone_training *t, const hone_config *config, hone_err
             hone_params_scale(r->algorithm, r->params, d->task, o->budget, o->native_fidelity);
         t->prefix = !scaled;
         if (scaled && t->family.size < 2)
-            t->family =
-                (hone_family){.size = 2}; /* the next budget may follow, of whatever values */
+            t->family.size = 2, t->family.params = NULL; /* the next budget may follow, of
+                                                            whatever values */
         changed |= scaled;
     }
     return changed ? hone_config_canonical(r->algorithm, r->params, &r->prep, d->task, t->arena,

@@ -68,6 +68,7 @@ typedef struct hone_stage {
 typedef struct hone_family {
     int64_t size;              /* >= 1 */
     const void *const *params; /* size; NULL: not known */
+    bool more;                 /* trials of this call are of the same algorithm and preparation */
 } hone_family;
 
 typedef struct hone_training {

@@ -198,7 +198,7 @@ static hone_status fit(const hone_trial *t, hone_fitted *f, hone_shared *s, hone
     hone_fit_job job = s->job;
     job.params = f->params, job.keep = f->keep, job.scratch = scratch, job.shared = s;
     job.siblings = t->siblings > 1 ? t->siblings : 1, job.family = t->family;
-    job.passing = t->passing, job.times = t->times;
+    job.passing = t->passing, job.times = t->times, job.more = t->more;
     job.valid_x = (hone_matrix){0};
     job.warm_params = t->warm_params, job.warm_state = t->warm_state;
     job.warm_same_rows = t->warm_same_rows, job.warm_same_table = t->warm_same_table;

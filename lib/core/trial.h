@@ -27,6 +27,7 @@ typedef struct hone_trial {
     const void *const *family; /* params of the siblings; NULL: not known */
     bool passing;              /* predicts while the door is open, then nobody keeps it */
     double times;              /* of a pilot, else 0 */
+    bool more;                 /* trials of this call on the same table */
     uint64_t seed;
     const hone_run *run; /* its account pays */
     const void *warm_params, *warm_state;

@@ -428,6 +428,21 @@ bool hone_derive_ready(const hone_shared *s, const hone_recipe *r, const int64_t
     return ready;
 }
 
+void hone_derive_clear(hone_shared *s, const hone_recipe *r)
+{
+    hone_cache *c = s->cache;
+    const uint64_t identity = identity_of(s, r);
+    lock(c);
+    for (int i = 0; i < SLOTS; i++) {
+        entry *e = &c->slot[i];
+        if (e->state != READY || e->pins || e->identity != identity || strcmp(e->name, r->name))
+            continue;
+        c->stats.evictions++;
+        drop(e);
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
 void hone_shared_release(hone_shared *s)
 {
     lock(s->cache);

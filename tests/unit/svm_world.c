@@ -93,6 +93,7 @@ void fit(fitted *out, const table *t, const svm_params *p, how h)
                               .target = t->classes ? NULL : t->y,
                               .weight = t->w,
                               .labels_id = 1,
+                              .more = h.more,
                               .run = run};
     hone_error error = {0};
     if (hone_trial_fit(&trial, cache, &out->f, NULL, &error))

@@ -35,6 +35,7 @@ typedef struct how {
     const struct fitted *warm;
     int64_t work_limit; /* 0: none */
     bool stopped;       /* before it began */
+    bool more;          /* fits on these rows are told to follow */
 } how;
 
 typedef struct fitted {

@@ -151,6 +151,33 @@ static int64_t pooled(hone_cache *cache)
     return atomic_load(&hone_cache_pool(cache)->bytes);
 }
 
+static void what_makes_way_for_the_next_of_its_kind(void **state)
+{
+    (void)state;
+    hone_cache *cache = hone_cache_open(BUDGET);
+    hone_shared s = door_of(cache);
+    const hone_recipe other = {"test.other/1", HONE_OF_TABLE, sizeof(object), build};
+    s.identity.table = 1;
+    assert_true(had_to_build(cache, UNIT, 0, 0));
+    hone_derive_clear(&s, &other);
+    assert_false(had_to_build(cache, UNIT, 0, 0));
+    s.identity.table = 2;
+    hone_derive_clear(&s, &recipe);
+    assert_false(had_to_build(cache, UNIT, 0, 0));
+    s.identity.table = 1;
+    const int64_t held[HONE_KEY] = {UNIT, 0, 1};
+    const void *found;
+    hone_error error;
+    assert_int_equal(hone_derive(&s, &recipe, held, &found, &error), HONE_OK);
+    hone_derive_clear(&s, &recipe);
+    assert_int_equal(stats_of(cache).entries, 1);
+    assert_int_equal(stats_of(cache).evictions, 1);
+    hone_shared_release(&s);
+    assert_false(had_to_build(cache, UNIT, 0, 1));
+    assert_true(had_to_build(cache, UNIT, 0, 0));
+    hone_cache_close(cache);
+}
+
 static void large_memory_goes_from_what_was_evicted_to_what_is_built(void **state)
 {
     (void)state;
@@ -253,6 +280,7 @@ int main(void)
         cmocka_unit_test(what_nobody_asks_for_goes_in_the_end_however_dear),
         cmocka_unit_test(nothing_goes_for_an_object_that_cannot_stay),
         cmocka_unit_test(what_a_trial_holds_never_goes),
+        cmocka_unit_test(what_makes_way_for_the_next_of_its_kind),
         cmocka_unit_test(large_memory_goes_from_what_was_evicted_to_what_is_built),
         cmocka_unit_test(a_pool_keeps_the_newest_chunks_within_its_limit),
         cmocka_unit_test(what_is_being_dropped_is_absent_in_a_child),
