@@ -155,7 +155,8 @@ int64_t svm_bound(const hone_fit_job *job)
     const double n = (double)job->x.rows, all = n + (double)job->valid_x.rows;
     const double k = regress ? 2 : (double)job->shape.outputs, pairs = k * (k - 1) / 2;
     const double panels = panels_bytes(&job->x, all, hone_entries_of(&job->x) * (all / fmax(n, 1)));
-    const double flat = p->kernel == SVM_LINEAR ? planes_bytes(pairs + k, (double)job->x.cols) : 0;
+    const double flat =
+        p->kernel == SVM_LINEAR ? 2 * planes_bytes(pairs + k, (double)job->x.cols) : 0;
     const double state = n * fmax(1, k - 1) * 40 + pairs * 512 + flat;
     const double judging = hone_threads(job->run) * (0x1p21 + 64 * 8 * (pairs + k * k));
     return hone_bytes_of(1.1 * (4 * panels + solvers + state + judging) +

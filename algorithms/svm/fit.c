@@ -6,6 +6,7 @@
 
 #include "gamma.h"
 #include "gram.h"
+#include "interior.h"
 #include "parts.h"
 #include "primal.h"
 
@@ -187,7 +188,9 @@ static hone_status list_part(fit *f, const classes *c, int64_t a, int64_t b, hon
     p->whole = p->n == job->x.rows;
     p->row = HONE_RAW(job->scratch, int64_t, p->n, 1);
     p->coef = HONE_NEW(job->scratch, double, p->n, 1);
-    if (!p->row || !p->coef)
+    const bool plane = f->kernel.type == SVM_LINEAR && job->x.cols <= INTERIOR_COLUMNS;
+    p->w = plane ? HONE_RAW(job->scratch, double, job->x.cols, 1) : NULL;
+    if (!p->row || !p->coef || (plane && !p->w))
         return hone_no_memory(error);
     if (b >= 0)
         merge_rows(c, a, b, p->row);
@@ -248,6 +251,7 @@ static hone_status make_arrays(const fit *f, const part *p, int64_t m, problem *
                    .stands = solve_stands_for(f->job, p->n),
                    .x = &f->job->x,
                    .row = p->whole ? NULL : p->row,
+                   .w = p->w,
                    .nu = f->nu,
                    .tol = f->params->tol,
                    .max_iter = f->params->max_iter};
@@ -369,7 +373,8 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
     for (int64_t v = 0; v < q.m; v++)
         p->coef[row_of(&q, v)] += q.sign[v] * q.alpha[v] / level;
     p->rho = q.rho / level, p->gap = q.gap, p->objective = q.objective / (level * level);
-    p->iterations = q.iterations;
+    p->iterations = q.iterations, p->told = q.told;
+    q.w = NULL; /* from here on it is the part's */
     p->leans = leans_on_cut(f, p, &q), p->converged = q.converged && !p->leans;
     if (!regress && !q.converged && is_untouched(p))
         p->rho = side_with_more(f, p);

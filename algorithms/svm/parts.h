@@ -13,6 +13,8 @@ typedef struct part {
     int64_t *row;
     bool whole;   /* every row, in order */
     double *coef; /* n: y alpha in units of the kernel; before the fit where it begins */
+    double *w;    /* columns: room for w of a linear kernel, or NULL, */
+    bool told;    /* and whether it is there: in place of the sum of the coefficients */
     bool begun;   /* at a solution of other parameters, not at 0 */
     double rho, gap, objective;
     int64_t iterations, work; /* work: of parts side by side, to be counted */

@@ -217,7 +217,7 @@ static hone_status attempt_first(solver *s, hone_error *error)
     if (status || p->iterations < some || !goes_on(p) || gap_of(p) < NEAR * p->tol)
         return status;
     HONE_TRY(interior_run(p, s->scratch, error));
-    return attempt(s, NEAR, error);
+    return p->told ? HONE_OK : attempt(s, NEAR, error);
 }
 
 /* Pairs with kernel values in double. */
@@ -299,11 +299,14 @@ static hone_status run(solver *s, bool begun, hone_error *error)
     memset(p->g, 0, (size_t)hone_panel_count(p->n) * HONE_LANES * sizeof *p->g);
     p->iterations = 0;
     p->doubtful = true;
+    p->told = false;
     if (started)
         HONE_TRY(start(s, begun, &started, error));
     if (started) {
         HONE_TRY(attempt_first(s, error));
-        HONE_TRY(refine(s, error));
+        p->doubtful = !p->told;
+        if (!p->told)
+            HONE_TRY(refine(s, error));
     } else {
         memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
         memset(p->g, 0, (size_t)hone_panel_count(p->n) * HONE_LANES * sizeof *p->g);

@@ -41,6 +41,8 @@ typedef struct problem {
     double level; /* nu: half the distance between the slopes of both signs */
     int64_t iterations;
     bool converged, doubtful; /* doubtful: the gap in double is not known */
+    double *w; /* columns: room for w of a linear kernel, without the intercept; may be NULL */
+    bool told; /* it is there, and rho and the gap are its own: of alpha they are beyond double */
 } problem;
 
 /* Kernel values, or the distances or inner products behind them, of all pairs of rows. */

@@ -79,7 +79,10 @@ static int64_t plane_of(const void *context, int64_t i, double *w)
 {
     const fit *f = context;
     const part *p = &f->parts[i];
-    planes_sum(&f->job->x, p->row, p->coef, p->n, kernel_product(&f->kernel, f->panels), w);
+    if (p->told)
+        memcpy(w, p->w, (size_t)f->job->x.cols * sizeof *w);
+    else
+        planes_sum(&f->job->x, p->row, p->coef, p->n, kernel_product(&f->kernel, f->panels), w);
     w[f->job->x.cols] = -p->rho;
     return part_pair(f, p);
 }

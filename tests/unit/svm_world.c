@@ -151,3 +151,79 @@ double plain_kernel(const svm_params *p, double gamma, const double *a, const do
         return exp(-gamma * manhattan);
     }
 }
+
+static void place_points(posed *w, int64_t n, int64_t d, bool regress, bool sparse)
+{
+    double *values = HONE_NEW(w->arena, double, n, d);
+    int64_t *start = HONE_NEW(w->arena, int64_t, n + 1, 1);
+    int32_t *column = HONE_NEW(w->arena, int32_t, n, d);
+    assert_true(values && start && column);
+    hone_stream s = hone_stream_of(3, (uint64_t)n, (uint64_t)d);
+    for (int64_t i = 0; i < n; i++) {
+        start[i + 1] = (i + 1) * d;
+        for (int64_t k = 0; k < d; k++) {
+            values[i * d + k] = hone_uniform(&s) * 4 + (k || regress ? 0.1 : i % 2 ? 1 : -1);
+            column[i * d + k] = (int32_t)k;
+        }
+    }
+    w->values = values;
+    w->x = dense_of(HONE_F64, values, n, d);
+    if (sparse)
+        w->x = (hone_matrix){.values = values,
+                             .layout = HONE_CSR,
+                             .dtype = HONE_F64,
+                             .rows = n,
+                             .cols = d,
+                             .stored_cols = d,
+                             .row_start = start,
+                             .column = column};
+}
+
+void pose_again(posed *w, const svm_params *params, double gamma)
+{
+    problem *p = &w->p;
+    const bool centred = params->kernel != SVM_LINEAR;
+    const hone_run *run = &w->storage.run;
+    assert_int_equal(hone_panels_make(&w->x, centred, run, w->arena, w->arena, &w->panels, NULL),
+                     HONE_OK);
+    w->kernel = kernel_of(params, gamma, &w->panels, hone_run_isa(run));
+    for (int64_t v = 0; v < p->m; v++)
+        p->bound[v] = params->C * w->kernel.scale;
+}
+
+static void pose_any(posed *w, int64_t n, int64_t d, const svm_params *params, double gamma,
+                     bool regress, bool sparse)
+{
+    problem *p = &w->p;
+    const hone_run *run = hone_run_simple(&w->storage, 1);
+    w->arena = hone_arena_open(&w->storage.account);
+    assert_non_null(w->arena);
+    w->effort = (effort){.run = run};
+    place_points(w, n, d, regress, sparse);
+    *p = (problem){.panels = &w->panels, .x = &w->x, .kernel = &w->kernel, .effort = &w->effort};
+    p->n = n, p->m = regress ? 2 * n : n, p->tol = 1e-3, p->max_iter = 1 << 20;
+    p->sign = HONE_NEW(w->arena, signed char, p->m, 1);
+    p->linear = HONE_NEW(w->arena, double, p->m, 1);
+    p->bound = HONE_NEW(w->arena, double, p->m, 1);
+    p->alpha = HONE_NEW(w->arena, double, p->m, 1);
+    p->g = HONE_NEW(w->arena, double, n + HONE_LANES, 1);
+    p->w = HONE_NEW(w->arena, double, d, 1);
+    assert_true(p->sign && p->linear && p->bound && p->alpha && p->g && p->w);
+    for (int64_t v = 0; v < p->m; v++) {
+        const int64_t i = v % n;
+        const double *x = w->values + i * d, z = x[0] - 2 * x[1] + sin(3 * (double)i);
+        p->sign[v] = regress ? (v < n ? 1 : -1) : i % 2 ? 1 : -1;
+        p->linear[v] = regress ? 0.1 - p->sign[v] * z : -1;
+    }
+    pose_again(w, params, gamma);
+}
+
+void pose(posed *w, int64_t n, int64_t d, const svm_params *p, double gamma, bool sparse)
+{
+    pose_any(w, n, d, p, gamma, false, sparse);
+}
+
+void pose_targets(posed *w, int64_t n, int64_t d, const svm_params *p, bool sparse)
+{
+    pose_any(w, n, d, p, 1, true, sparse);
+}

@@ -2,7 +2,7 @@
 #ifndef HONE_TESTS_SVM_WORLD_H
 #define HONE_TESTS_SVM_WORLD_H
 
-#include "algorithms/svm/svm.h"
+#include "algorithms/svm/solve.h"
 #include "core/trial.h"
 
 extern const hone_algorithm hone_svm;
@@ -50,6 +50,25 @@ void fit(fitted *out, const table *t, const svm_params *p, how h);
 double *scores(fitted *f, const hone_matrix *x);
 int64_t best_class(const double *score, int64_t k);
 void assert_same(const fitted *a, const fitted *b);
+
+/* One problem by itself, without the fit around it. */
+typedef struct posed {
+    hone_simple_run storage;
+    hone_arena *arena; /* closed by the caller */
+    hone_matrix x;
+    hone_panels panels;
+    kernel kernel;
+    effort effort;
+    problem p;
+    double *values; /* n x d: of x, whatever its layout */
+} posed;
+
+/* Two clouds that overlap in their first column, every second row of each; bounds are C. */
+void pose(posed *w, int64_t n, int64_t d, const svm_params *p, double gamma, bool sparse);
+/* The same points, of one cloud, with the target x0 - 2 x1 + a wave. */
+void pose_targets(posed *w, int64_t n, int64_t d, const svm_params *p, bool sparse);
+/* Panels and kernel anew, of other values: sizes of bounds follow. */
+void pose_again(posed *w, const svm_params *p, double gamma);
 
 /* A value of the kernel, written down as it is defined. */
 double plain_kernel(const svm_params *p, double gamma, const double *a, const double *b, int64_t d);

@@ -119,19 +119,19 @@ static void a_work_limit_ends_pairs_of_classes_early_and_alike_on_any_threads(vo
     for (int probability = 0; probability < 2; probability++) {
         svm_params p = defaults(&t);
         p.C = 1000, p.probability = probability;
-        fitted whole, one, two, least;
-        fit(&whole, &t, &p, (how){.threads = 2});
-        const int64_t all = atomic_load(&whole.storage.work);
+        fitted full, one, two, least;
+        fit(&full, &t, &p, (how){.threads = 2});
+        const int64_t all = atomic_load(&full.storage.work);
         fit(&one, &t, &p, (how){.threads = 1, .work_limit = all / 2});
         fit(&two, &t, &p, (how){.threads = 3, .work_limit = all / 2});
         fit(&least, &t, &p, (how){.threads = 2, .work_limit = 1});
         assert_same(&one, &two);
         assert_int_equal(atomic_load(&one.storage.work), atomic_load(&two.storage.work));
-        assert_true(whole.s->converged && !one.s->converged);
+        assert_true(full.s->converged && !one.s->converged);
         assert_true(atomic_load(&one.storage.work) < all * 3 / 4);
-        assert_true(one.s->iterations > whole.s->iterations / 4);
+        assert_true(one.s->iterations > full.s->iterations / 4);
         assert_true(atomic_load(&least.storage.work) < all / 4);
-        hone_fitted_free(whole.f), hone_fitted_free(one.f);
+        hone_fitted_free(full.f), hone_fitted_free(one.f);
         hone_fitted_free(two.f), hone_fitted_free(least.f);
     }
     free_table(&t);

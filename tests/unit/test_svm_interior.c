@@ -10,93 +10,36 @@
 
 #include "algorithms/svm/exact.h"
 #include "algorithms/svm/interior.h"
-#include "core/params.h"
-#include "core/trial.h"
-#include "dense.h"
 #include "svm_world.h"
-#include "toolbox/random.h"
 
 enum { N = 300, D = 7 };
 
-typedef struct world {
-    hone_simple_run storage;
-    hone_arena *arena;
-    hone_matrix x;
-    hone_panels panels;
-    kernel kernel;
-    effort effort;
-    problem p;
-    const double *values;
-} world;
-
-static void make_points(world *w, bool regress, bool sparse)
+static void weigh(posed *w)
 {
-    double *values = HONE_NEW(w->arena, double, N, D);
-    int64_t *start = HONE_NEW(w->arena, int64_t, N + 1, 1);
-    int32_t *column = HONE_NEW(w->arena, int32_t, N, D);
-    assert_true(values && start && column);
-    hone_stream s = hone_stream_of(3, N, D);
-    for (int64_t i = 0; i < N; i++) {
-        start[i + 1] = (i + 1) * D;
-        for (int64_t k = 0; k < D; k++) {
-            values[i * D + k] = hone_uniform(&s) * 4 + (k || regress ? 0.1 : i % 2 ? 1 : -1);
-            column[i * D + k] = (int32_t)k;
-        }
-    }
-    w->values = values;
-    w->x = dense_of(HONE_F64, values, N, D);
-    if (sparse)
-        w->x = (hone_matrix){.values = values,
-                             .layout = HONE_CSR,
-                             .dtype = HONE_F64,
-                             .rows = N,
-                             .cols = D,
-                             .stored_cols = D,
-                             .row_start = start,
-                             .column = column};
+    for (int64_t v = 0; v < w->p.m; v++)
+        w->p.bound[v] *= v % N % 7 == 3 ? 0 : 1 + (double)(v % N % 3);
 }
 
-static void make_variables(world *w, bool regress, double C)
+static svm_params linear_with(double C)
 {
-    problem *p = &w->p;
-    for (int64_t v = 0; v < p->m; v++) {
-        const int64_t i = v % N;
-        const double *x = w->values + i * D, z = x[0] - 2 * x[1] + sin(3 * (double)i);
-        p->sign[v] = regress ? (v < N ? 1 : -1) : i % 2 ? 1 : -1;
-        p->linear[v] = regress ? 0.1 - p->sign[v] * z : -1;
-        p->bound[v] = i % 7 == 3 ? 0 : C * w->kernel.scale * (1 + (double)(i % 3));
-    }
+    svm_params params = defaults(&(table){.classes = 2});
+    params.kernel = SVM_LINEAR, params.C = C;
+    return params;
 }
 
-static void open_world(world *w, bool regress, bool sparse, double C)
+/* Bounds of three sizes, some of them 0. */
+static void open_world(posed *w, bool regress, bool sparse, double C)
 {
-    const hone_run *run = hone_run_simple(&w->storage, 1);
-    svm_params params;
-    w->arena = hone_arena_open(&w->storage.account);
-    assert_non_null(w->arena);
-    w->p = (problem){0};
-    w->effort = (effort){.run = run};
-    make_points(w, regress, sparse);
-    assert_int_equal(hone_panels_make(&w->x, false, run, w->arena, w->arena, &w->panels, NULL),
-                     HONE_OK);
-    memset(&params, 0, sizeof params);
-    hone_params_default(hone_svm.params, HONE_CLASSIFICATION, &params);
-    params.kernel = SVM_LINEAR;
-    w->kernel = kernel_of(&params, 1, &w->panels, hone_run_isa(run));
-    problem *p = &w->p;
-    p->panels = &w->panels, p->x = &w->x, p->kernel = &w->kernel, p->effort = &w->effort;
-    p->n = N, p->m = regress ? 2 * N : N, p->tol = 1e-3, p->max_iter = 1 << 20;
-    p->sign = HONE_NEW(w->arena, signed char, p->m, 1);
-    p->linear = HONE_NEW(w->arena, double, p->m, 1);
-    p->bound = HONE_NEW(w->arena, double, p->m, 1);
-    p->alpha = HONE_NEW(w->arena, double, p->m, 1);
-    p->g = HONE_NEW(w->arena, double, N + HONE_LANES, 1);
-    assert_true(p->sign && p->linear && p->bound && p->alpha && p->g);
-    make_variables(w, regress, C);
+    const svm_params params = linear_with(C);
+    if (regress)
+        pose_targets(w, N, D, &params, sparse);
+    else
+        pose(w, N, D, &params, 1, sparse);
+    weigh(w);
 }
 
 /* The gap of p->alpha as LIBSVM defines it, and the objective, all anew; p->alpha is feasible. */
-static double plain_gap(const world *w, double *objective)
+static double plain_gap(const posed *w, double *objective)
 {
     const problem *p = &w->p;
     double sum[D] = {0}, balance = 0, all = 0, up = INFINITY, low = -INFINITY;
@@ -131,7 +74,7 @@ static void solutions_are_those_of_pairs_in_double(void **state)
     for (int kind = 0; kind < 4; kind++)
         for (int k = 0; k < 3; k++) {
             const bool regress = kind & 1, sparse = kind & 2;
-            world a, b;
+            posed a, b;
             double found, truth;
             open_world(&a, regress, sparse, costs[k]);
             open_world(&b, regress, sparse, costs[k]);
@@ -159,7 +102,7 @@ static void a_large_cost_takes_no_more_steps(void **state)
     static const double costs[] = {1e4, 1e6, 1e8};
     for (int kind = 0; kind < 2; kind++)
         for (int k = 0; k < 3; k++) {
-            world w;
+            posed w;
             double objective;
             open_world(&w, kind, false, costs[k]);
             assert_int_equal(interior_run(&w.p, w.arena, NULL), HONE_OK);
@@ -175,10 +118,10 @@ static void columns_that_depend_on_others_are_no_harm(void **state)
     (void)state;
     static const double costs[] = {1, 1e8};
     for (int k = 0; k < 2; k++) {
-        world w;
+        posed w;
         double objective;
         open_world(&w, false, false, costs[k]);
-        double *x = (double *)w.values;
+        double *x = w.values;
         for (int64_t i = 0; i < N; i++) {
             x[i * D + D - 1] = 0;
             for (int c = 0; c < D - 1; c++)
@@ -190,6 +133,69 @@ static void columns_that_depend_on_others_are_no_harm(void **state)
     }
 }
 
+/* Columns of sizes from 1e-6 to 1e9, far from 0: slopes of alpha are lost in double, those of w are
+ * not. The primal objective is as low as the dual one is high. */
+static void columns_far_apart_in_size_are_solved_for_w(void **state)
+{
+    (void)state;
+    static const double size[D] = {1e6, 1e-6, 1e9, 1, 1e3, 1e9, 1e-3};
+    for (int kind = 0; kind < 4; kind++) {
+        const double C = kind & 1 ? 100 : 1;
+        const svm_params params = linear_with(C);
+        posed w;
+        open_world(&w, false, kind & 2, C);
+        for (int64_t i = 0; i < N * D; i++)
+            w.values[i] = (w.values[i] + 10) * size[i % D];
+        pose_again(&w, &params, 1);
+        weigh(&w);
+        problem *p = &w.p;
+        assert_int_equal(interior_run(p, w.arena, NULL), HONE_OK);
+        assert_true(p->told && p->iterations < 200);
+        double above = 0, sum[D] = {0}, all = 0, up = INFINITY, low = -INFINITY;
+        for (int64_t i = 0; i < N; i++) {
+            const bool more = p->alpha[i]<p->bound[i], less = p->alpha[i]> 0;
+            double f = -p->sign[i];
+            for (int k = 0; k < D; k++) {
+                f += p->w[k] * w.values[i * D + k];
+                sum[k] += p->sign[i] * p->alpha[i] / w.kernel.scale *
+                          (w.values[i * D + k] / size[k] - 11);
+            }
+            if (p->sign[i] > 0 ? more : less)
+                up = fmin(up, f);
+            if (p->sign[i] > 0 ? less : more)
+                low = fmax(low, f);
+            all += p->alpha[i] / w.kernel.scale;
+        }
+        assert_true(low - up < p->tol);
+        for (int64_t i = 0; i < N; i++) {
+            double f = -(up + low) / 2;
+            for (int k = 0; k < D; k++)
+                f += p->w[k] * w.values[i * D + k];
+            above += p->bound[i] / w.kernel.scale * fmax(0, 1 - p->sign[i] * f);
+        }
+        for (int k = 0; k < D; k++)
+            above += (p->w[k] * p->w[k] + sum[k] * sum[k] * size[k] * size[k]) / 2;
+        assert_true(above - all <= 2 * p->tol * all);
+        hone_arena_close(w.arena);
+    }
+}
+
+/* A bound that is nothing beside others has its variable at an end. */
+static void bounds_that_are_nothing_beside_others_do_no_harm(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        posed w;
+        double objective;
+        open_world(&w, kind, false, 1);
+        for (int64_t v = 0; v < w.p.m; v++)
+            w.p.bound[v] *= v % 3 == 1 ? 1e-300 : 1;
+        assert_int_equal(interior_run(&w.p, w.arena, NULL), HONE_OK);
+        assert_true(plain_gap(&w, &objective) < w.p.tol && w.p.iterations < 100);
+        hone_arena_close(w.arena);
+    }
+}
+
 /* What double cannot hold ends the steps; alpha stays feasible, and its gap is what it says. */
 static void numbers_at_the_ends_of_double_leave_a_solution(void **state)
 {
@@ -197,7 +203,7 @@ static void numbers_at_the_ends_of_double_leave_a_solution(void **state)
     static const double first[] = {1e-310, 0x1p1000, 1e-300}, target[] = {1, 1e12, 1e300};
     for (int kind = 0; kind < 2; kind++)
         for (int k = 0; k < 3; k++) {
-            world w;
+            posed w;
             open_world(&w, kind, false, 1);
             w.p.bound[0] = first[k];
             w.p.linear[1] *= target[k];
@@ -216,7 +222,7 @@ static void a_run_that_stops_keeps_what_there_was(void **state)
     (void)state;
     static const hone_stop stops[] = {HONE_FINISH, HONE_CANCEL};
     for (int k = 0; k < 2; k++) {
-        world w;
+        posed w;
         open_world(&w, false, false, 1);
         w.p.alpha[0] = w.p.alpha[1] = 0.25;
         atomic_store(&w.storage.stop, stops[k]);
@@ -262,7 +268,7 @@ static void a_fit_ends_for_any_cost(void **state)
         hone_fitted_free(seven.f);
     }
     free_table(&t);
-    world w;
+    posed w;
     open_world(&w, false, false, 1);
     assert_true(interior_patience(&w.p) < w.p.max_iter);
     w.kernel.type = SVM_POLY;
@@ -314,6 +320,8 @@ int main(void)
         cmocka_unit_test(solutions_are_those_of_pairs_in_double),
         cmocka_unit_test(a_large_cost_takes_no_more_steps),
         cmocka_unit_test(columns_that_depend_on_others_are_no_harm),
+        cmocka_unit_test(columns_far_apart_in_size_are_solved_for_w),
+        cmocka_unit_test(bounds_that_are_nothing_beside_others_do_no_harm),
         cmocka_unit_test(numbers_at_the_ends_of_double_leave_a_solution),
         cmocka_unit_test(a_run_that_stops_keeps_what_there_was),
         cmocka_unit_test(a_fit_ends_for_any_cost),
