@@ -21,6 +21,7 @@ enum {
 struct svm_prepared {
     planes *planes;     /* by column; NULL: dense, or none */
     hone_panels panels; /* of the support vectors */
+    kernel kernel;      /* for whatever instructions a run takes */
     double *coef;       /* one coefficient: by panels; more: n_sv x cols */
     int64_t cols;       /* n_coefs, padded */
 };
@@ -55,7 +56,8 @@ static bool pack_coefs(svm_state *s, hone_arena *keep)
     return coef;
 }
 
-static hone_status prepare_vectors(svm_state *s, int64_t d, hone_arena *keep, hone_error *error)
+static hone_status prepare_vectors(svm_state *s, const svm_params *params, int64_t d,
+                                   hone_arena *keep, hone_error *error)
 {
     float *norm = HONE_NEW(keep, float, hone_panel_count(s->n_sv), HONE_LANES);
     if (!norm || !pack_coefs(s, keep))
@@ -67,6 +69,7 @@ static hone_status prepare_vectors(svm_state *s, int64_t d, hone_arena *keep, ho
     else if (!pack_dense(s, d, keep, p))
         return hone_no_memory(error);
     held_norms(p, norm);
+    s->prepared->kernel = kernel_of(params, s->gamma, p, HONE_ISA_PORTABLE);
     return HONE_OK;
 }
 
@@ -78,7 +81,7 @@ hone_status svm_prepare(const hone_shape *shape, const void *params, void *state
     if (!s->prepared)
         return hone_no_memory(error);
     if (((const svm_params *)params)->kernel != SVM_LINEAR)
-        return prepare_vectors(s, shape->features, keep, error);
+        return prepare_vectors(s, params, shape->features, keep, error);
     return planes_prepare(s, shape->features, keep, &s->prepared->planes) ? HONE_OK
                                                                           : hone_no_memory(error);
 }
@@ -334,7 +337,8 @@ hone_status svm_predict(const hone_predict_job *job, hone_error *error)
     const hone_panels *vectors = &s->prepared->panels;
     prediction p = {.job = job, .linear = ((const svm_params *)job->params)->kernel == SVM_LINEAR};
     if (!p.linear) {
-        p.kernel = kernel_of(job->params, s->gamma, vectors, hone_run_isa(job->run));
+        p.kernel = s->prepared->kernel;
+        p.kernel.isa = hone_run_isa(job->run);
         HONE_TRY(held_find(job, &p.kernel, vectors, &p.held, error));
     }
     return hone_for_blocks(job->run, (job->x.rows + ROWS - 1) / ROWS, predict_block, &p, error);

@@ -1,8 +1,9 @@
 /* A list of chunks: bump allocation, freed together. The account sees chunks only.
  *
- * Chunks come from the heap, and the C library reuses the smaller ones. From two huge pages on,
- * chunks ask for huge pages, and a pool keeps them for the next arena: touching fresh pages can
- * cost more than the computation.
+ * Chunks come from the heap, and the C library reuses the smaller ones; the first is small, so that
+ * the arenas of a prediction of one row stay below what it gives back to the system. From two huge
+ * pages on, chunks ask for huge pages, and a pool keeps them for the next arena: touching fresh
+ * pages can cost more than the computation.
  */
 #define _DEFAULT_SOURCE
 #include "base/arena.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ALIGN = 64, CHUNK = 1 << 16, HUGE_PAGE = 1 << 21, HUGE = 2 * HUGE_PAGE };
+enum { ALIGN = 64, FIRST = 1 << 13, CHUNK = 1 << 16, HUGE_PAGE = 1 << 21, HUGE = 2 * HUGE_PAGE };
 
 typedef struct hone_chunk {
     struct hone_chunk *next;
@@ -218,8 +219,10 @@ void *hone_arena_alloc_raw(hone_arena *arena, int64_t rows, int64_t cols, size_t
     while (atomic_flag_test_and_set_explicit(&arena->busy, memory_order_acquire))
         sched_yield(); /* with more threads than cores its holder may be waiting for one */
     chunk *c = arena->chunks;
-    if (!c || c->size - c->used < bytes)
-        c = get(arena, bytes > CHUNK - ALIGN ? bytes : CHUNK - ALIGN);
+    if (!c || c->size - c->used < bytes) {
+        const size_t usual = (c ? CHUNK : FIRST) - ALIGN;
+        c = get(arena, bytes > usual ? bytes : usual);
+    }
     void *at = c ? (char *)c + ALIGN + c->used : NULL;
     if (c)
         c->used += bytes;
