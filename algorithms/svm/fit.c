@@ -358,6 +358,7 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
         set_classes(f, p, &q);
     const int64_t limit = hone_derive_limit(f->job->shared);
     q.row_bytes = limit < SVM_ROW_BYTES ? limit : SVM_ROW_BYTES;
+    q.repeats = f->params->probability && !regress;
     q.effort = &own;
     q.shared = p->whole && !inside ? f->shared : NULL;
     q.more = f->job->more;
@@ -378,7 +379,7 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
     p->leans = leans_on_cut(f, p, &q), p->converged = q.converged && !p->leans;
     if (!regress && !q.converged && is_untouched(p))
         p->rho = side_with_more(f, p);
-    if (f->params->probability && !regress)
+    if (q.repeats)
         HONE_TRY(calibrate(f, p, &work, scratch, error));
     p->work = own.done;
     return HONE_OK;

@@ -17,6 +17,11 @@ enum { PORTION = 64 };
 #define UPDATE_WORK INT64_C(1000000000)
 enum { LEAST = 16 };
 
+/* Slots of rows whose variables rest on a bound, for SPARE of others: the rest of them make way.
+ * A fresh page costs as much as its values, and a row that has come to rest is seldom asked for
+ * again. */
+enum { SPARE = 4 };
+
 /* Floats of memory that slots take at a time. */
 enum { SLAB = 1 << 21 };
 
@@ -41,7 +46,8 @@ bool rows_open(rows *r, const problem *p, const whole *all, hone_arena *arena)
     r->last = HONE_NEW(arena, int64_t, r->room, 1);
     r->touched = HONE_NEW(arena, bool, r->room, 1);
     r->data = HONE_NEW(arena, float *, r->room, 1);
-    if (!r->slot_of || !r->owner || !r->last || !r->touched || !r->data)
+    r->idle = HONE_RAW(arena, wish, r->room, 1);
+    if (!r->slot_of || !r->owner || !r->last || !r->touched || !r->data || !r->idle)
         return false;
     memset(r->slot_of, -1, (size_t)p->n * sizeof *r->slot_of);
     return hone_queries_new(p->panels, NULL, 0, p->n < ROWS_MOST ? p->n : ROWS_MOST, arena,
@@ -110,9 +116,37 @@ static hone_status update_linear(rows *r, const int64_t *row, const double *weig
 
 /* ---- kernel rows ---- */
 
+static bool rests(const problem *p, int64_t row)
+{
+    for (int64_t v = row; v < p->m; v += p->n)
+        if (p->alpha[v] > 0 && p->alpha[v] < p->bound[v])
+            return false;
+    return true;
+}
+
+/* Lists up to `most` slots to be used again, those whose rows were not asked for longest. */
+static void find_idle(rows *r, int64_t most)
+{
+    int64_t all = 0;
+    r->idle_count = 0;
+    if (r->p->repeats || most == 0)
+        return;
+    for (int64_t s = 0; s < r->used; s++)
+        if (r->last[s] != r->clock && rests(r->p, r->owner[s]))
+            r->idle[all++] = (wish){(double)r->last[s], s};
+    const int64_t some = all - (r->used - all) / SPARE;
+    r->idle_count = some < 0 ? 0 : some < most ? some : most;
+    select_least(r->idle, all, r->idle_count);
+}
+
 /* A slot that this update does not use, or -1. Running out of memory only ends the growth. */
 static int64_t free_slot(rows *r)
 {
+    if (r->idle_count > 0) {
+        const int64_t s = r->idle[--r->idle_count].variable;
+        r->slot_of[r->owner[s]] = -1;
+        return s;
+    }
     if (r->used < r->room) {
         const int64_t left = r->room - r->used, most = SLAB / r->width + 1;
         if (r->used == r->ready) {
@@ -151,14 +185,17 @@ typedef struct update {
 static void find_rows(update *u, const int64_t *row)
 {
     rows *r = u->r;
+    int64_t missing = 0;
     r->clock++;
     for (int64_t i = 0; i < u->count; i++) {
         const int64_t s = r->slot_of[row[i]];
+        missing += s < 0;
         if (s >= 0) {
             r->last[s] = r->clock;
             r->touched[s] = true;
         }
     }
+    find_idle(r, missing);
     for (int64_t i = 0; i < u->count; i++) {
         int64_t s = r->slot_of[row[i]];
         u->fresh[i] = -1;

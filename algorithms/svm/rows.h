@@ -1,9 +1,11 @@
 /* The gradient's changes. Kernel rows are computed in blocks of columns when they are needed, and
- * kept while there is room. A linear kernel with few entries a row needs none: its gradient is a
- * product of the data with one vector of coefficients. */
+ * kept while there is room and a variable of theirs is off its bounds. A linear kernel with few
+ * entries a row needs none: its gradient is a product of the data with one vector of coefficients.
+ */
 #ifndef HONE_SVM_ROWS_H
 #define HONE_SVM_ROWS_H
 
+#include "select.h"
 #include "solve.h"
 
 /* Most rows of one update. */
@@ -20,10 +22,12 @@ typedef struct rows {
     int64_t *owner, *last;     /* per slot: its row, the clock of its last use */
     bool *touched;             /* per slot: used since the hand passed */
     float **data;              /* per slot */
-    hone_queries queries;      /* rows to compute */
-    int64_t computed;          /* rows, for the log */
-    double *base, *w;          /* linear: g = base + X w; else NULL */
-    whole all;                 /* all values are at hand; value = NULL: they are not */
+    wish *idle;                /* slots whose rows are the likeliest not to be asked for again */
+    int64_t idle_count;
+    hone_queries queries; /* rows to compute */
+    int64_t computed;     /* rows, for the log */
+    double *base, *w;     /* linear: g = base + X w; else NULL */
+    whole all;            /* all values are at hand; value = NULL: they are not */
 } rows;
 
 /* `all`: values of all rows, or NULL. */

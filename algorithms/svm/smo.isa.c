@@ -89,27 +89,81 @@ int64_t HONE_KERNEL(svm_partner)(const smo *s, double least, const float *ki, fl
     return found;
 }
 
+#if defined(HONE_HAVE_AVX512)
+
+typedef __m512d doubles;
+enum { D = 8 };
+
+static inline doubles every(double v)
+{
+    return _mm512_set1_pd(v);
+}
+
+static inline doubles load(const double *p)
+{
+    return _mm512_loadu_pd(p);
+}
+
+static inline void store(double *p, doubles v)
+{
+    _mm512_storeu_pd(p, v);
+}
+
+/* sum + weight * row[0 .. D) */
+static inline doubles add(doubles weight, const float *row, doubles sum)
+{
+    return _mm512_fmadd_pd(weight, _mm512_cvtps_pd(_mm256_loadu_ps(row)), sum);
+}
+
+#else
+
+typedef __m256d doubles;
+enum { D = 4 };
+
+static inline doubles every(double v)
+{
+    return _mm256_set1_pd(v);
+}
+
+static inline doubles load(const double *p)
+{
+    return _mm256_loadu_pd(p);
+}
+
+static inline void store(double *p, doubles v)
+{
+    _mm256_storeu_pd(p, v);
+}
+
+static inline doubles add(doubles weight, const float *row, doubles sum)
+{
+    return _mm256_fmadd_pd(weight, _mm256_cvtps_pd(_mm_loadu_ps(row)), sum);
+}
+
+#endif
+
 void HONE_KERNEL(svm_update)(double *g, int64_t n, const float *const *row, const double *weight,
                              int64_t rows)
 {
     enum { R = 8 };
     int64_t r = 0;
     for (; r + R <= rows; r += R) {
-        __m256d w[R];
-        for (int z = 0; z < R; z++)
-            w[z] = _mm256_set1_pd(weight[r + z]);
-        for (int64_t t = 0; t < n; t += 4) {
-            __m256d sum = _mm256_loadu_pd(g + t);
+        doubles w[R];
+        const float *from[R];
+        for (int z = 0; z < R; z++) {
+            w[z] = every(weight[r + z]);
+            from[z] = row[r + z];
+        }
+        for (int64_t t = 0; t < n; t += D) {
+            doubles sum = load(g + t);
             for (int z = 0; z < R; z++)
-                sum = _mm256_fmadd_pd(w[z], _mm256_cvtps_pd(_mm_loadu_ps(row[r + z] + t)), sum);
-            _mm256_storeu_pd(g + t, sum);
+                sum = add(w[z], from[z] + t, sum);
+            store(g + t, sum);
         }
     }
     for (; r < rows; r++)
-        for (int64_t t = 0; t < n; t += 4)
-            _mm256_storeu_pd(g + t, _mm256_fmadd_pd(_mm256_set1_pd(weight[r]),
-                                                    _mm256_cvtps_pd(_mm_loadu_ps(row[r] + t)),
-                                                    _mm256_loadu_pd(g + t)));
+        for (int64_t t = 0; t < n; t += D)
+            store(g + t, add(every(weight[r]), row[r] + t, load(g + t)));
 }
 
 #else

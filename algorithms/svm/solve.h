@@ -29,6 +29,7 @@ typedef struct problem {
     double tol;
     int64_t max_iter;  /* pairs */
     int64_t row_bytes; /* that kept kernel rows may take */
+    bool repeats;      /* it is solved again, under other bounds */
     effort *effort;
     bool more;           /* trials on these rows follow */
     hone_shared *shared; /* of what trials share; NULL unless these are all training rows */
