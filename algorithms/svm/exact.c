@@ -6,11 +6,9 @@
 #include "point.h"
 #include "smo.h"
 
-/* Pairs between two looks at the clock. */
-enum { POLL = 64 };
-
-/* Least curvature of a pair, as in LIBSVM. */
-#define TINY 1e-12
+/* Pairs between two looks at the clock, and at what is noise; a pair takes as long as so many on
+ * float32 values. */
+enum { POLL = 64, LOOK = 1 << 14, COST = 8 };
 
 /* Slopes this many times as far from the gap as float32 moved any are not looked at. */
 #define REACH 16.0
@@ -378,26 +376,36 @@ typedef struct store {
     hone_arena *arena;
     double **row;   /* n: NULL, or its values */
     double *norm;   /* n */
+    double *self;   /* n: the kernel of a row with itself */
+    double tiny;    /* least curvature of a pair */
     int64_t *owner; /* of the slots */
     int64_t used, room, next;
     double *wide; /* the point whose row is made, by column */
     point at;
 } store;
 
+static double self(const kernel *k, double norm)
+{
+    const bool product = k->type != SVM_RBF && k->type != SVM_LAPLACIAN;
+    return kernel_exact(k, product ? norm : 0, 0);
+}
+
 static bool store_open(store *s, problem *p, hone_arena *scratch)
 {
     const int64_t fit = p->row_bytes / (p->n * (int64_t)sizeof(double));
     const int64_t room = fit < 2 ? 2 : fit < p->n ? fit : p->n;
-    *s = (store){.p = p, .arena = scratch, .room = room};
+    *s = (store){.p = p, .arena = scratch, .room = room, .tiny = SMO_TINY / p->kernel->scale};
+    s->self = HONE_RAW(scratch, double, p->n, 1);
     s->row = HONE_NEW(scratch, double *, p->n, 1);
     s->norm = HONE_RAW(scratch, double, p->n, 1);
     s->owner = HONE_RAW(scratch, int64_t, room, 1);
     s->wide = HONE_NEW(scratch, double, p->x->cols, 1);
-    if (!s->row || !s->norm || !s->owner || !s->wide || !point_new(p, scratch, &s->at))
+    if (!s->row || !s->norm || !s->self || !s->owner || !s->wide || !point_new(p, scratch, &s->at))
         return false;
     for (int64_t i = 0; i < p->n; i++) {
         point_read(p, i, &s->at);
         s->norm[i] = s->at.norm;
+        s->self[i] = self(p->kernel, s->norm[i]);
     }
     return true;
 }
@@ -457,18 +465,11 @@ static const double *kernel_row(store *s, int64_t i, int64_t busy)
     return s->row[i] = to;
 }
 
-static double self(const store *s, int64_t i)
-{
-    const kernel *k = s->p->kernel;
-    const bool product = k->type != SVM_RBF && k->type != SVM_LAPLACIAN;
-    return kernel_exact(k, product ? s->norm[i] : 0, 0);
-}
-
 /* Second-order partner of `e.i`, whose kernel row is `ki`. */
 static int64_t find_partner(const store *s, int sign, const end *e, const double *ki)
 {
     const problem *p = s->p;
-    const double own = self(s, row_of(p, e->i));
+    const double own = s->self[row_of(p, e->i)];
     double best = 0;
     int64_t found = -1;
     for (int64_t v = 0; v < p->m; v++) {
@@ -477,7 +478,7 @@ static int64_t find_partner(const store *s, int sign, const end *e, const double
             !smo_low(p->sign[v], p->alpha[v], p->bound[v]))
             continue;
         const int64_t r = row_of(p, v);
-        const double gain = gap * gap / fmax(own + self(s, r) - 2 * ki[r], TINY);
+        const double gain = gap * gap / fmax(own + s->self[r] - 2 * ki[r], s->tiny);
         if (gain > best) {
             best = gain;
             found = v;
@@ -491,7 +492,7 @@ static bool move(const store *s, int64_t i, int64_t j, const double *ki, const d
 {
     problem *p = s->p;
     const int64_t ri = row_of(p, i), rj = row_of(p, j);
-    const double curve = fmax(self(s, ri) + self(s, rj) - 2 * ki[rj], TINY);
+    const double curve = fmax(s->self[ri] + s->self[rj] - 2 * ki[rj], s->tiny);
     const double up = p->sign[i] > 0 ? p->bound[i] - p->alpha[i] : p->alpha[i];
     const double down = p->sign[j] > 0 ? p->alpha[j] : p->bound[j] - p->alpha[j];
     const double delta = fmin((slope(p, j) - slope(p, i)) / curve, fmin(up, down));
@@ -504,12 +505,25 @@ static bool move(const store *s, int64_t i, int64_t j, const double *ki, const d
     return p->alpha[i] != before_i || p->alpha[j] != before_j;
 }
 
+/* What rounding of the largest kernel value may do to a slope. */
+static double find_noise(const store *s)
+{
+    double square = 0, most = 0;
+    for (int64_t v = 0; v < s->p->m; v++)
+        square += s->p->alpha[v] * s->p->alpha[v];
+    for (int64_t i = 0; i < s->p->n; i++)
+        most = fmax(most, fabs(s->self[i]));
+    return DBL_EPSILON / 2 * sqrt(square) * most;
+}
+
 hone_status exact_pairs(problem *p, hone_arena *scratch, hone_error *error)
 {
     store s;
+    double noise = 0;
     if (!point_shift(p, scratch) || !store_open(&s, p, scratch))
         return hone_no_memory(error);
-    for (int64_t step = 0; p->iterations < p->max_iter; step++) {
+    const int64_t most = p->iterations + (p->max_iter - p->iterations + COST - 1) / COST;
+    for (int64_t step = 0; p->iterations < most; step++) {
         int sign = p->nu > 0 ? 1 : 0;
         end e = find_end(p, sign);
         const end other = p->nu > 0 ? find_end(p, -1) : e;
@@ -517,7 +531,9 @@ hone_status exact_pairs(problem *p, hone_arena *scratch, hone_error *error)
             e = other;
             sign = -1;
         }
-        if (!(e.most - e.least >= p->tol) ||
+        if (step % LOOK == 0)
+            noise = find_noise(&s);
+        if (!(e.most - e.least >= fmax(p->tol, noise)) ||
             (step % POLL == 0 && effort_stopping(p->effort) != HONE_GO))
             return HONE_OK;
         const double *ki = kernel_row(&s, row_of(p, e.i), -1);

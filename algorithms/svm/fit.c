@@ -360,6 +360,7 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
     q.row_bytes = limit < SVM_ROW_BYTES ? limit : SVM_ROW_BYTES;
     q.repeats = f->params->probability && !regress;
     q.effort = &own;
+    q.rho = p->rho;
     q.shared = p->whole && !inside ? f->shared : NULL;
     q.more = f->job->more;
     q.distances = f->distances;
@@ -375,7 +376,6 @@ static hone_status solve_part(const fit *f, part *p, bool inside, hone_arena *sc
         p->coef[row_of(&q, v)] += q.sign[v] * q.alpha[v] / level;
     p->rho = q.rho / level, p->gap = q.gap, p->objective = q.objective / (level * level);
     p->iterations = q.iterations, p->told = q.told;
-    q.w = NULL; /* from here on it is the part's */
     p->leans = leans_on_cut(f, p, &q), p->converged = q.converged && !p->leans;
     if (!regress && !q.converged && is_untouched(p))
         p->rho = side_with_more(f, p);

@@ -4,6 +4,9 @@
 
 enum { ROWS = 512 };
 
+/* Share of the mean below which a standard deviation is rounding. */
+#define ROUNDING 1e-12
+
 /* The mean of f(value) over all elements, in blocks of rows. */
 typedef struct average {
     const hone_matrix *x;
@@ -65,6 +68,6 @@ hone_status svm_gamma(const hone_fit_job *job, const svm_params *params, double 
     HONE_TRY(take_average(job, &a, &a.mean, error));
     a.square = true;
     HONE_TRY(take_average(job, &a, &variance, error));
-    *gamma = variance > 0 ? 1 / (d * variance) : 1;
+    *gamma = sqrt(variance) > ROUNDING * fabs(a.mean) ? 1 / (d * variance) : 1;
     return HONE_OK;
 }

@@ -27,6 +27,7 @@ void sigmoid_deal(const signed char *sign, int64_t n, int64_t *order, int32_t *f
 typedef struct look {
     const problem *p;
     double *coef, *w; /* n; d, NULL: other kernels */
+    double *told;     /* d: room for the w that a solution tells */
 } look;
 
 static bool look_new(const problem *p, hone_arena *scratch, look *l)
@@ -36,19 +37,21 @@ static bool look_new(const problem *p, hone_arena *scratch, look *l)
         return true;
     l->coef = HONE_RAW(scratch, double, p->n, 1);
     l->w = HONE_RAW(scratch, double, p->x->cols, 1);
-    return l->coef && l->w;
+    l->told = HONE_RAW(scratch, double, p->x->cols, 1);
+    return l->coef && l->w && l->told;
 }
 
 static void look_at(const look *l, const int32_t *fold, int32_t f, double *g)
 {
     const problem *p = l->p;
+    const double *w = p->told ? l->told : l->w;
     for (int64_t i = 0; i < p->n && l->w; i++)
         l->coef[i] = p->sign[i] * p->alpha[i];
-    if (l->w)
+    if (l->w && !p->told)
         planes_sum(p->x, p->row, l->coef, p->n, kernel_product(p->kernel, p->panels), l->w);
     for (int64_t i = 0; i < p->n; i++)
         if (fold[i] == f)
-            g[i] = l->w ? hone_row_dot(p->x, p->row ? p->row[i] : i, l->w) : p->g[i];
+            g[i] = w ? hone_row_dot(p->x, p->row ? p->row[i] : i, w) : p->g[i];
 }
 
 hone_status sigmoid_decisions(solver *s, double *decision, hone_arena *scratch, hone_error *error)
@@ -61,6 +64,7 @@ hone_status sigmoid_decisions(solver *s, double *decision, hone_arena *scratch, 
     if (!order || !fold || !bound || !look_new(p, scratch, &at))
         return hone_no_memory(error);
     sigmoid_deal(p->sign, p->n, order, fold);
+    p->w = at.told;
     memcpy(bound, p->bound, (size_t)p->n * sizeof *bound);
     for (int32_t f = 0; f < SIGMOID_FOLDS; f++) {
         for (int64_t i = 0; i < p->n; i++)

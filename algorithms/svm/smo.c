@@ -1,8 +1,5 @@
 #include "smo.h"
 
-/* Least curvature of a pair, as in LIBSVM. */
-#define TINY 1e-12
-
 /* Pairs between two looks at the clock. */
 enum { POLL = 1024 };
 
@@ -41,7 +38,7 @@ static double move_pair(smo *s, int64_t i, int64_t j, const float *ki)
 {
     const double kij = (double)ki[j];
     const double curve = (double)s->diagonal[i] + (double)s->diagonal[j] - 2 * kij;
-    const double wanted = (s->f[j] - s->f[i]) / (curve > TINY ? curve : TINY);
+    const double wanted = (s->f[j] - s->f[i]) / fmax(curve, s->tiny);
     const double up = room_up(s, i), down = room_down(s, j);
     const double delta = fmin(wanted, fmin(up, down));
     shift(s, i, delta, delta == up);

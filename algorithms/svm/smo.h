@@ -26,6 +26,7 @@ typedef struct smo {
     float *up, *low; /* 0 where the variable may move up (down), else INFINITY (-INFINITY) */
     float *other_up,
         *other_low; /* nu: the same for y = -1, and up, low for y = 1 alone; else NULL */
+    double tiny;    /* least curvature of a pair */
     double gap;     /* at the end */
     bool lacks;     /* at the end: a row that could not be made */
     /* Where rows of K are made as they are asked for: false when that fails. */
@@ -33,6 +34,9 @@ typedef struct smo {
     void *source;
     const bool *there; /* NULL: all rows are */
 } smo;
+
+/* Least curvature of a pair before the kernel is scaled, as in LIBSVM. */
+#define SMO_TINY 1e-12
 
 /* Row `i` of K; NULL: it could not be made. */
 static inline const float *smo_row(const smo *s, int64_t i)

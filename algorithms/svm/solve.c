@@ -16,6 +16,11 @@ enum {
     SMALL = 4096 /* and up to which all are: pairs move on the whole problem; else working sets */
 };
 
+/* Pairs between two looks at whether float32 values still lead anywhere: so many, and a row's
+ * share.
+ */
+enum { STRETCH = 1 << 20, STRETCH_PER_ROW = 64 };
+
 /* Share of tol that leaves room for the rounding of float32 kernel values. */
 #define NEAR 0.9375
 
@@ -184,24 +189,43 @@ static bool goes_on(const problem *p)
     return p->iterations < p->max_iter && effort_stopping(p->effort) == HONE_GO;
 }
 
+static double gap_of(const problem *p)
+{
+    return p->nu > 0 ? fmax(judge(p, 1).gap, judge(p, -1).gap) : judge(p, 0).gap;
+}
+
 /* Until the gap, as float32 kernel values have it, is below `share` of tol. */
-static hone_status attempt(solver *s, double share, hone_error *error)
+static hone_status stretch(solver *s, double share, hone_error *error)
 {
     problem *p = s->p;
     const double tol = p->tol;
-    hone_status status = HONE_OK;
     p->tol = share * tol;
-    if (s->working)
-        status = working_run(s->working, error);
-    else
-        status = run_small(s, error);
+    const hone_status status = s->working ? working_run(s->working, error) : run_small(s, error);
     p->tol = tol;
     return status;
 }
 
-static double gap_of(const problem *p)
+/* The same, but for where such values move slopes by more than the gap that is left. */
+static hone_status attempt(solver *s, double share, hone_error *error)
 {
-    return p->nu > 0 ? fmax(judge(p, 1).gap, judge(p, -1).gap) : judge(p, 0).gap;
+    problem *p = s->p;
+    const int64_t all = p->max_iter;
+    double moved = 0;
+    for (bool more = true; more;) {
+        const int64_t most = STRETCH + STRETCH_PER_ROW * p->n;
+        const int64_t some = most < all - p->iterations ? p->iterations + most : all;
+        p->max_iter = some;
+        const hone_status status = stretch(s, share, error);
+        p->max_iter = all;
+        if (status)
+            return status;
+        const double gap = gap_of(p);
+        more = p->iterations >= some && goes_on(p) && gap >= share * p->tol;
+        if (more)
+            HONE_TRY(exact_error(p, &moved, s->scratch, error));
+        more = more && moved <= gap;
+    }
+    return HONE_OK;
 }
 
 /* The first attempt. Linear kernels leave it, when it takes long, for interior points, and go on
@@ -291,12 +315,24 @@ static hone_status start(solver *s, bool begun, bool *done, hone_error *error)
     return begun ? start_small(s, done, error) : HONE_OK;
 }
 
+/* What a run that was stopped at once has: the solution that it was to begin at, or none. */
+static void leave_at_begin(problem *p, bool begun)
+{
+    if (begun && p->nu == 0) {
+        p->objective = 0, p->gap = UNKNOWN_GAP, p->converged = false;
+        return;
+    }
+    memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
+    finish(p);
+}
+
 /* From p->alpha, which is 0 unless it is `begun`. */
 static hone_status run(solver *s, bool begun, hone_error *error)
 {
     problem *p = s->p;
+    const size_t bytes = (size_t)hone_panel_count(p->n) * HONE_LANES * sizeof *p->g;
     bool started = s->ready;
-    memset(p->g, 0, (size_t)hone_panel_count(p->n) * HONE_LANES * sizeof *p->g);
+    memset(p->g, 0, bytes);
     p->iterations = 0;
     p->doubtful = true;
     p->told = false;
@@ -307,14 +343,14 @@ static hone_status run(solver *s, bool begun, hone_error *error)
         p->doubtful = !p->told;
         if (!p->told)
             HONE_TRY(refine(s, error));
+        finish(p);
     } else {
-        memset(p->alpha, 0, (size_t)p->m * sizeof *p->alpha);
-        memset(p->g, 0, (size_t)hone_panel_count(p->n) * HONE_LANES * sizeof *p->g);
+        memset(p->g, 0, bytes);
+        leave_at_begin(p, begun);
     }
-    if (effort_stopping(p->effort) == HONE_CANCEL)
-        return hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop");
-    finish(p);
-    return HONE_OK;
+    return effort_stopping(p->effort) == HONE_CANCEL
+               ? hone_fail(error, HONE_STOPPED, "run", "the caller asked to stop")
+               : HONE_OK;
 }
 
 hone_status solver_run(solver *s, hone_error *error)

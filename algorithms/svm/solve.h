@@ -66,6 +66,8 @@ enum { ROWS_FEW = 512 };
 
 /* What stays between solutions of one problem under different bounds: kernel values. A variable
  * whose bound is 0 takes no part, but `g` covers its row too. */
+#define UNKNOWN_GAP 0x1p1000
+
 typedef struct solver {
     problem *p;
     struct pairs *pairs;     /* pairs on all of a small problem, */
@@ -79,7 +81,8 @@ hone_status solver_open(solver *s, problem *p, hone_arena *scratch, hone_error *
 
 /* Solves from alpha = 0, or from the first rows with nu. */
 hone_status solver_run(solver *s, hone_error *error);
-/* The same from p->alpha, which is feasible; not with nu. */
+/* The same from p->alpha, which is feasible, and p->rho; not with nu. Both stay where a run that is
+ * to finish leaves no time for slopes: the gap is UNKNOWN_GAP then. */
 hone_status solver_resume(solver *s, hone_error *error);
 
 /* Takes what the sum of y alpha has too much from alphas of its sign. */

@@ -42,6 +42,7 @@ static inline void subproblem_still(smo *s, int64_t at)
 static inline void subproblem_load(smo *s, int64_t at, const problem *p, int64_t v)
 {
     const double alpha = p->alpha[v], bound = p->bound[v];
+    s->tiny = SMO_TINY / p->kernel->scale;
     s->f[at] = slope(p, v);
     s->alpha[at] = alpha;
     s->bound[at] = bound;

@@ -77,7 +77,7 @@ hone_status svm_begin(fit *f, hone_arena *scratch, hone_error *error)
     const double ratio = f->params->C / was->C * f->kernel.scale;
     for (int64_t k = 0; k < f->n_parts; k++) {
         part *p = &f->parts[k];
-        p->begun = true;
+        p->begun = true, p->rho = -s->intercept[part_pair(f, p)];
         for (int64_t i = 0; i < p->n; i++) {
             const int64_t old = old_row(f, p->row[i]), at = old < s->n_rows ? number[old] : -1;
             if (at < 0)

@@ -111,6 +111,29 @@ static void a_pair_that_was_stopped_at_once_goes_to_its_larger_class(void **stat
     }
 }
 
+/* Where a fit begins it also ends when no time is left. */
+static void a_fit_that_begins_warm_and_is_stopped_at_once_keeps_its_beginning(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 6; kind++) {
+        table t = clouds(200, 3, kind % 3 == 2 ? 0 : 2 + kind % 3, 8);
+        svm_params p = defaults(&t);
+        p.kernel = kind < 3 ? SVM_RBF : SVM_LINEAR;
+        fitted before, after;
+        fit(&before, &t, &p, (how){.threads = 1});
+        fit(&after, &t, &p, (how){.threads = 1, .warm = &before, .stopped = true});
+        assert_true(before.s->converged && !after.s->converged && isfinite(after.s->gap));
+        const hone_matrix x = matrix_of(&t);
+        atomic_store(&after.storage.stop, HONE_GO);
+        double *a = scores(&before, &x), *b = scores(&after, &x);
+        for (int64_t i = 0; i < t.n * before.f->shape.outputs; i++)
+            assert_true(fabs(a[i] - b[i]) <= 1e-9 * (1 + fabs(a[i])));
+        free(a), free(b);
+        hone_fitted_free(before.f), hone_fitted_free(after.f);
+        free_table(&t);
+    }
+}
+
 /* 45 pairs of classes, each small enough to be solved beside others. */
 static void a_work_limit_ends_pairs_of_classes_early_and_alike_on_any_threads(void **state)
 {
@@ -190,6 +213,46 @@ static void probabilities_survive_tiny_classes(void **state)
     free(score);
     hone_fitted_free(f.f);
     free_table(&t);
+}
+
+/* Values of 1e30 without any difference, or with one that float32 does not see. */
+static void kernels_that_hardly_curve_take_few_pairs(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 12; kind++) {
+        table t = clouds(60, 2, kind % 2 ? 0 : 2, 18);
+        svm_params p = defaults(&t);
+        p.kernel = SVM_POLY, p.degree = 5, p.coef0 = kind / 2 % 2 ? 1e6 : -1e6, p.C = 1e-2;
+        p.formulation = kind / 4 % 2 ? SVM_FORMULATION_NU : SVM_FORMULATION_C;
+        for (int64_t i = 0; i < t.n; i++)
+            if (kind < 8)
+                t.x[2 * i] = t.x[2 * i + 1] = 1.1;
+        p.gamma = number(kind < 8 ? 1 : 1e-3);
+        fitted f;
+        fit(&f, &t, &p, (how){.threads = 1});
+        assert_true(f.s->iterations < 4000000);
+        if (kind < 8)
+            assert_true(f.s->converged && f.s->iterations < 1000);
+        hone_fitted_free(f.f);
+        free_table(&t);
+    }
+}
+
+static void gamma_scale_of_columns_that_are_one_number_is_1(void **state)
+{
+    (void)state;
+    static const double values[] = {0, 0.1, 1.25, 1e9 + 0.1};
+    for (int k = 0; k < 4; k++) {
+        table t = clouds(400, 5, 2, 19);
+        svm_params p = defaults(&t);
+        for (int64_t i = 0; i < t.n * t.d; i++)
+            t.x[i] = values[k];
+        fitted f;
+        fit(&f, &t, &p, (how){.threads = 1});
+        assert_true(f.s->gamma == 1);
+        hone_fitted_free(f.f);
+        free_table(&t);
+    }
 }
 
 /* Scores of every row, with equal weights. */
@@ -276,9 +339,12 @@ int main(void)
         cmocka_unit_test(a_class_without_rows_is_never_predicted),
         cmocka_unit_test(max_iter_ends_the_fit_and_says_so),
         cmocka_unit_test(a_pair_that_was_stopped_at_once_goes_to_its_larger_class),
+        cmocka_unit_test(a_fit_that_begins_warm_and_is_stopped_at_once_keeps_its_beginning),
         cmocka_unit_test(a_work_limit_ends_pairs_of_classes_early_and_alike_on_any_threads),
         cmocka_unit_test(probabilities_are_consistent_and_calibrated),
         cmocka_unit_test(probabilities_survive_tiny_classes),
+        cmocka_unit_test(kernels_that_hardly_curve_take_few_pairs),
+        cmocka_unit_test(gamma_scale_of_columns_that_are_one_number_is_1),
         cmocka_unit_test(equal_weights_of_any_size_are_a_factor_of_C),
         cmocka_unit_test(huge_weights_end_soon_and_predict),
     };
