@@ -3,13 +3,31 @@
 /* Pairs between two looks at the clock. */
 enum { POLL = 1024 };
 
-void smo_set_ends(smo *s, int64_t v)
+static void put_bit(uint16_t *of, int64_t v, bool value)
+{
+    const unsigned bit = 1U << v % 16;
+    of[v / 16] = (uint16_t)(value ? of[v / 16] | bit : of[v / 16] & ~bit);
+}
+
+void smo_set_ends(smo *s, int64_t v, bool still)
 {
     const bool other = s->other_up && s->sign[v] < 0;
-    const bool up = smo_up(s->sign[v], s->alpha[v], s->bound[v]);
-    const bool low = smo_low(s->sign[v], s->alpha[v], s->bound[v]);
-    (other ? s->other_up : s->up)[v] = up ? 0 : INFINITY;
-    (other ? s->other_low : s->low)[v] = low ? 0 : -INFINITY;
+    const bool up = !still && smo_up(s->sign[v], s->alpha[v], s->bound[v]);
+    const bool low = !still && smo_low(s->sign[v], s->alpha[v], s->bound[v]);
+    put_bit(s->up, v, up && !other);
+    put_bit(s->low, v, low && !other);
+    if (s->other_up) {
+        put_bit(s->other_up, v, up && other);
+        put_bit(s->other_low, v, low && other);
+    }
+}
+
+static bool is_even(const float *diagonal, int64_t q)
+{
+    int64_t v = 1;
+    while (v < q && diagonal[v] == diagonal[0])
+        v++;
+    return v == q;
 }
 
 /* Moves y_v a_v by `delta` (signed); lands on a bound exactly when `room` was all there was. */
@@ -20,7 +38,7 @@ static void shift(smo *s, int64_t v, double delta, bool whole_room)
         s->alpha[v] = rises ? s->bound[v] : 0;
     else
         s->alpha[v] = fmin(fmax(s->alpha[v] + s->sign[v] * delta, 0), s->bound[v]);
-    smo_set_ends(s, v);
+    smo_set_ends(s, v, false);
 }
 
 /* How far the variable may go. */
@@ -46,20 +64,19 @@ static double move_pair(smo *s, int64_t i, int64_t j, const float *ki)
     return delta;
 }
 
-/* Moves the slopes; gives the ends of the sign whose gap is larger, as seen in `part`. */
-static smo_ends move_slopes(const smo *s, double delta, const float *ki, const float *kj,
-                            hone_isa isa, smo *part)
+/* Moves the slopes; gives the ends of the sign whose gap is larger, `part` of both. `rest`: of
+ * y = -1, with nu. */
+static smo_ends move_slopes(const smo *s, const smo *rest, double delta, const float *ki,
+                            const float *kj, hone_isa isa, const smo **part)
 {
     void (*move)(const smo *, double, const float *, const float *, smo_ends *) =
         HONE_PICK(isa, svm_move);
     smo_ends ends, other;
-    *part = *s;
-    move(part, delta, ki, kj, &ends);
+    *part = s;
+    move(s, delta, ki, kj, &ends);
     if (!s->other_up)
         return ends;
-    smo rest = *s;
-    rest.up = s->other_up, rest.low = s->other_low;
-    move(&rest, 0, ki, kj, &other);
+    move(rest, 0, ki, kj, &other);
     if (!(other.most - other.least > ends.most - ends.least))
         return ends;
     *part = rest;
@@ -76,14 +93,17 @@ static bool stops(const smo *s, effort *spent)
 int64_t smo_solve(smo *s, double least, double share, int64_t most, effort *spent, hone_isa isa)
 {
     int64_t (*partner)(const smo *, double, const float *, float) = HONE_PICK(isa, svm_partner);
-    smo part;
-    smo_ends ends = move_slopes(s, 0, s->diagonal, s->diagonal, isa, &part);
+    s->even = is_even(s->diagonal, s->q);
+    smo rest = *s;
+    rest.up = s->other_up, rest.low = s->other_low;
+    const smo *part;
+    smo_ends ends = move_slopes(s, &rest, 0, s->diagonal, s->diagonal, isa, &part);
     const double enough = fmax(least, share * (ends.most - ends.least));
     int64_t pairs = 0;
     s->lacks = false;
     while (ends.most - ends.least >= enough && pairs < most) {
         const float *ki = smo_row(s, ends.i);
-        const int64_t j = ki ? partner(&part, ends.least, ki, s->diagonal[ends.i]) : -1;
+        const int64_t j = ki ? partner(part, ends.least, ki, s->diagonal[ends.i]) : -1;
         if ((ki && j < 0) || (pairs % POLL == POLL - 1 && stops(s, spent)))
             break;
         const float *kj = j < 0 ? NULL : smo_row(s, j);
@@ -91,7 +111,7 @@ int64_t smo_solve(smo *s, double least, double share, int64_t most, effort *spen
         if (s->lacks)
             break;
         const double delta = move_pair(s, ends.i, j, ki);
-        ends = move_slopes(s, delta, ki, kj, isa, &part);
+        ends = move_slopes(s, &rest, delta, ki, kj, isa, &part);
         pairs++;
     }
     effort_add(spent, pairs % POLL * s->q);

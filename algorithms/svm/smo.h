@@ -16,17 +16,18 @@
 #include "toolbox/isa.h"
 
 /* Arrays of q numbers, q a multiple of 16, `stride` floats between rows of K; what lies
- * beyond the true variables has up = INFINITY, low = -INFINITY and zero kernel values. */
+ * beyond the true variables moves nowhere and has zero kernel values. */
 typedef struct smo {
     int64_t q, stride;
     const float *K;
     float *diagonal;
     double *f, *alpha, *bound;
     signed char *sign;
-    float *up, *low; /* 0 where the variable may move up (down), else INFINITY (-INFINITY) */
-    float *other_up,
+    uint16_t *up, *low; /* q / 16: a bit for each variable that may move up (down) */
+    uint16_t *other_up,
         *other_low; /* nu: the same for y = -1, and up, low for y = 1 alone; else NULL */
     double tiny;    /* least curvature of a pair */
+    bool even;      /* the diagonal is one number */
     double gap;     /* at the end */
     bool lacks;     /* at the end: a row that could not be made */
     /* Where rows of K are made as they are asked for: false when that fails. */
@@ -48,8 +49,8 @@ static inline const float *smo_row(const smo *s, int64_t i)
  * row that could not be made; gives the number of pairs. */
 int64_t smo_solve(smo *s, double least, double share, int64_t most, effort *spent, hone_isa isa);
 
-/* Fills up and low (or their others) of one variable. */
-void smo_set_ends(smo *s, int64_t v);
+/* Sets the bits of one variable in up and low (or their others); none where it is `still`. */
+void smo_set_ends(smo *s, int64_t v, bool still);
 
 /* Whether a variable may move up or down. */
 static inline bool smo_up(int sign, double alpha, double bound)
@@ -64,8 +65,8 @@ static inline bool smo_low(int sign, double alpha, double bound)
 
 /* ---- kernels (smo.isa.c) ---- */
 
-/* f += delta (ki - kj); gives the first index of the least f + up, that value, and the largest
- * f + low. */
+/* f += delta (ki - kj); gives the least f of those that may move up and its first index (0 where
+ * there is none: the value is INFINITY), and the largest f of those that may move down. */
 typedef struct smo_ends {
     int64_t i;
     double least, most;
@@ -73,7 +74,8 @@ typedef struct smo_ends {
 
 HONE_DECLARE(void, svm_move,
              (const smo *s, double delta, const float *ki, const float *kj, smo_ends *ends));
-/* The first index of the largest (f - least)^2 / curvature among f + low > least; -1: none. */
+/* The first index of the largest (f - least)^2 / curvature among those with f > least that may move
+ * down; -1: none. */
 HONE_DECLARE(int64_t, svm_partner, (const smo *s, double least, const float *ki, float diagonal));
 /* g[t] += sum over rows of weight[r] * row[r][t], rows in order. */
 HONE_DECLARE(void, svm_update,

@@ -22,20 +22,13 @@ static inline bool subproblem_make(smo *s, int64_t q, bool apart, hone_arena *ar
     s->alpha = HONE_NEW(arena, double, pad, 1);
     s->bound = HONE_NEW(arena, double, pad, 1);
     s->sign = HONE_NEW(arena, signed char, pad, 1);
-    s->up = HONE_NEW(arena, float, pad, 1);
-    s->low = HONE_NEW(arena, float, pad, 1);
-    s->other_up = apart ? HONE_NEW(arena, float, pad, 1) : NULL;
-    s->other_low = apart ? HONE_NEW(arena, float, pad, 1) : NULL;
+    s->up = HONE_NEW(arena, uint16_t, hone_panel_count(q), 1);
+    s->low = HONE_NEW(arena, uint16_t, hone_panel_count(q), 1);
+    s->other_up = apart ? HONE_NEW(arena, uint16_t, hone_panel_count(q), 1) : NULL;
+    s->other_low = apart ? HONE_NEW(arena, uint16_t, hone_panel_count(q), 1) : NULL;
     if (apart && (!s->other_up || !s->other_low))
         return false;
     return s->diagonal && s->f && s->alpha && s->bound && s->sign && s->up && s->low;
-}
-
-static inline void subproblem_still(smo *s, int64_t at)
-{
-    s->up[at] = INFINITY, s->low[at] = -INFINITY;
-    if (s->other_up)
-        s->other_up[at] = INFINITY, s->other_low[at] = -INFINITY;
 }
 
 /* Variable `v` of the problem becomes variable `at`; K is the caller's. */
@@ -48,8 +41,7 @@ static inline void subproblem_load(smo *s, int64_t at, const problem *p, int64_t
     s->bound[at] = bound;
     s->sign[at] = p->sign[v];
     s->diagonal[at] = kernel_self(p->kernel, p->panels, row_of(p, v));
-    subproblem_still(s, at);
-    smo_set_ends(s, at);
+    smo_set_ends(s, at, false);
 }
 
 /* What lies beyond `q` variables never moves. */
@@ -57,7 +49,8 @@ static inline void subproblem_pad(smo *s, int64_t q)
 {
     for (int64_t v = q; v < s->q; v++) {
         s->f[v] = 0;
-        subproblem_still(s, v);
+        s->diagonal[v] = s->diagonal[0];
+        smo_set_ends(s, v, true);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "algorithms/svm/smo.h"
 #include "svm_world.h"
 #include "toolbox/random.h"
 
@@ -174,6 +175,55 @@ static void every_instruction_set_agrees_to_the_tolerance(void **state)
     free(right);
     hone_fitted_free(one.f);
     free_table(&t);
+}
+
+enum { PAIRED = 96 };
+
+/* Numbers of few bits: sums are exact, ties frequent. */
+static void fill_few(float *v, hone_stream *random)
+{
+    for (int64_t t = 0; t < PAIRED; t++)
+        v[t] = (float)hone_below(random, 4) / 4;
+}
+
+/* On each instruction set what the portable passes find and leave. */
+static void passes_of_pairs_find_the_same_on_every_set(void **state)
+{
+    (void)state;
+    hone_simple_run storage;
+    const hone_isa best = hone_run_isa(hone_run_simple(&storage, 1));
+    hone_stream random = hone_stream_of(3, 0, 0);
+    for (int trial = 0; trial < 2000; trial++) {
+        float ki[PAIRED], kj[PAIRED], diagonal[PAIRED];
+        double f[2][PAIRED];
+        uint16_t up[PAIRED / 16], low[PAIRED / 16];
+        smo s = {.q = 16 * (1 + trial % 6), .diagonal = diagonal, .up = up, .low = low};
+        s.even = trial % 2;
+        fill_few(ki, &random), fill_few(kj, &random), fill_few(diagonal, &random);
+        for (int64_t t = 0; t < PAIRED; t++) {
+            f[0][t] = (double)hone_below(&random, 8) / 8;
+            diagonal[t] = s.even ? 1 : 1 + diagonal[t];
+        }
+        for (int64_t w = 0; w < PAIRED / 16; w++) {
+            up[w] = (uint16_t)(trial % 5 ? hone_below(&random, 1 << 16) : 0);
+            low[w] = (uint16_t)(trial % 7 ? hone_below(&random, 1 << 16) : 0);
+        }
+        for (int isa = HONE_ISA_PORTABLE; isa <= (int)best; isa++) {
+            smo_ends right, ends;
+            memcpy(f[1], f[0], sizeof f[0]);
+            s.f = f[1];
+            svm_move_portable(&s, 0.5, ki, kj, &right);
+            double moved[PAIRED];
+            memcpy(moved, f[1], sizeof moved);
+            memcpy(f[1], f[0], sizeof f[0]);
+            HONE_PICK((hone_isa)isa, svm_move)(&s, 0.5, ki, kj, &ends);
+            assert_memory_equal(f[1], moved, sizeof moved);
+            assert_int_equal(ends.i, right.i);
+            assert_true(ends.least == right.least && ends.most == right.most);
+            assert_int_equal(HONE_PICK((hone_isa)isa, svm_partner)(&s, 0.25, ki, diagonal[0]),
+                             svm_partner_portable(&s, 0.25, ki, diagonal[0]));
+        }
+    }
 }
 
 /* ---- meaning ---- */
@@ -355,6 +405,7 @@ int main(void)
         cmocka_unit_test(rows_held_out_have_the_scores_of_any_rows),
         cmocka_unit_test(rows_of_weight_zero_are_as_if_absent),
         cmocka_unit_test(every_instruction_set_agrees_to_the_tolerance),
+        cmocka_unit_test(passes_of_pairs_find_the_same_on_every_set),
         cmocka_unit_test(scores_have_the_largest_vote_and_ties_go_to_the_lower_class),
         cmocka_unit_test(order_of_rows_changes_nothing_beyond_the_tolerance),
         cmocka_unit_test(sparse_rows_give_the_model_of_dense_ones),
