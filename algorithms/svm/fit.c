@@ -70,7 +70,7 @@ static hone_status pack(fit *f, bool centred, hone_error *error)
 /* The largest C of a row; the legal values of C end there. What is more says no more: slopes in
  * double cannot tell the least change of an alpha so large. */
 #define MOST_COST 1e12
-/* Of rows with more, those that keep the ratio of their costs where others have MOST_COST. */
+/* Where a row has more, costs keep their ratios, but none falls below this for it. */
 #define PLENTY 1e6
 
 double *svm_weights(const hone_fit_job *job, const svm_params *params)
@@ -125,8 +125,10 @@ static hone_status find_costs(fit *f, hone_error *error)
         most = fmax(most, f->cost[i] / unit * C);
     for (int64_t i = 0; i < n; i++) {
         const double asked = f->cost[i] * C, share = f->cost[i] / unit * C / most;
-        f->cut[i] = asked > MOST_COST;
-        f->cost[i] = f->cut[i] ? fmax(share * MOST_COST, PLENTY) : asked;
+        f->cost[i] = asked;
+        if (most > MOST_COST / unit)
+            f->cost[i] = fmax(share * MOST_COST, fmin(asked, PLENTY));
+        f->cut[i] = f->cost[i] < asked;
         f->cost[i] = fmin(f->cost[i] * f->kernel.scale, 0x1p1000);
     }
     return HONE_OK;

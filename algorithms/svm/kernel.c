@@ -3,8 +3,8 @@
 #include <float.h>
 #include <string.h>
 
-/* Scales beyond this would make C scale infinite. */
-#define MOST_SCALE 0x1p900
+/* Scales beyond this would make sums of C scale times values, which are floats, infinite. */
+#define MOST_SCALE 0x1p700
 
 /* Linear values beyond this, which take data above 1e135, are taken to be this large: sums of them
  * stay finite. */
@@ -163,8 +163,11 @@ double kernel_exact(const kernel *k, double product, double norms)
     switch (k->type) {
     case SVM_LINEAR:
         return product / k->scale;
-    case SVM_POLY:
-        return pow(k->full_gamma * product + k->full_coef0, (double)k->degree) / k->scale;
+    case SVM_POLY: {
+        const double unit = ldexp(1, (int)(ilogb(k->scale) / k->degree));
+        const double base = (k->full_gamma * product + k->full_coef0) / unit;
+        return fmax(fmin(pow(base, (double)k->degree), FLT_MAX), -FLT_MAX);
+    }
     case SVM_SIGMOID:
         return tanh(k->full_gamma * product + k->full_coef0);
     case SVM_RBF:

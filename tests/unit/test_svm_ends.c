@@ -238,6 +238,22 @@ static void kernels_that_hardly_curve_take_few_pairs(void **state)
     }
 }
 
+static void powers_beyond_double_leave_finite_scores(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 16; kind++) {
+        table t = clouds(60, 2, kind % 2 ? 0 : 2, 20);
+        svm_params p = defaults(&t);
+        p.kernel = SVM_POLY, p.degree = 20 - kind / 8, p.coef0 = 1, p.gamma = number(1e12);
+        p.formulation = kind / 2 % 2 ? SVM_FORMULATION_NU : SVM_FORMULATION_C;
+        p.C = kind / 4 % 2 ? 1e12 : 1e-6, p.max_iter = 100000;
+        for (int64_t i = 0; i < 2 * t.n; i++)
+            t.x[i] *= 50;
+        assert_valid(&t, &p);
+        free_table(&t);
+    }
+}
+
 static void gamma_scale_of_columns_that_are_one_number_is_1(void **state)
 {
     (void)state;
@@ -304,6 +320,39 @@ static void equal_weights_of_any_size_are_a_factor_of_C(void **state)
         }
 }
 
+/* Half of the rows count twice as much as the others, and some nothing beside them. */
+static void huge_weights_keep_their_ratios(void **state)
+{
+    (void)state;
+    static const double sizes[] = {5e11, 1e15, 1e300};
+    table t = clouds(120, 3, 2, 21);
+    svm_params p = defaults(&t);
+    p.gamma = number(2);
+    for (int64_t i = 0; i < 40; i++) {
+        memcpy(t.x + 3 * i, t.x + 3 * (i + 80), 3 * sizeof *t.x);
+        t.label[i] = 1 - t.label[i + 80];
+    }
+    double *score[3];
+    for (int k = 0; k < 3; k++) {
+        fitted f;
+        t.w = malloc((size_t)t.n * sizeof *t.w);
+        for (int64_t i = 0; i < t.n; i++)
+            t.w[i] = i == 50 ? 1 : sizes[k] * (i % 2 ? 2 : 1);
+        fit(&f, &t, &p, (how){.threads = 1});
+        const hone_matrix x = matrix_of(&t);
+        score[k] = scores(&f, &x);
+        assert_int_equal(f.s->converged, k == 0);
+        hone_fitted_free(f.f);
+        free(t.w);
+        t.w = NULL;
+    }
+    for (int64_t i = 0; i < 2 * t.n; i++)
+        for (int k = 1; k < 3; k++)
+            assert_true(fabs(score[k][i] - score[0][i]) <= 0.02 * (1 + fabs(score[0][i])));
+    free(score[0]), free(score[1]), free(score[2]);
+    free_table(&t);
+}
+
 /* Costs without end: a kernel that tells all rows apart needs none of them; where classes overlap
  * the solution is that of a cost in reach, and says so. */
 static void huge_weights_end_soon_and_predict(void **state)
@@ -344,8 +393,10 @@ int main(void)
         cmocka_unit_test(probabilities_are_consistent_and_calibrated),
         cmocka_unit_test(probabilities_survive_tiny_classes),
         cmocka_unit_test(kernels_that_hardly_curve_take_few_pairs),
+        cmocka_unit_test(powers_beyond_double_leave_finite_scores),
         cmocka_unit_test(gamma_scale_of_columns_that_are_one_number_is_1),
         cmocka_unit_test(equal_weights_of_any_size_are_a_factor_of_C),
+        cmocka_unit_test(huge_weights_keep_their_ratios),
         cmocka_unit_test(huge_weights_end_soon_and_predict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
