@@ -8,7 +8,7 @@
 
 /* Pairs between two looks at the clock, and at what is noise; a pair takes as long as so many on
  * float32 values. */
-enum { POLL = 64, LOOK = 1 << 14, COST = 8 };
+enum { POLL = 64, LOOK = 1 << 14, COST = 4 };
 
 /* Slopes this many times as far from the gap as float32 moved any are not looked at. */
 #define REACH 16.0

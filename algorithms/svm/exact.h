@@ -35,7 +35,7 @@ hone_status exact_drift(const problem *p, const exact_base *base, double *larges
                         hone_arena *scratch, hone_error *error);
 
 /* Goes on from alpha and a g in double, pair by pair with kernel rows in double, until the gap is
- * below `tol` or rounding, an eighth of what `max_iter` leaves is spent, or a stop. */
+ * below `tol` or rounding, a quarter of what `max_iter` leaves is spent, or a stop. */
 hone_status exact_pairs(problem *p, hone_arena *scratch, hone_error *error);
 
 /* ---- kernel (exact.isa.c) ---- */

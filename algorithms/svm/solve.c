@@ -1,5 +1,6 @@
 #include "solve.h"
 
+#include <float.h>
 #include <string.h>
 
 #include "coordinates.h"
@@ -20,6 +21,9 @@ enum {
  * share.
  */
 enum { STRETCH = 1 << 20, STRETCH_PER_ROW = 64 };
+
+/* Support vectors whose decisions are looked at. */
+enum { LOOKS = 32 };
 
 /* Share of tol that leaves room for the rounding of float32 kernel values. */
 #define NEAR 0.9375
@@ -66,6 +70,64 @@ static verdict judge(const problem *p, int sign)
     return (verdict){both ? fmax(low_most - up_least, 0) : 0, free            ? sum / (double)free
                                                               : isinf(middle) ? 0
                                                                               : middle};
+}
+
+/* Half a margin, or a tenth of what targets differ by: what rounding may move decisions by. */
+static double find_leeway(const problem *p)
+{
+    double mean = 0, spread = 0;
+    if (p->m == p->n)
+        return p->nu > 0 ? 0.5 * p->level : 0.5;
+    for (int64_t i = 0; i < p->n; i++)
+        mean += p->linear[i] / (double)p->n;
+    for (int64_t i = 0; i < p->n; i++)
+        spread += (p->linear[i] - mean) * (p->linear[i] - mean) / (double)p->n;
+    return 0.1 * sqrt(spread);
+}
+
+/* Decisions of support vectors, LOOKS of them, by kernel values in float32: how far they are from
+ * slopes, which are in double. */
+static bool measure_values(const problem *p, hone_arena *scratch, double *worst)
+{
+    const int64_t panels = hone_panel_count(p->n), step = p->n / LOOKS + 1;
+    float *value = HONE_RAW(scratch, float, panels, HONE_LANES);
+    int32_t *map;
+    hone_queries one;
+    *worst = 0;
+    if (!value || !hone_queries_new(p->panels, NULL, 0, 1, scratch, &one) ||
+        !hone_map_new(p->panels, scratch, &map))
+        return false;
+    for (int64_t i = 0, next = 0; i < p->n; i++) {
+        if (i < next || !(p->alpha[i] > 0))
+            continue;
+        double sum = 0;
+        hone_queries_pick(p->panels, &i, 1, p->kernel->isa, &one);
+        kernel_block(p->kernel, &one, p->panels, 0, panels, map, value, panels * HONE_LANES);
+        for (int64_t v = 0; v < p->m; v++)
+            sum += p->sign[v] * p->alpha[v] * (double)value[row_of(p, v)];
+        *worst = fmax(*worst, fabs(sum - p->g[i]));
+        next = i + step;
+    }
+    return true;
+}
+
+/* Models keep kernels in float32. Whether that moves decisions by more than they can bear, whatever
+ * the certificate says of those in double. */
+static hone_status outgrows_values(const problem *p, hone_arena *scratch, bool *outgrows,
+                                   hone_error *error)
+{
+    double square = 0, worst;
+    const double leeway = find_leeway(p);
+    for (int64_t v = 0; v < p->m; v++)
+        square += p->alpha[v] * p->alpha[v];
+    *outgrows = false;
+    if (p->kernel->type == SVM_LINEAR ||
+        (double)(p->kernel->degree + 1) * (double)FLT_EPSILON * sqrt(square) <= leeway)
+        return HONE_OK;
+    if (!measure_values(p, scratch, &worst))
+        return hone_no_memory(error);
+    *outgrows = worst > leeway;
+    return HONE_OK;
 }
 
 static void finish(problem *p)
@@ -339,11 +401,14 @@ static hone_status run(solver *s, bool begun, hone_error *error)
     if (started)
         HONE_TRY(start(s, begun, &started, error));
     if (started) {
+        bool outgrows;
         HONE_TRY(attempt_first(s, error));
         p->doubtful = !p->told;
         if (!p->told)
             HONE_TRY(refine(s, error));
         finish(p);
+        HONE_TRY(outgrows_values(p, s->scratch, &outgrows, error));
+        p->converged = p->converged && !outgrows;
     } else {
         memset(p->g, 0, bytes);
         leave_at_begin(p, begun);
