@@ -58,12 +58,12 @@ static void fill_rows(const gram *g, int64_t block, hone_queries *q, int32_t *ma
     hone_queries_pick(g->panels, id, count, g->kernel->isa, q);
     (g->bare ? kernel_distances : kernel_block)(g->kernel, q, g->panels, from, all - from, map,
                                                 K + first * stride + first, stride);
-    for (int64_t j = first + count; j < n && hone_stopping(g->run) == HONE_GO; j += HONE_LANES) {
-        const int64_t end = j + HONE_LANES < n ? j + HONE_LANES : n;
-        for (int64_t i = first; i < first + count; i++)
-            for (int64_t k = j; k < end; k++)
-                K[k * stride + i] = K[i * stride + k];
-    }
+    const int64_t last = first + count, full = last + (n - last) / HONE_LANES * HONE_LANES;
+    for (int64_t j = last; j < full && hone_stopping(g->run) == HONE_GO; j += HONE_LANES)
+        HONE_PICK(g->kernel->isa, svm_mirror)(K, stride, first, last, j, j + HONE_LANES);
+    for (int64_t k = full; k < n; k++)
+        for (int64_t i = first; i < last; i++)
+            K[k * stride + i] = K[i * stride + k];
 }
 
 /* Where a block works. */

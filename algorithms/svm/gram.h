@@ -43,6 +43,10 @@ hone_status gram_shared(const problem *p, const whole **K, hone_arena *scratch, 
 hone_status gram_distances(const hone_fit_job *job, const kernel *k, const hone_panels *panels,
                            const whole **distances, hone_error *error);
 
+/* K[k][i] = K[i][k] for i in [first, end) and k in [from, to), all of them multiples of 16. */
+HONE_DECLARE(void, svm_mirror,
+             (float *K, int64_t stride, int64_t first, int64_t end, int64_t from, int64_t to));
+
 /* Whether gathering a stored distance is quicker than measuring it. */
 bool gram_is_long(const hone_panels *panels);
 

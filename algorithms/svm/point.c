@@ -11,11 +11,20 @@ bool point_new(const problem *p, hone_arena *scratch, point *to)
     return to->column && to->value;
 }
 
-/* Of each column the value that more than half of the rows might have (Boyer and Moore). */
-static void find_candidates(const problem *p, double *value, int64_t *lead, double *buffer)
+/* Rows that stand for all where most rows are to be told. */
+enum { SOME = 64 };
+
+static const double *some_row(const problem *p, int64_t s, int64_t some, double *buffer)
 {
-    for (int64_t i = 0; i < p->n; i++) {
-        const double *row = hone_row_f64(p->x, point_row(p, i), buffer);
+    return hone_row_f64(p->x, point_row(p, s * p->n / some), buffer);
+}
+
+/* Of each column the value that more than half of some rows might have (Boyer and Moore). */
+static void find_candidates(const problem *p, int64_t some, double *value, int64_t *lead,
+                            double *buffer)
+{
+    for (int64_t s = 0; s < some; s++) {
+        const double *row = some_row(p, s, some, buffer);
         for (int64_t k = 0; k < p->x->cols; k++) {
             if (lead[k] == 0)
                 value[k] = row[k];
@@ -26,7 +35,7 @@ static void find_candidates(const problem *p, double *value, int64_t *lead, doub
 
 bool point_shift(problem *p, hone_arena *scratch)
 {
-    const int64_t d = p->x->cols;
+    const int64_t d = p->x->cols, some = p->n < SOME ? p->n : SOME;
     if (p->shift || p->x->layout == HONE_CSR)
         return true;
     if (!kernel_is_exponential(p->kernel)) {
@@ -37,15 +46,15 @@ bool point_shift(problem *p, hone_arena *scratch)
     int64_t *count = HONE_NEW(scratch, int64_t, d, 1);
     if (!value || !buffer || !count)
         return false;
-    find_candidates(p, value, count, buffer);
+    find_candidates(p, some, value, count, buffer);
     memset(count, 0, (size_t)d * sizeof *count);
-    for (int64_t i = 0; i < p->n; i++) {
-        const double *row = hone_row_f64(p->x, point_row(p, i), buffer);
+    for (int64_t s = 0; s < some; s++) {
+        const double *row = some_row(p, s, some, buffer);
         for (int64_t k = 0; k < d; k++)
             count[k] += row[k] == value[k];
     }
     for (int64_t k = 0; k < d; k++)
-        value[k] = 2 * count[k] > p->n ? value[k] : p->panels->centre[k];
+        value[k] = 2 * count[k] > some ? value[k] : p->panels->centre[k];
     p->shift = value;
     return true;
 }
