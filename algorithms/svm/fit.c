@@ -202,25 +202,42 @@ static hone_status list_part(fit *f, const classes *c, int64_t a, int64_t b, hon
     return HONE_OK;
 }
 
+sides *svm_list_sides(const bool *present, int64_t k, bool rest, hone_arena *scratch,
+                      int64_t *count)
+{
+    sides *list = HONE_RAW(scratch, sides, rest ? k : k * (k - 1) / 2, 1);
+    *count = 0;
+    for (int64_t a = 0; list && a < k; a++) {
+        if (rest && present[a])
+            list[(*count)++] = (sides){a, -1};
+        for (int64_t b = a + 1; b < k && !rest; b++)
+            if (present[a] && present[b])
+                list[(*count)++] = (sides){a, b};
+    }
+    return list;
+}
+
 static hone_status list_parts(fit *f, hone_error *error)
 {
     const int64_t k = f->job->shape.outputs;
     const bool regress = f->job->shape.task == HONE_REGRESSION;
+    hone_arena *scratch = f->job->scratch;
+    bool *present = HONE_NEW(scratch, bool, k, 1);
     classes c;
-    f->rest = !regress && svm_against_rest(f->params, k);
-    f->parts = HONE_NEW(f->job->scratch, part, regress ? 1 : f->rest ? k : k * (k - 1) / 2, 1);
-    if (!f->parts)
+    int64_t count = 1;
+    if (!present)
         return hone_no_memory(error);
     HONE_TRY(sort_rows(f, &c, error));
-    if (regress)
-        return list_part(f, &c, 0, -1, error);
-    for (int64_t a = 0; a < k; a++) {
-        if (f->rest && count_rows(&c, a))
-            HONE_TRY(list_part(f, &c, a, -1, error));
-        for (int64_t b = a + 1; b < k && !f->rest; b++)
-            if (count_rows(&c, a) && count_rows(&c, b))
-                HONE_TRY(list_part(f, &c, a, b, error));
-    }
+    for (int64_t a = 0; a < k; a++)
+        present[a] = count_rows(&c, a) > 0;
+    f->rest = !regress && svm_against_rest(f->params, k);
+    const sides *of =
+        regress ? &(sides){0, -1} : svm_list_sides(present, k, f->rest, scratch, &count);
+    f->parts = HONE_NEW(scratch, part, count, 1);
+    if (!of || !f->parts)
+        return hone_no_memory(error);
+    for (int64_t i = 0; i < count; i++)
+        HONE_TRY(list_part(f, &c, of[i].a, of[i].b, error));
     return HONE_OK;
 }
 

@@ -62,6 +62,15 @@ void svm_tell_cold(const hone_fit_job *job);
 
 hone_status svm_make_state(const fit *f, svm_state *s, hone_error *error);
 
+/* Whom a machine tells apart: class a from b, or from all others when b < 0. */
+typedef struct sides {
+    int64_t a, b;
+} sides;
+
+/* The machines of k classes, by ascending pairs of those `present`. NULL: no memory. */
+sides *svm_list_sides(const bool *present, int64_t k, bool rest, hone_arena *scratch,
+                      int64_t *count);
+
 /* What each row counts: its weight, with `balanced` times all weights / (classes with weight *
  * weights of its class); in scratch. NULL: no memory. */
 double *svm_weights(const hone_fit_job *job, const svm_params *params);

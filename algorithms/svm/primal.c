@@ -11,7 +11,7 @@
 #include "toolbox/rows.h"
 
 typedef struct machine {
-    int64_t a, b;    /* classes; b < 0: all others */
+    sides of;
     const double *w; /* d, then the intercept */
     sigmoid sigmoid; /* when probabilities are asked for */
 } machine;
@@ -31,7 +31,7 @@ typedef struct primal {
 
 static bool belongs(const machine *m, int32_t label)
 {
-    return m->b < 0 || label == m->a || label == m->b;
+    return m->of.b < 0 || label == m->of.a || label == m->of.b;
 }
 
 static double own_weight(const hone_fit_job *job, int64_t i)
@@ -46,7 +46,7 @@ static double face(const primal *p, const machine *m)
     double sum = 0;
     for (int64_t i = 0; i < job->x.rows; i++) {
         const int32_t label = job->label[i];
-        p->y[i] = label == m->a ? 1 : -1;
+        p->y[i] = label == m->of.a ? 1 : -1;
         p->weight[i] = belongs(m, label) ? p->all[i] : 0;
         sum += p->weight[i];
     }
@@ -138,23 +138,18 @@ static hone_status train(primal *p, machine *m, hone_error *error)
 
 /* ---- all of them ---- */
 
-/* Those whose classes have rows, by their first class. */
+/* Of classes that have rows. */
 static hone_status list_machines(primal *p, bool *present, hone_error *error)
 {
     const hone_fit_job *job = p->job;
-    const int64_t k = job->shape.outputs;
     for (int64_t i = 0; i < job->x.rows; i++)
         present[job->label[i]] = present[job->label[i]] || own_weight(job, i) > 0;
-    p->machine = HONE_NEW(job->scratch, machine, p->rest ? k : k * (k - 1) / 2, 1);
-    if (!p->machine)
+    const sides *of = svm_list_sides(present, job->shape.outputs, p->rest, job->scratch, &p->count);
+    p->machine = HONE_NEW(job->scratch, machine, p->count, 1);
+    if (!of || !p->machine)
         return hone_no_memory(error);
-    for (int64_t a = 0; a < k; a++) {
-        if (p->rest && present[a])
-            p->machine[p->count++] = (machine){.a = a, .b = -1};
-        for (int64_t b = a + 1; b < k && !p->rest; b++)
-            if (present[a] && present[b])
-                p->machine[p->count++] = (machine){.a = a, .b = b};
-    }
+    for (int64_t i = 0; i < p->count; i++)
+        p->machine[i].of = of[i];
     return HONE_OK;
 }
 
@@ -180,7 +175,7 @@ static hone_status make_room(const primal *p, svm_state *s, hone_error *error)
 
 static int64_t pair_of(const primal *p, const machine *m)
 {
-    return p->rest ? m->a : svm_pair(m->a, m->b, p->job->shape.outputs);
+    return p->rest ? m->of.a : svm_pair(m->of.a, m->of.b, p->job->shape.outputs);
 }
 
 static int64_t plane_of(const void *context, int64_t i, double *w)
