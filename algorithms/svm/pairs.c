@@ -6,7 +6,7 @@
 #include "subproblem.h"
 
 enum {
-    LOOK = 512,  /* pairs between two looks at what still moves */
+    LOOK = 1024, /* pairs between two looks at what still moves */
     LEAST = 512, /* rows of a part from which on it may have one too */
     PART = 2,    /* at most this part of the rows is worth gathering */
     ROWS = 64    /* of a block */
