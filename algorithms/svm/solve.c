@@ -77,7 +77,7 @@ static double find_leeway(const problem *p)
 {
     double mean = 0, spread = 0;
     if (p->m == p->n)
-        return p->nu > 0 ? 0.5 * p->level : 0.5;
+        return p->nu > 0 ? INFINITY : 0.5; /* coefficients of nu-SVC are at most 1 */
     for (int64_t i = 0; i < p->n; i++)
         mean += p->linear[i] / (double)p->n;
     for (int64_t i = 0; i < p->n; i++)

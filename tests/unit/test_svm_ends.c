@@ -285,6 +285,24 @@ static void a_fit_that_converged_decides_as_its_coefficients_say(void **state)
     assert_true(lost > 0);
 }
 
+/* A nu that the classes do not allow may leave no distance between the slopes of both. */
+static void every_nu_of_few_coefficients_converges(void **state)
+{
+    (void)state;
+    for (int k = 1; k <= 10; k++) {
+        table t = clouds(200, 3, 2, 23);
+        for (int64_t i = 0; i < t.n; i++)
+            t.label[i] = i % 3 == 0;
+        svm_params p = defaults(&t);
+        p.formulation = SVM_FORMULATION_NU, p.nu = 0.1 * k, p.gamma = number(0.02), p.tol = 1e-6;
+        fitted f;
+        fit(&f, &t, &p, (how){.threads = 1});
+        assert_true(f.s->converged);
+        hone_fitted_free(f.f);
+        free_table(&t);
+    }
+}
+
 static void gamma_scale_of_columns_that_are_one_number_is_1(void **state)
 {
     (void)state;
@@ -426,6 +444,7 @@ int main(void)
         cmocka_unit_test(kernels_that_hardly_curve_take_few_pairs),
         cmocka_unit_test(powers_beyond_double_leave_finite_scores),
         cmocka_unit_test(a_fit_that_converged_decides_as_its_coefficients_say),
+        cmocka_unit_test(every_nu_of_few_coefficients_converges),
         cmocka_unit_test(gamma_scale_of_columns_that_are_one_number_is_1),
         cmocka_unit_test(equal_weights_of_any_size_are_a_factor_of_C),
         cmocka_unit_test(huge_weights_keep_their_ratios),
