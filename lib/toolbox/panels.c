@@ -17,7 +17,9 @@ enum { ROWS = 512 };
 
 typedef struct survey {
     const hone_matrix *x;
-    double *sum;     /* blocks x d */
+    double *sum;    /* blocks x d, of values up to `most` */
+    int64_t *count; /* and how many they are */
+    double most;
     double *largest; /* per block, of |value - centre| */
     const double *centre;
 } survey;
@@ -35,10 +37,12 @@ static hone_status add_columns(void *context, int64_t block, hone_arena *scratch
     if (!buffer)
         return hone_no_memory(error);
     double *sum = s->sum + block * d;
+    int64_t *count = s->count + block * d;
     for (int64_t i = 0; i < row_count(s->x, block); i++) {
         const double *row = hone_row_f64(s->x, block * ROWS + i, buffer);
         for (int64_t k = 0; k < d; k++)
-            sum[k] += row[k] / (double)s->x->rows;
+            if (fabs(row[k]) <= s->most)
+                sum[k] += row[k] / (double)s->x->rows, count[k]++;
     }
     return HONE_OK;
 }
@@ -61,17 +65,24 @@ static hone_status find_largest(void *context, int64_t block, hone_arena *scratc
     return HONE_OK;
 }
 
-static hone_status find_centre(const hone_matrix *x, const hone_run *run, hone_arena *scratch,
-                               double *centre, hone_error *error)
+/* The mean of values up to `most`; where there are none the centre stays as it was. */
+static hone_status find_centre(const hone_matrix *x, double most, const hone_run *run,
+                               hone_arena *scratch, double *centre, hone_error *error)
 {
     const int64_t d = x->cols, blocks = (x->rows + ROWS - 1) / ROWS;
-    survey s = {.x = x, .sum = HONE_NEW(scratch, double, blocks, d)};
-    if (!s.sum)
+    survey s = {.x = x,
+                .most = most,
+                .sum = HONE_NEW(scratch, double, blocks, d),
+                .count = HONE_NEW(scratch, int64_t, blocks, d)};
+    if (!s.sum || !s.count)
         return hone_no_memory(error);
     HONE_TRY(hone_for_blocks(run, blocks, add_columns, &s, error));
-    for (int64_t b = 0; b < blocks; b++)
-        for (int64_t k = 0; k < d; k++)
-            centre[k] += s.sum[b * d + k];
+    for (int64_t k = 0; k < d; k++) {
+        double sum = 0, count = 0;
+        for (int64_t b = 0; b < blocks; b++)
+            sum += s.sum[b * d + k], count += (double)s.count[b * d + k];
+        centre[k] = count > 0 ? sum * ((double)x->rows / count) : centre[k];
+    }
     return HONE_OK;
 }
 
@@ -145,8 +156,12 @@ static hone_status pack_dense(const hone_matrix *x, bool centred, const hone_run
         return hone_no_memory(error);
     panels->x = out;
     if (centred)
-        HONE_TRY(find_centre(x, run, scratch, centre, error));
+        HONE_TRY(find_centre(x, INFINITY, run, scratch, centre, error));
     HONE_TRY(find_unit(x, centre, run, scratch, &panels->unit, error));
+    if (centred && panels->unit > 1) { /* a few huge values must not draw all others to one point */
+        HONE_TRY(find_centre(x, LIMIT, run, scratch, centre, error));
+        HONE_TRY(find_unit(x, centre, run, scratch, &panels->unit, error));
+    }
     packing p = {x, panels, out, norm, hone_run_isa(run)};
     return hone_for_blocks(run, (x->rows + ROWS - 1) / ROWS, pack, &p, error);
 }

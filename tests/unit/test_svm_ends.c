@@ -215,6 +215,29 @@ static void probabilities_survive_tiny_classes(void **state)
     free_table(&t);
 }
 
+/* One row far from all others does not move them to one point. */
+static void an_outlier_leaves_the_other_rows_apart(void **state)
+{
+    (void)state;
+    table t = clouds(300, 4, 2, 9);
+    svm_params p = defaults(&t);
+    p.gamma = number(0.25);
+    int64_t right[2] = {0, 0};
+    for (int far = 0; far < 2; far++) {
+        t.x[0] = far ? 1e30 : t.x[0];
+        fitted f;
+        fit(&f, &t, &p, (how){.threads = 1});
+        const hone_matrix x = matrix_of(&t);
+        double *score = scores(&f, &x);
+        for (int64_t i = 1; i < t.n; i++)
+            right[far] += best_class(score + 2 * i, 2) == t.label[i];
+        free(score);
+        hone_fitted_free(f.f);
+    }
+    assert_true(right[0] > 250 && right[1] >= right[0] - 2);
+    free_table(&t);
+}
+
 /* Values of 1e30 without any difference, or with one that float32 does not see. */
 static void kernels_that_hardly_curve_take_few_pairs(void **state)
 {
@@ -433,6 +456,7 @@ static void huge_weights_end_soon_and_predict(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_outlier_leaves_the_other_rows_apart),
         cmocka_unit_test(degenerate_data_end_with_a_valid_model),
         cmocka_unit_test(a_class_without_rows_is_never_predicted),
         cmocka_unit_test(max_iter_ends_the_fit_and_says_so),
