@@ -11,6 +11,8 @@ hone_status svm_predict(const hone_predict_job *job, hone_error *error);
 hone_status svm_prepare(const hone_shape *shape, const void *params, void *state, hone_arena *keep,
                         hone_error *error);
 
+extern const hone_output svm_outputs[];
+
 /* Number of the pair of classes (a, b), a < b, among k classes. */
 static inline int64_t svm_pair(int64_t a, int64_t b, int64_t k)
 {

@@ -187,17 +187,26 @@ static void give_probabilities(const svm_state *s, int64_t k, const double *deci
     }
 }
 
+typedef struct prediction {
+    const hone_predict_job *job;
+    bool margins; /* also where probabilities were asked for */
+    bool linear;  /* by planes; else by */
+    kernel kernel;
+    const held *held; /* distances at hand, or NULL */
+} prediction;
+
 /* One against the rest: a decision belongs to its class. */
-static void score_classes(const svm_state *s, int64_t k, const double *decision, double *score)
+static void score_classes(const svm_state *s, int64_t k, bool sigmoids, const double *decision,
+                          double *score)
 {
     double all = 0;
     for (int64_t c = 0; c < k; c++) {
         score[c] = decision[c];
-        if (s->n_sigmoids)
+        if (sigmoids)
             score[c] = fmax(sigmoid_at(s->sigmoid_a[c], s->sigmoid_b[c], score[c]), LEAST);
         all += score[c];
     }
-    for (int64_t c = 0; c < k && s->n_sigmoids; c++)
+    for (int64_t c = 0; c < k && sigmoids; c++)
         score[c] /= all;
 }
 
@@ -206,18 +215,19 @@ static bool decides_by_pair(const hone_predict_job *job)
     return job->shape.task == HONE_REGRESSION || svm_against_rest(job->params, job->shape.outputs);
 }
 
-static void score_row(const hone_predict_job *job, const double *decision, double *room,
-                      double *score)
+static void score_row(const prediction *p, const double *decision, double *room, double *score)
 {
+    const hone_predict_job *job = p->job;
     const svm_state *s = job->state;
+    const bool sigmoids = s->n_sigmoids && !p->margins;
     const int64_t k = job->shape.outputs;
     if (job->shape.task == HONE_REGRESSION) {
         score[0] = decision[0];
     } else if (decides_by_pair(job)) {
-        score_classes(s, k, decision, score);
+        score_classes(s, k, sigmoids, decision, score);
     } else if (k == 1) {
         score[0] = 1;
-    } else if (s->n_sigmoids) {
+    } else if (sigmoids) {
         give_probabilities(s, k, decision, room, score);
     } else if (k == 2) {
         score[0] = decision[0];
@@ -230,13 +240,6 @@ static void score_row(const hone_predict_job *job, const double *decision, doubl
 }
 
 /* ---- blocks of rows ---- */
-
-typedef struct prediction {
-    const hone_predict_job *job;
-    bool linear; /* by planes; else by */
-    kernel kernel;
-    const held *held; /* distances at hand, or NULL */
-} prediction;
 
 /* Rows of a block and where their distances come from. */
 typedef struct desk {
@@ -327,15 +330,17 @@ static hone_status predict_block(void *context, int64_t block, hone_arena *scrat
     else
         HONE_TRY(by_vectors(p, first, rows, scratch, decision, error));
     for (int64_t r = 0; r < rows; r++)
-        score_row(job, decision + r * s->n_pairs, room, job->score + (first + r) * k);
+        score_row(p, decision + r * s->n_pairs, room, job->score + (first + r) * k);
     return HONE_OK;
 }
 
-hone_status svm_predict(const hone_predict_job *job, hone_error *error)
+static hone_status predict(const hone_predict_job *job, bool margins, hone_error *error)
 {
     const svm_state *s = job->state;
     const hone_panels *vectors = &s->prepared->panels;
-    prediction p = {.job = job, .linear = ((const svm_params *)job->params)->kernel == SVM_LINEAR};
+    prediction p = {.job = job,
+                    .margins = margins,
+                    .linear = ((const svm_params *)job->params)->kernel == SVM_LINEAR};
     if (!p.linear) {
         p.kernel = s->prepared->kernel;
         p.kernel.isa = hone_run_isa(job->run);
@@ -343,3 +348,26 @@ hone_status svm_predict(const hone_predict_job *job, hone_error *error)
     }
     return hone_for_blocks(job->run, (job->x.rows + ROWS - 1) / ROWS, predict_block, &p, error);
 }
+
+hone_status svm_predict(const hone_predict_job *job, hone_error *error)
+{
+    return predict(job, false, error);
+}
+
+static hone_status tell_margins(const hone_output_job *job, double *out, hone_error *error)
+{
+    const hone_predict_job as = {.x = job->x,
+                                 .shape = job->shape,
+                                 .params = job->params,
+                                 .state = job->state,
+                                 .run = job->run,
+                                 .scratch = job->scratch,
+                                 .score = out};
+    return predict(&as, true, error);
+}
+
+const hone_output svm_outputs[] = {
+    {"margins", "Scores of rows as they are without probabilities.", .cols = HONE_C,
+     .needs_x = true, .compute = tell_margins},
+    {0},
+};

@@ -153,6 +153,7 @@ const hone_algorithm hone_svm = {
     .state_size = sizeof(svm_state),
     .params = PARAMS,
     .state = STATE,
+    .outputs = svm_outputs,
     .fit = svm_fit,
     .predict = svm_predict,
     .check = check,

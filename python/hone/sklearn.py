@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -254,8 +255,21 @@ class _MeanLoss(_Linear):
         return config
 
 
-class _Planes(_Iterative):
-    """Linear machines. Of two classes the second is the positive one."""
+class _Machine(_Iterative):
+    """Machines. Of two classes the second is the positive one."""
+
+    def _train(self, X: Any, y: Array, weight: Array | None) -> None:
+        super()._train(X, y, weight)
+        if self.fit_status_:
+            warnings.warn(f"{type(self).__name__} did not converge: gap {self.model_.output('gap')[0, 0]:.3g} after "
+                          f"{self.n_iter_} iterations; raise max_iter or tol, scale the data or lower C",
+                          ConvergenceWarning, stacklevel=4)
+
+    @property
+    def fit_status_(self) -> int:
+        """0, or 1 where the solver stopped before its gap was below tol."""
+        check_is_fitted(self, "model_")
+        return int(self.model_.output("converged")[0, 0] == 0)
 
     def _turned(self, found: Array) -> Array:
         return -found if len(getattr(self, "classes_", ())) == 2 else found
@@ -278,7 +292,7 @@ class _Planes(_Iterative):
         return self._turned(self.model_.output("intercept").ravel())
 
 
-class _KernelMachine(_Planes):
+class _KernelMachine(_Machine):
     """With kernel='precomputed' rows are rows of a kernel matrix K of all pairs. K = Z Z^T is factored, and the rows
     of Z are points of the linear kernel: the same problem. A query k becomes k Z (Z^T Z)^-1."""
 
@@ -361,13 +375,13 @@ class _KernelMachine(_Planes):
 
 class _Kernel(_KernelMachine):
     def decision_function(self, X: Any) -> Array:
-        """Margins: of the second class when there are two, else a column a class."""
+        """Margins, whether or not there are probabilities: of the second class when there are two, else a column a class."""
         X = self._ready(X)
-        scores = self.model_.scores(X, n_threads=self._threads())
+        scores = self.model_.output("margins", X, n_threads=self._threads())
         return scores[:, 1] if scores.shape[1] == 2 else scores
 
 
-class _LinearMachine(_Planes):
+class _LinearMachine(_Machine):
     def decision_function(self, X: Any) -> Array:
         """Margins: of the second class when there are two, else a column a class."""
         X = self._ready(X)

@@ -1,6 +1,7 @@
 """Estimators against scikit-learn's own checks, and against its estimators where both have one answer."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ sklearn = pytest.importorskip("sklearn")
 from sklearn import linear_model, neighbors, svm
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits, load_iris, make_regression
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.inspection import permutation_importance
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -157,6 +158,26 @@ def test_kernel_machines_tell_their_vectors_as_scikit_learn_does(iris):
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-2)
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-2)
     assert ours.n_support_.tolist() == theirs.n_support_.tolist()[:1]
+
+
+@pytest.mark.parametrize("name", ["SVC", "NuSVC"])
+def test_margins_are_there_beside_probabilities(iris, name):
+    for rows in (slice(0, 100), slice(None)):
+        X, y = iris[0][rows], iris[1][rows]
+        for more in ({}, {"kernel": "linear"}, {"multi_class": "ovr"}):
+            plain, both = (getattr(hs, name)(probability=p, **more).fit(X, y) for p in (False, True))
+            np.testing.assert_array_equal(both.decision_function(X), plain.decision_function(X))
+            np.testing.assert_allclose(both.predict_proba(X).sum(axis=1), 1, atol=1e-12)
+
+
+def test_a_machine_that_did_not_converge_says_so(iris):
+    X, y = iris
+    for made in (hs.SVC, hs.SVR, hs.NuSVC):
+        with pytest.warns(ConvergenceWarning, match="did not converge"):
+            assert made(max_iter=1).fit(X, y).fit_status_ == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert hs.SVC().fit(X, y).fit_status_ == 0
 
 
 @pytest.mark.parametrize("name, given", [("LinearRegression", {}), ("Ridge", {"alpha": 0.3}), ("Lasso", {"alpha": 0.1}),
