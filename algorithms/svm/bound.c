@@ -8,6 +8,7 @@
 #include "planes.h"
 #include "primal.h"
 #include "svm.h"
+#include "working.h"
 
 /* Points as panels: packed values and what stands beside them. */
 static double panels_bytes(const hone_matrix *x, double rows, double entries)
@@ -40,7 +41,10 @@ static double solver_bytes(const hone_fit_job *job, double n)
             : 0;
     const double share = n / fmax(1, (double)job->x.rows);
     const double own = panels_bytes(&job->x, n, share * hone_entries_of(&job->x));
-    return (n * (regress ? 540 : 280) + 2 * own + rows + exact + interior) *
+    /* a working set, which grows twice: its matrix, its points as panels and as queries */
+    const double m = regress ? 2 * n : n, set = fmin(m, WORKING_WIDEST);
+    const double sets = is_small(job, n) ? 0 : 7 * (set + 64) * (set + 64) + 2 * own * set / n;
+    return (n * (regress ? 540 : 280) + 2 * own + rows + sets + exact + interior) *
                (p->probability && !regress ? 6 : 1) +
            0x1p20;
 }
@@ -76,7 +80,7 @@ static double solvers_bytes(const hone_fit_job *job)
 /* What makes the memory of kernel values. */
 typedef struct likely {
     const hone_fit_job *job;
-    double entries, share; /* of a row; of the rows that become support vectors */
+    double entries, share; /* of a row; of the rows whose kernel values are kept */
     double limit;          /* what trials may share */
     double up;             /* rows of the whole over those at hand: its way is taken */
 } likely;
@@ -124,11 +128,25 @@ static double likely_bytes(const likely *l, double times)
     return 2 * panels_bytes(x, n, n * l->entries) + n * each + kernel_bytes(l, n);
 }
 
+/* Rows that are kept: of coefficients off their bounds, and some at rest. */
+static double kept_rows(const hone_fit_job *job, const svm_state *s)
+{
+    const svm_params *p = job->params;
+    double most = 0, moving = 0;
+    if (s->n_coefs != 1 || (p->probability && job->shape.task == HONE_CLASSIFICATION))
+        return (double)s->n_sv;
+    for (int64_t i = 0; i < s->n_sv; i++)
+        most = fmax(most, fabs(s->coef[i]));
+    for (int64_t i = 0; i < s->n_sv; i++)
+        moving += fabs(s->coef[i]) < most;
+    return fmin(moving + moving / ROWS_SPARE, (double)s->n_sv);
+}
+
 double svm_growth(const hone_fit_job *job, const void *state, double times)
 {
     const svm_state *s = state;
     const double n = (double)job->x.rows;
-    const likely all = {job, hone_entries_of(&job->x) / n, (double)s->n_sv / n,
+    const likely all = {job, hone_entries_of(&job->x) / n, kept_rows(job, s) / n,
                         (double)hone_derive_limit(job->shared), 1};
     likely pilot = all;
     pilot.up = times;

@@ -17,11 +17,6 @@ enum { PORTION = 64 };
 #define UPDATE_WORK INT64_C(1000000000)
 enum { LEAST = 16 };
 
-/* Slots of rows whose variables rest on a bound, for SPARE of others: the rest of them make way.
- * A fresh page costs as much as its values, and a row that has come to rest is seldom asked for
- * again. */
-enum { SPARE = 4 };
-
 /* Floats of memory that slots take at a time. */
 enum { SLAB = 1 << 21 };
 
@@ -134,7 +129,7 @@ static void find_idle(rows *r, int64_t most)
     for (int64_t s = 0; s < r->used; s++)
         if (r->last[s] != r->clock && rests(r->p, r->owner[s]))
             r->idle[all++] = (wish){(double)r->last[s], s};
-    const int64_t some = all - (r->used - all) / SPARE;
+    const int64_t some = all - (r->used - all) / ROWS_SPARE;
     r->idle_count = some < 0 ? 0 : some < most ? some : most;
     select_least(r->idle, all, r->idle_count);
 }

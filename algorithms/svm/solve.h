@@ -2,9 +2,10 @@
  * variables, in double, below `tol`.
  *
  * Small problems: their whole kernel matrix, pairs on it. Others: working sets of q variables, half
- * of them new and most violating, half kept; pairs inside the working set; then the gradient is
- * updated with the kernel rows of what changed, in blocks of columns. Rows are kept in memory while
- * there is room: a row's bits do not depend on when it is computed, so room changes time only.
+ * of them new and most violating, half kept (or all that are off their bounds); pairs inside the
+ * working set; then the gradient is updated with the kernel rows of what changed, in blocks of
+ * columns. Rows are kept in memory while there is room: a row's bits do not depend on when it is
+ * computed, so room changes time only.
  * Cost: (rows that change) n d for the kernel, (changes) n for the gradient.
  * After ThunderSVM (Wen et al., JMLR 2018) and LIBSVM (Chang and Lin, 2011).
  */
@@ -63,6 +64,11 @@ bool solve_is_small(int64_t n, int64_t m);
 
 /* Entries of a row, on average, up to which a linear kernel goes without kernel rows. */
 enum { ROWS_FEW = 512 };
+
+/* Slots of kernel rows whose variables rest on a bound, one for so many others: the rest of them
+ * make way. A fresh page costs as much as its values, and a row that has come to rest is seldom
+ * asked for again. */
+enum { ROWS_SPARE = 4 };
 
 /* What stays between solutions of one problem under different bounds: kernel values. A variable
  * whose bound is 0 takes no part, but `g` covers its row too. */

@@ -10,7 +10,9 @@
 enum {
     WORKING = 512, /* variables of a working set, */
     WIDE = 1024,   /* and after so many */
-    STEPS = 16,    /* steps: hard problems take fewer wide ones */
+    STEPS = 16,    /* steps: hard problems take fewer wide ones; then twice as many when most of
+                      a set moves, up to WORKING_WIDEST */
+    KEPT = 4,      /* a set has one of so many places at least for new variables */
     INNER = 40,    /* pairs per variable before the gradient is brought up to date */
     QUERIES = 48   /* kernel rows of a block */
 };
@@ -19,15 +21,28 @@ enum {
  * fiftieth buys nothing. */
 #define SHARE 0.1
 
+/* A variable of the set, by its row. */
+typedef struct seat {
+    int64_t row, at;
+} seat;
+
 typedef struct working {
     problem *p;
+    hone_arena *scratch;
     hone_panels points; /* where rows are computed: those of the problem, laid out for picking */
     smo s;
     float *K; /* of the set, `stride` floats a row */
     int64_t stride;
     int64_t q, steps;   /* most variables of a set; sets so far */
+    int64_t capacity;   /* variables that K has room for */
+    int64_t free;       /* variables off their bounds, when the set was chosen */
     int64_t held, kept; /* those in it; those in front were there before */
     int64_t *variable;  /* q */
+    int32_t *stayed;    /* q: where those in front were in the last set */
+    int32_t *run;       /* q: neighbours there from one on */
+    int64_t *id;        /* q: rows of the set, */
+    seat *seats;        /* q: and in their order */
+    int32_t *next;      /* q */
     bool *chosen;       /* m */
     wishes up, low;
     hone_panel_room room; /* panels of the set's rows */
@@ -43,12 +58,27 @@ typedef struct working {
     double gap;
 } working;
 
+/* Room for sets of `q` variables; what was there is not kept. */
+static bool make_matrix(working *w, int64_t q)
+{
+    const int64_t stride = subproblem_stride(q);
+    float *K = HONE_RAW(w->scratch, float, hone_panel_count(q) * HONE_LANES, stride);
+    if (!K)
+        return false;
+    w->K = K, w->stride = stride, w->capacity = q;
+    return true;
+}
+
 static bool make_arrays(working *w, problem *p, const whole *all, hone_arena *scratch)
 {
-    const int64_t q = p->m < WIDE ? p->m : WIDE;
-    w->p = p, w->stride = subproblem_stride(q);
-    w->K = HONE_RAW(scratch, float, hone_panel_count(q) * HONE_LANES, w->stride);
+    const int64_t q = p->m < WORKING_WIDEST ? p->m : WORKING_WIDEST;
+    w->p = p, w->scratch = scratch;
     w->variable = HONE_NEW(scratch, int64_t, q, 1);
+    w->stayed = HONE_NEW(scratch, int32_t, q, 1);
+    w->run = HONE_NEW(scratch, int32_t, q, 1);
+    w->id = HONE_NEW(scratch, int64_t, q, 1);
+    w->seats = HONE_NEW(scratch, seat, q, 1);
+    w->next = HONE_NEW(scratch, int32_t, q, 1);
     w->chosen = HONE_NEW(scratch, bool, p->m, 1);
     w->weight = HONE_NEW(scratch, double, p->n, 1);
     w->row = HONE_NEW(scratch, int64_t, p->n, 1);
@@ -58,9 +88,10 @@ static bool make_arrays(working *w, problem *p, const whole *all, hone_arena *sc
     if (w->first)
         memset(w->first, -1, (size_t)p->n * sizeof *w->first);
     w->spare = HONE_RAW(scratch, double, hone_panel_count(p->n), HONE_LANES);
-    return w->variable && w->chosen && wishes_new(&w->up, 2 * q + 2, scratch) &&
+    return make_matrix(w, q < WIDE ? q : WIDE) && w->variable && w->stayed && w->run && w->id &&
+           w->seats && w->next && w->chosen && wishes_new(&w->up, 2 * q + 2, scratch) &&
            wishes_new(&w->low, 2 * q + 2, scratch) && w->weight && w->row && w->change && w->old &&
-           w->first && w->spare && w->K && subproblem_make(&w->s, q, p->nu > 0, scratch) &&
+           w->first && w->spare && subproblem_make(&w->s, q, p->nu > 0, scratch) &&
            rows_open(&w->rows, p, all, scratch) &&
            (all || (hone_panel_room_new(p->panels, q, scratch, &w->room) &&
                     hone_queries_new(p->panels, NULL, 0, q, scratch, &w->fresh)));
@@ -85,6 +116,11 @@ static void take(working *w, wishes *list, int64_t most)
     }
 }
 
+static bool is_free(const problem *p, int64_t v)
+{
+    return p->alpha[v] > 0 && p->alpha[v] < p->bound[v];
+}
+
 /* Adds the variables of one sign (0: of both) that violate most, up to `share` in each direction,
  * and measures their gap. */
 static void choose_sign(working *w, int sign, int64_t share)
@@ -99,6 +135,7 @@ static void choose_sign(working *w, int sign, int64_t share)
         const double f = slope(p, v);
         if (sign && p->sign[v] != sign)
             continue;
+        w->free += is_free(p, v);
         if (f < up->bar && smo_up(p->sign[v], p->alpha[v], p->bound[v]))
             wishes_add(up, f, v);
         if (-f < low->bar && smo_low(p->sign[v], p->alpha[v], p->bound[v]))
@@ -111,24 +148,72 @@ static void choose_sign(working *w, int sign, int64_t share)
         take(w, up, share);
 }
 
-/* Keeps the newest half of the set and fills it up. */
-static void choose(working *w)
+/* Keeps the newest half of the set or, when there is room for all variables off their bounds,
+ * those. */
+static void keep(working *w)
+{
+    const bool all = w->q > WIDE && w->free < w->q - w->q / KEPT;
+    const int64_t newest = w->held - w->q / 2;
+    w->kept = 0;
+    for (int64_t i = 0; i < w->held; i++) {
+        const int64_t v = w->variable[i];
+        w->chosen[v] = all ? is_free(w->p, v) : i >= newest;
+        if (!w->chosen[v])
+            continue;
+        w->variable[w->kept] = v;
+        w->stayed[w->kept++] = (int32_t)i;
+    }
+    w->held = w->kept;
+}
+
+/* Kernel values of those that stay move up, neighbours together: none is overwritten before it was
+ * read. */
+static void move_matrix(working *w)
+{
+    for (int64_t j = w->kept - 1; j >= 0; j--)
+        w->run[j] = j + 1 < w->kept && w->stayed[j + 1] == w->stayed[j] + 1 ? w->run[j + 1] + 1 : 1;
+    for (int64_t i = 0; i < w->kept; i++) {
+        const float *from = w->K + w->stayed[i] * w->stride;
+        float *to = w->K + i * w->stride;
+        for (int64_t j = 0; j < w->kept; j += w->run[j])
+            memmove(to + j, from + w->stayed[j], (size_t)w->run[j] * sizeof *to);
+    }
+}
+
+/* Of how many variables the next set is. A wider one begins anew. */
+static bool size_set(working *w, int64_t moved)
+{
+    const int64_t m = w->p->m, least = w->steps++ < STEPS ? WORKING : WIDE;
+    int64_t q = w->q > least ? w->q : least;
+    if (q >= WIDE && 5 * moved > 3 * q)
+        q = 2 * q < WORKING_WIDEST ? 2 * q : WORKING_WIDEST;
+    w->q = q < m ? q : m;
+    if (w->q <= w->capacity)
+        return true;
+    for (int64_t i = 0; i < w->held; i++)
+        w->chosen[w->variable[i]] = false;
+    w->held = 0;
+    return make_matrix(w, w->q);
+}
+
+/* The next set; `moved`: rows that the last one changed. */
+static bool choose(working *w, int64_t moved)
 {
     const problem *p = w->p;
-    const int64_t most = w->steps++ < STEPS ? WORKING : WIDE, q = p->m < most ? p->m : most;
-    w->q = q;
-    w->kept = w->held < q / 2 ? w->held : q / 2;
-    for (int64_t i = 0; i < w->held - w->kept; i++)
-        w->chosen[w->variable[i]] = false;
-    memmove(w->variable, w->variable + w->held - w->kept, (size_t)w->kept * sizeof *w->variable);
-    w->held = w->kept;
+    if (!size_set(w, moved))
+        return false;
+    keep(w);
+    move_matrix(w);
+    const int64_t rest = w->q - w->kept;
     w->gap = -INFINITY;
+    w->free = 0;
     if (p->nu > 0) {
-        choose_sign(w, 1, (q - w->kept + 3) / 4);
-        choose_sign(w, -1, (q - w->kept + 3) / 4);
+        choose_sign(w, 1, (rest + 3) / 4);
+        choose_sign(w, -1, (rest + 3) / 4);
     } else {
-        choose_sign(w, 0, (q - w->kept + 1) / 2);
+        choose_sign(w, 0, (rest + 1) / 2);
     }
+    return true;
 }
 
 /* ---- the set's kernel matrix ---- */
@@ -146,35 +231,30 @@ static hone_status fresh_block(void *context, int64_t block, hone_arena *scratch
     return HONE_OK;
 }
 
-typedef struct seat {
-    int64_t row, at;
-} seat;
-
 /* Variables of the set in the order of their rows; in regression two may share one. */
-static void seat_by_row(working *w, const int64_t *id, seat *seats)
+static void seat_by_row(working *w)
 {
-    int32_t next[WIDE];
     int64_t count = 0;
     for (int64_t j = w->held - 1; j >= 0; j--) {
-        next[j] = w->first[id[j]];
-        w->first[id[j]] = (int32_t)j;
+        w->next[j] = w->first[w->id[j]];
+        w->first[w->id[j]] = (int32_t)j;
     }
     for (int64_t r = 0; r < w->p->n && count < w->held; r++) {
-        for (int32_t j = w->first[r]; j >= 0; j = next[j])
-            seats[count++] = (seat){r, j};
+        for (int32_t j = w->first[r]; j >= 0; j = w->next[j])
+            w->seats[count++] = (seat){r, j};
         w->first[r] = -1;
     }
 }
 
 /* The set's new rows from those of all points, each read from front to back. */
-static void gather(working *w, const int64_t *id)
+static void gather(working *w)
 {
     const whole *all = &w->rows.all;
     const int64_t padded = hone_panel_count(w->held) * HONE_LANES;
-    seat seats[WIDE];
-    seat_by_row(w, id, seats);
+    const seat *seats = w->seats;
+    seat_by_row(w);
     for (int64_t i = w->kept; i < w->held; i++) {
-        const float *from = all->value + id[i] * all->stride;
+        const float *from = all->value + w->id[i] * all->stride;
         float *to = w->K + i * w->stride;
         for (int64_t j = 0; j < w->held; j++)
             to[seats[j].at] = from[seats[j].row];
@@ -183,28 +263,25 @@ static void gather(working *w, const int64_t *id)
     }
 }
 
-static hone_status compute(working *w, const int64_t *id, hone_error *error)
+static hone_status compute(working *w, hone_error *error)
 {
-    hone_panels_pick(w->p->panels, id, w->held, &w->room, &w->panels);
-    hone_queries_pick(w->p->panels, id + w->kept, w->held - w->kept, w->p->kernel->isa, &w->fresh);
+    hone_panels_pick(w->p->panels, w->id, w->held, &w->room, &w->panels);
+    hone_queries_pick(w->p->panels, w->id + w->kept, w->held - w->kept, w->p->kernel->isa,
+                      &w->fresh);
     return hone_for_blocks(w->p->effort->run, (w->fresh.m + QUERIES - 1) / QUERIES, fresh_block, w,
                            error);
 }
 
-/* `before`: the size of the last set, whose last `kept` variables are now the first. */
-static hone_status fill_matrix(working *w, int64_t before, hone_error *error)
+static hone_status fill_matrix(working *w, hone_error *error)
 {
-    const int64_t stride = w->stride, from = before - w->kept;
+    const int64_t stride = w->stride;
     float *K = w->K;
-    int64_t id[WIDE];
     for (int64_t i = 0; i < w->held; i++)
-        id[i] = row_of(w->p, w->variable[i]);
-    for (int64_t i = 0; from > 0 && i < w->kept; i++)
-        memmove(K + i * stride, K + (from + i) * stride + from, (size_t)w->kept * sizeof *K);
+        w->id[i] = row_of(w->p, w->variable[i]);
     if (w->rows.all.value)
-        gather(w, id);
+        gather(w);
     else
-        HONE_TRY(compute(w, id, error));
+        HONE_TRY(compute(w, error));
     for (int64_t i = 0; i < w->kept; i++)
         for (int64_t j = w->kept; j < w->held; j++)
             K[i * stride + j] = K[j * stride + i];
@@ -312,25 +389,35 @@ hone_status working_start(working *w, bool *done, hone_error *error)
     return rebuild(w, done, error);
 }
 
+/* The first run of a solution begins with no set, others with what stayed of the last one. */
+static void begin(working *w)
+{
+    if (w->p->iterations == 0)
+        w->kept = w->steps = w->q = w->free = 0;
+    for (int64_t i = w->kept; i < w->held; i++)
+        w->chosen[w->variable[i]] = false;
+    w->held = w->kept;
+}
+
 hone_status working_run(working *w, hone_error *error)
 {
     problem *p = w->p;
     bool rebuilt = false;
     double first = 0;
-    w->held = w->steps = 0;
+    int64_t count = 0;
     rows_begin(&w->rows);
-    memset(w->chosen, 0, (size_t)p->m * sizeof *w->chosen);
+    begin(w);
     while (p->iterations < p->max_iter && effort_stopping(p->effort) == HONE_GO) {
-        const int64_t before = w->held;
-        choose(w);
+        if (!choose(w, count))
+            return hone_no_memory(error);
         if (!(w->gap >= p->tol))
             break;
-        HONE_TRY(fill_matrix(w, before, error));
+        HONE_TRY(fill_matrix(w, error));
         load_set(w);
         const int64_t left = p->max_iter - p->iterations, most = INNER * w->held;
         p->iterations += smo_solve(&w->s, 0.9 * p->tol, SHARE, left < most ? left : most, p->effort,
                                    p->kernel->isa);
-        const int64_t count = collect(w);
+        count = collect(w);
         if (count == 0 && rebuilt)
             break; /* the gap is below what double can move */
         if (count == 0)

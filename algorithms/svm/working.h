@@ -3,6 +3,9 @@
 
 #include "solve.h"
 
+/* Variables of a set at most. */
+enum { WORKING_WIDEST = 3072 };
+
 /* Working sets (see solve.h). `working_run` starts from p->alpha and a p->g that belongs to it;
  * kernel rows stay from run to run. `all`: kernel values of all rows;
  * NULL: computed when they are needed. */
