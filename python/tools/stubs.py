@@ -26,7 +26,8 @@ TYPES = {"random_state": "int | np.random.RandomState | None", "n_jobs": "int | 
          "class_weight": "str | dict[Any, float] | None", "kernel": "str"}
 KINDS = {"integer": "int", "real": "float", "boolean": "bool", "choice": "str", "number or word": "float | str"}
 FITTED = (("model_", "Model"), ("classes_", "Array"), ("n_features_in_", "int"), ("feature_names_in_", "Array"))
-MEMBERS = {"coef_": "Array", "intercept_": None, "n_iter_": "int", "feature_importances_": "Array"}
+MEMBERS = {"coef_": "Array", "intercept_": None, "support_": "Array", "n_support_": "Array", "dual_coef_": "Array",
+           "fit_status_": "int", "n_iter_": "int", "feature_importances_": "Array"}
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "apply")
 
 
@@ -67,7 +68,7 @@ def stub(name: str) -> str:
         lines += ["    def set_score_request(self, *, sample_weight: bool | str | None = ...) -> Self: ..."]
     for member, kind in MEMBERS.items():
         if member in dir(cls):
-            given = kind or ("float" if regresses else "Array")
+            given = kind or ("float" if regresses and cls._model == "linear_regression" else "Array")
             lines += ["    @property", f"    def {member}(self) -> {given}: ..."]
     return "\n".join(lines)
 
