@@ -349,6 +349,39 @@ static void sparse_rows_give_the_model_of_dense_ones(void **state)
     }
 }
 
+/* Each class has columns of its own, so that w of a pair is 0 in most. */
+static void planes_of_few_columns_are_kept_as_entries(void **state)
+{
+    (void)state;
+    enum { N = 60, D = 400, OWN = 20 };
+    static double value[N];
+    static int64_t start[N + 1];
+    static int32_t column[N];
+    table t = clouds(N, D, 3, 21);
+    memset(t.x, 0, sizeof(double) * N * D);
+    for (int64_t i = 0; i < N; i++) {
+        column[i] = (int32_t)(t.label[i] * OWN + i % OWN), value[i] = 1 + (double)(i % 3);
+        start[i + 1] = i + 1, t.x[i * D + column[i]] = value[i];
+    }
+    hone_matrix x = matrix_of(&t), sparse = x;
+    sparse.layout = HONE_CSR, sparse.values = value;
+    sparse.row_start = start, sparse.column = column;
+    svm_params p = defaults(&t);
+    p.kernel = SVM_LINEAR;
+    for (p.loss = SVM_HINGE; p.loss <= SVM_SQUARED_HINGE; p.loss++) {
+        fitted a, b;
+        fit(&a, &t, &p, (how){0});
+        fit(&b, &t, &p, (how){.x = &sparse});
+        assert_true(a.s->n_planes == 3 && b.s->n_sparse_planes == 3 && !b.s->n_planes);
+        double *u = scores(&a, &x), *v = scores(&b, &sparse), *w = scores(&b, &x);
+        for (int64_t i = 0; i < 3 * N; i++)
+            assert_true(fabs(u[i] - v[i]) < 1e-2 && fabs(v[i] - w[i]) < 1e-12);
+        free(u), free(v), free(w);
+        hone_fitted_free(a.f), hone_fitted_free(b.f);
+    }
+    free_table(&t);
+}
+
 /* Nine coefficients a vector, padded, and one: tiles of all sizes; a row alone has a path of its
  * own down to the distances. */
 static void a_row_alone_has_the_bits_of_the_batch(void **state)
@@ -409,6 +442,7 @@ int main(void)
         cmocka_unit_test(scores_have_the_largest_vote_and_ties_go_to_the_lower_class),
         cmocka_unit_test(order_of_rows_changes_nothing_beyond_the_tolerance),
         cmocka_unit_test(sparse_rows_give_the_model_of_dense_ones),
+        cmocka_unit_test(planes_of_few_columns_are_kept_as_entries),
         cmocka_unit_test(a_row_alone_has_the_bits_of_the_batch),
         cmocka_unit_test(it_learns_what_overlaps_little),
     };
